@@ -1,0 +1,165 @@
+# Quiesce. One page; `make help` lists what there is to make.
+#
+# Variables:  BUILD=folder   where everything goes (build, or build-debug with DEBUG=1)
+#             DEBUG=1        costly assertions        CROSS=prefix-  another cross compiler
+#             CLANG=1        build with clang         M=folder       modules out of tree
+
+BUILD ?= $(if $(DEBUG),build-debug,build)
+GOALS := $(or $(MAKECMDGOALS),all)
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/bash
+
+# -- Tools: install what running or testing needs, then find the cross compiler --
+LEVEL := $(if $(filter test soak,$(GOALS)),test,$(if $(filter run iso debug bench,$(GOALS)),run))
+ifneq ($(LEVEL),)
+ifneq ($(shell tools/deps $(LEVEL) >&2; echo $$?),0)
+$(error something is missing; see above)
+endif
+endif
+ifneq ($(filter-out help clean deps,$(GOALS)),)
+TOOLCHAIN := $(shell CROSS='$(CROSS)' CLANG='$(CLANG)' tools/toolchain)
+ifeq ($(TOOLCHAIN),)
+$(error no compiler to build the kernel with; see above)
+endif
+PREFIX := $(word 1,$(TOOLCHAIN))
+endif
+CC      := $(if $(CLANG),clang --target=i686-elf,$(PREFIX)gcc)
+LD      := $(PREFIX)ld -m elf_i386
+NM      := $(PREFIX)nm
+OBJCOPY := $(PREFIX)objcopy
+
+# -- Flags: every one that matters is said, none is left to the compiler's defaults --
+# Code for any i686, without PIC, stack protector, CET notes or unwind tables.
+CFLAGS := -std=gnu11 -march=i686 -mtune=generic -O2 -g -ffreestanding -fno-pic -fno-pie \
+	-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-unwind-tables
+# Part of the argument why an unload is safe (docs/ARCHITECTURE.md): frame pointers for
+# backtraces, no jump in place of a last call, no stale words on stacks, no FPU registers.
+CFLAGS += -fno-omit-frame-pointer -fno-optimize-sibling-calls -ftrivial-auto-var-init=zero -mgeneral-regs-only
+# A kernel's C: aliasing, overflow and address 0 mean what the machine makes of them.
+CFLAGS += -fno-strict-aliasing -fno-common -fwrapv -fno-delete-null-pointer-checks
+CFLAGS += -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -I. -Ikernel $(if $(DEBUG),-DDEBUG)
+CFLAGS += $(if $(CLANG),-mstack-alignment=4 -Xclang -enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang,\
+	-mpreferred-stack-boundary=2)
+# These define memcpy and memset: a loop in them must not become a call of them.
+$(BUILD)/obj/lib/string.c.o: CFLAGS += $(if $(CLANG),-fno-builtin,-fno-tree-loop-distribute-patterns)
+LDFLAGS := -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 --fatal-warnings
+
+# -- What there is --
+KERNEL_SRC := $(sort $(shell find boot kernel lib tests/kernel -name '*.c' -o -name '*.asm'))
+KERNEL_OBJ := $(KERNEL_SRC:%=$(BUILD)/obj/%.o)
+KERNEL     := $(BUILD)/quiesce.elf
+# A .c file below modules/ (or M) is a module, unless its folder holds a file of the
+# folder's name: then all files of that folder are one module (tg3/tg3.c, tg3/rings.c: tg3.ko).
+MODULE_SRC := $(sort $(shell find $(if $(M),$(abspath $(M)),modules) -name '*.c'))
+folder      = $(notdir $(patsubst %/,%,$(dir $(abspath $1))))
+module_of   = $(if $(wildcard $(dir $1)$(call folder,$1).c),$(call folder,$1),$(basename $(notdir $1)))
+parts_of    = $(foreach s,$(MODULE_SRC),$(if $(filter $1,$(call module_of,$s)),$s))
+MODULE_DIR := $(if $(M),$(abspath $(M)),$(BUILD)/modules)
+MODULES    := $(sort $(foreach s,$(MODULE_SRC),$(MODULE_DIR)/$(call module_of,$s).ko))
+
+.PHONY: all kernel modules iso deps run test debug bench soak unit fuzz clean help FORCE
+all: $(if $(M),modules,kernel modules)		## the kernel and all modules (with M=folder: the modules there)
+kernel: $(KERNEL)				## $(BUILD)/quiesce.elf
+modules: $(MODULES)				## $(BUILD)/modules/*.ko
+iso: $(BUILD)/quiesce.iso			## one image for CD and USB stick, BIOS and UEFI
+deps:						## install all that building, running and testing needs
+	@tools/deps test
+
+# -- Kernel --
+# Whoever changes flags or compiler gets everything built anew.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D); echo '$(CC) $(CFLAGS) $(LDFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS) $(LDFLAGS)' >$@
+
+$(BUILD)/obj/%.c.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D); echo "  CC    $<"
+	@$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+$(BUILD)/obj/%.asm.o: %.asm $(BUILD)/flags
+	@mkdir -p $(@D); echo "  NASM  $<"
+	@nasm -f elf32 -Ikernel/ -g -F dwarf -Wall -Werror -MD $(@:.o=.d) -MP -o $@ $<
+$(BUILD)/linker.ld: linker.ld $(BUILD)/flags
+	@$(CC) $(CFLAGS) -E -P -x assembler-with-cpp -MMD -MP -MT $@ -MF $@.d $< -o $@
+
+# Linked twice: the second time with the symbol table made from the first. The table lies
+# behind the code, so no function moves; the last line makes sure of it.
+link = $(LD) $(LDFLAGS) -T $(BUILD)/linker.ld -o $1 $(KERNEL_OBJ) $2
+table = $(NM) -n $1 | tools/kallsyms
+$(KERNEL): $(KERNEL_OBJ) $(BUILD)/linker.ld $(wildcard tools/kallsyms)
+	@echo "  LD    $@"
+ifeq ($(wildcard tools/kallsyms),)
+	@$(call link,$@,)
+else
+	@tools/kallsyms </dev/null >$(BUILD)/symbols0.c && $(CC) $(CFLAGS) -c $(BUILD)/symbols0.c -o $(BUILD)/symbols0.o
+	@$(call link,$(BUILD)/pass1.elf,$(BUILD)/symbols0.o)
+	@$(call table,$(BUILD)/pass1.elf) >$(BUILD)/symbols.c && $(CC) $(CFLAGS) -c $(BUILD)/symbols.c -o $(BUILD)/symbols.o
+	@$(call link,$@,$(BUILD)/symbols.o)
+	@$(call table,$@) | cmp - $(BUILD)/symbols.c
+endif
+
+# -- Modules and their archive --
+define module_rule
+$(MODULE_DIR)/$1.ko: $(patsubst %,$(BUILD)/obj/%.o,$(call parts_of,$1))
+	@mkdir -p $$(@D); echo "  KO    $$@"
+	@$$(LD) -r -o $$@ $$^
+endef
+$(foreach m,$(MODULES),$(eval $(call module_rule,$(basename $(notdir $m)))))
+
+$(BUILD)/modules.list: FORCE
+	@mkdir -p $(@D); echo '$(MODULES)' | cmp -s - $@ || echo '$(MODULES)' >$@
+$(BUILD)/modules.tar: $(MODULES) $(BUILD)/modules.list
+	@echo "  TAR   $@"; rm -rf $(BUILD)/archive; mkdir -p $(BUILD)/archive
+	@for ko in $(MODULES); do $(OBJCOPY) --strip-debug $$ko $(BUILD)/archive/$${ko##*/} || exit 1; done
+	@tar --format=ustar --sort=name --owner=0 --group=0 --numeric-owner --mode=0644 --mtime=@0 \
+		-C $(BUILD)/archive -cf $@ $(notdir $(MODULES))
+
+# -- The ISO: hybrid, for BIOS and for 64-bit and 32-bit UEFI --
+$(BUILD)/quiesce.iso: $(KERNEL) $(BUILD)/modules.tar iso/grub.cfg tools/mkiso
+	@echo "  ISO   $@"; $(OBJCOPY) --strip-all $(KERNEL) $(BUILD)/stripped.elf
+	@tools/mkiso $(BUILD)/stripped.elf $(BUILD)/modules.tar $@
+
+# -- Running --
+RUN := tools/run --build $(BUILD)
+run: iso					## boot the ISO; at a terminal the prompt, otherwise the tour
+	@$(RUN) $(if $(shell test -t 0 && echo yes),,-c tour) $(ARGS)
+debug: kernel $(BUILD)/modules.tar		## QEMU stopped, GDB attached, symbols of kernel and modules
+	@$(RUN) --direct --gdb $(ARGS)
+bench: kernel $(BUILD)/modules.tar		## costs, counted in instructions
+	@$(RUN) --direct --deterministic --smp 4 -c "bench" $(ARGS)
+soak: kernel $(BUILD)/modules.tar		## torture for an hour
+	@$(RUN) --direct --timeout 4000 -c "torture -t 3600" $(ARGS)
+test: iso $(UNIT_TESTS) $(FUZZERS)			## everything: host, fuzz, in the kernel, whole machines
+	@tests/run-all --build $(BUILD) $(ARGS)
+
+# -- Tests on the host, under the address and undefined-behaviour sanitizers --
+# The first lines of a test name what it is linked with:   // sources: lib/tar.c lib/string.c
+HOST_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover -I. -Ikernel
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+unit: $(UNIT_TESTS)				## host unit tests
+	@tests/run-all --build $(BUILD) --only unit
+fuzz: $(FUZZERS)				## a few seconds of fuzzing for each parser
+	@tests/run-all --build $(BUILD) --only fuzz
+named = $$(sed -n '1,9s,^// $1: ,,p' $<)	# what the first lines of a test say of themselves
+host   = $1 $(HOST_CFLAGS) $(call named,cflags) $< $(call named,sources)
+
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/fixtures $(BUILD)/flags
+	@mkdir -p $(@D); echo "  HOST  $<"
+	@$(call host,gcc) -MM -MT $@ >$@.d && $(call host,gcc) -o $@ -lcmocka
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/fixtures $(BUILD)/flags
+	@mkdir -p $(@D); echo "  FUZZ  $<"
+	@$(call host,gcc) -MM -MT $@ >$@.d
+	@if command -v clang >/dev/null; then $(call host,clang) -fsanitize=fuzzer -o $@; \
+	else $(call host,gcc) $(STANDALONE) -o $@; fi
+STANDALONE := $(wildcard tests/fuzz/standalone.c)	# a driver for hosts without libFuzzer
+$(BUILD)/fixtures: $(wildcard tests/unit/make_fixtures.sh) $(BUILD)/flags
+	@$(if $<,CROSS=$(PREFIX) tests/unit/make_fixtures.sh $(BUILD)) && touch $@
+
+clean:						## throw all of it away
+	rm -rf $(BUILD)
+help:						## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1@\2/p' Makefile | sed 's|$$(BUILD)|$(BUILD)|' | column -t -s@
+	@sed -n '3,4s/^#//p' Makefile
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,65 @@
+/* Character devices: the main way of tasks into a driver. */
+#pragma once
+#include "entry/entry.h"
+
+struct file;
+
+/* What a driver offers. NULL: not offered (-ENOTTY, -EINVAL; open and release
+ * may be left out). Each returns >= 0 or a negative error. May sleep. */
+struct chrdev_ops {
+	int  (*open)(struct file *f);
+	void (*release)(struct file *f);
+	int  (*read)(struct file *f, void *buf, u32 len);
+	int  (*write)(struct file *f, const void *buf, u32 len);
+	int  (*ioctl)(struct file *f, u32 cmd, u32 arg);
+};
+
+#define FILE_NONBLOCK 1u		/* return -EAGAIN instead of waiting */
+
+struct chrdev;
+
+struct file {
+	/* Fixed after open. */
+	struct chrdev *dev;
+	u32 flags;
+	u32 task_id;
+	char task_name[TASK_NAME_LEN];	/* a copy: the opener may be gone */
+	u64 opened_at;			/* clock_ns() */
+	/* The driver's. */
+	void *private;
+	/* Under registry_lock. */
+	struct list node;		/* in dev->files */
+	/* Written once, under registry_lock; read without. */
+	bool revoked;
+};
+
+/* Registers device `name` (copied; as are the functions). Returns a handle or
+ * ERR_PTR: -EEXIST, -ENOMEM, -ENODEV. The owner is the module that holds the
+ * functions. May sleep. */
+struct chrdev *chrdev_register(const char *name, const struct chrdev_ops *ops, void *private) must_use;
+void chrdev_unregister(struct chrdev *d);
+void *chrdev_private(const struct chrdev *d);
+
+/* -- for tasks ------------------------------------------------------------ */
+/* ERR_PTR: -ENODEV (no such device, or gone while waiting), or the driver's. */
+struct file *file_open(const char *name, u32 flags) must_use;
+void file_close(struct file *f);
+/* Bytes, or an error; -ENODEV once the driver is gone or the file was revoked.
+ * No locked instruction and no write to shared memory on the way in. */
+int  file_read(struct file *f, void *buf, u32 len);
+int  file_write(struct file *f, const void *buf, u32 len);
+int  file_ioctl(struct file *f, u32 cmd, u32 arg);
+
+/* The i-th device's name, for listing and completion; false past the end. */
+bool chrdev_nth(u32 i, char *name, u32 size, char *owner, u32 owner_size);
+
+/* -- for unload/ ---------------------------------------------------------- */
+struct file_holder { char dev[24]; u32 task_id; char task_name[TASK_NAME_LEN]; u64 opened_at; };
+/* The i-th open, unrevoked file of the module's devices; false past the end. */
+bool owner_file_holder(struct owner *o, u32 i, struct file_holder *out);
+u32  owner_open_files(struct owner *o);
+/* Cuts off every open file: calls in flight are woken, later ones get -ENODEV. */
+u32  owner_revoke_files(struct owner *o);
+/* After the commit: calls the driver's release for each file still open (in
+ * the caller's task), so that it can let go of what it keeps per file. */
+void owner_release_files(struct owner *o);

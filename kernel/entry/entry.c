@@ -1,0 +1,194 @@
+/* The registry: what is common to all kinds of entry points. */
+#include "entry/entry.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "smp/ipi.h"
+#include "x86/clock.h"
+#include "x86/console.h"
+#include "x86/panic.h"
+
+#define ROUND_TIMEOUT_NS NSEC_PER_SEC
+
+static u32 nr_entries;			/* under registry_lock */
+
+int entry_add_locked(struct entry *e, const struct entry_ops *ops, struct owner *owner,
+                     const char *name)
+{
+	ASSERT(spin_held(&registry_lock));
+	if (owner->state == OWNER_GOING && owner->exiting != current)
+		owner_raise_epoch(owner);
+	if (owner->state == OWNER_GOING || owner->state == OWNER_GONE)
+		return -ENODEV;
+	e->ops = ops;
+	e->owner = owner;
+	e->closed = e->unlinked = false;
+	strlcpy(e->name, name, sizeof(e->name));
+	list_add_tail(&owner->entries, &e->node);
+	nr_entries++;
+	return 0;
+}
+
+int entry_add(struct entry *e, const struct entry_ops *ops, struct owner *owner,
+              const char *name)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	int err = entry_add_locked(e, ops, owner, name);
+
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return err;
+}
+
+/* -- the end of a record ---------------------------------------------------- */
+
+static void answer(void *arg, const struct regs *regs, u32 sp)
+{
+	(void)arg, (void)regs, (void)sp;
+}
+
+/* Each CPU leaves its interrupt handlers before it answers, so afterwards none
+ * holds what it found before. */
+static bool all_cpus_answer(const struct entry *e)
+{
+	cpumask_t silent = smp_call(cpus_online, answer, NULL, ROUND_TIMEOUT_NS);
+	u32 cpu;
+
+	for_each_cpu_in(cpu, silent)
+		printk("entry: CPU %u does not answer, so the record of %s %s stays in memory\n",
+		       cpu, e->ops->kind, e->name);
+	return !silent;
+}
+
+/* From here on close(), reopen() and entries_unlink() pass it by. */
+static void claim_unlink(struct entry *e)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+
+	ASSERT(!e->unlinked);
+	e->unlinked = true;
+	spin_unlock_irqrestore(&registry_lock, flags);
+}
+
+static void forget(struct entry *e)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+
+	list_del(&e->node);
+	nr_entries--;
+	spin_unlock_irqrestore(&registry_lock, flags);
+}
+
+void entry_destroy(struct entry *e)
+{
+	ASSERT(may_sleep());
+	claim_unlink(e);
+	e->ops->unlink(e);
+	/* The unload's one broadcast at the end serves all of them. */
+	if (READ_ONCE(e->owner->exiting) == current)
+		return;
+	forget(e);
+	if (!e->ops->lockless || all_cpus_answer(e))
+		e->ops->free(e);
+}
+
+/* -- for unload/ ------------------------------------------------------------ */
+
+void entries_close(struct owner *o)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	struct entry *e;
+
+	list_for_each(e, &o->entries, node)
+		if (!e->closed && !e->unlinked) {
+			WRITE_ONCE(e->closed, true);
+			e->ops->close(e);
+		}
+	spin_unlock_irqrestore(&registry_lock, flags);
+	wait_recheck_range(o->base, o->size);
+}
+
+void entries_reopen(struct owner *o)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	struct entry *e;
+
+	list_for_each(e, &o->entries, node)
+		if (e->closed && !e->unlinked) {
+			WRITE_ONCE(e->closed, false);
+			e->ops->reopen(e);
+		}
+	wake_all(&o->gate);
+	spin_unlock_irqrestore(&registry_lock, flags);
+}
+
+/* The first record that nobody has begun to take out. */
+static struct entry *first_linked(struct owner *o)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	struct entry *e, *found = NULL;
+
+	list_for_each(e, &o->entries, node)
+		if (!e->unlinked) {
+			found = e;
+			break;
+		}
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return found;
+}
+
+void entries_unlink(struct owner *o, void (*seen)(struct entry *e, void *ctx), void *ctx)
+{
+	struct entry *e;
+
+	/* Nobody else destroys: all who could are out of the module. */
+	while ((e = first_linked(o))) {
+		if (seen)
+			seen(e, ctx);
+		claim_unlink(e);
+		e->ops->unlink(e);
+	}
+}
+
+void entries_free(struct owner *o)
+{
+	while (!list_empty(&o->entries)) {
+		struct entry *e = list_first(&o->entries, struct entry, node);
+
+		ASSERT(e->unlinked);
+		forget(e);
+		e->ops->free(e);
+	}
+}
+
+void entries_each(struct owner *o, void (*see)(struct entry *e, void *ctx), void *ctx)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	struct entry *e;
+
+	list_for_each(e, &o->entries, node)
+		see(e, ctx);
+	spin_unlock_irqrestore(&registry_lock, flags);
+}
+
+u32 entries_count(struct owner *o)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	struct entry *e;
+	u32 n = 0;
+
+	if (!o)
+		n = nr_entries;
+	else
+		list_for_each(e, &o->entries, node)
+			n++;
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return n;
+}
+
+void entry_describe(struct entry *e, char *buf, u32 size)
+{
+	if (e->ops->describe)
+		e->ops->describe(e, buf, size);
+	else
+		snprintf(buf, size, "%s %s", e->ops->kind, e->name);
+}

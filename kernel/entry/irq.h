@@ -1,0 +1,24 @@
+/* Interrupt lines. A line may be shared; each handler is one record. */
+#pragma once
+#include "entry/entry.h"
+#include "x86/regs.h"
+
+enum irq_result { IRQ_NONE, IRQ_HANDLED };
+typedef enum irq_result (*irq_handler)(u32 irq, void *arg);
+#define IRQF_SHARED 1u
+
+struct irq_action;
+
+void irq_init(void);
+/* Attaches a handler to ISA interrupt `irq` (0..15, overrides applied) or, from
+ * 16 up, to that GSI, and unmasks the line. Handle or ERR_PTR: -EBUSY (not
+ * shared), -EINVAL, -ENOMEM, -ENODEV. Handlers run with interrupts off. */
+struct irq_action *request_irq(u32 irq, irq_handler handler, u32 flags,
+                               const char *name, void *arg) must_use;
+/* Detaches it; afterwards it does not run any more. May sleep. */
+void free_irq(struct irq_action *a);
+/* For `irqs`: fills in line i (by order); false past the end. */
+struct irq_info { u32 irq, gsi, vector, cpu, count, unhandled; bool masked, level; char handlers[64]; };
+bool irq_nth(u32 i, struct irq_info *out);
+/* Vectors in use, for leak checks. */
+u32  irq_lines_in_use(void);

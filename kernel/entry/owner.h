@@ -1,0 +1,78 @@
+/* Who owns an entry point: a module, as far as this floor needs to know it, or
+ * the core. module/ embeds a struct owner in each struct module. */
+#pragma once
+#include "lib/list.h"
+#include "sched/wait.h"
+
+#define MODULE_NAME_LEN 32
+#define MAX_OWNERS 256		/* modules loaded at one time */
+
+enum owner_state {
+	OWNER_COMING,		/* init has not returned */
+	OWNER_LIVE,
+	OWNER_GOING,		/* nobody new gets in */
+	OWNER_GONE,		/* its code must not run any more */
+};
+
+struct owner {
+	/* Fixed once registered. */
+	char name[MODULE_NAME_LEN];
+	u32 base, size;		/* image and heap arena, one range of addresses */
+	u32 generation;		/* load_generation at its load */
+
+	/* Under registry_lock. */
+	enum owner_state state;
+	struct list entries;	/* every way into its code */
+	struct task *exiting;	/* runs the module's exit: may still destroy records */
+	u32 gate_users;		/* callers that still touch `gate` */
+
+	/* Atomic. Raised by every core function that is handed a code pointer into
+	 * the module while it is GOING: an inspection that saw it change is void. */
+	u32 epoch;
+
+	/* Callers held back until the unload's fate is known. */
+	struct wait_queue gate;
+};
+
+extern struct spinlock registry_lock;
+extern struct owner core_owner;
+
+void owners_init(void);
+/* Enters `o` as COMING; name, base, size and generation are filled in. 0, or
+ * -ENOSPC: MAX_OWNERS are there. Any context. */
+int  owner_register(struct owner *o);
+/* Forgets `o`, which has no entries left, and waits until the last caller has
+ * left its gate: then `o` may be freed. May sleep. */
+void owner_unregister(struct owner *o);
+/* Any context. When a module comes back, make it LIVE before entries_reopen():
+ * what a driver does when it is called again must not find it GOING. */
+void owner_set_state(struct owner *o, enum owner_state s);
+
+/* The module whose range holds `addr`; &core_owner when none does. The answer
+ * is stable as long as the caller runs in that module, or may not be unloaded.
+ * Takes no lock; any context but NMI. */
+struct owner *owner_of(u32 addr);
+static inline bool owner_holds(const struct owner *o, u32 addr)
+{
+	return addr - o->base < o->size;
+}
+
+/* -- the seal --------------------------------------------------------------- */
+/* Notes that a code pointer into a GOING module was handed over. Any context. */
+void owner_raise_epoch(struct owner *o);
+/* A closed record of `o` is to be armed or queued. True: keep the wish for a
+ * reopening; the epoch has been raised. False: it comes from the task that runs
+ * the module's exit, so nobody will ever want it. Any context. */
+bool owner_hold_back(struct owner *o) must_use;
+
+/* -- the gate --------------------------------------------------------------- */
+/* Waits at the gate while `o` is GOING. 0: it is live again; -ENODEV: it is
+ * gone; -EINTR. The caller knows that `o` still exists. May sleep. */
+int  owner_wait_at_gate(struct owner *o) must_use;
+/* For waits with a condition of their own on o->gate: between enter (caller
+ * holds registry_lock) and leave (it does not) `o` is not freed. */
+void owner_gate_enter(struct owner *o);
+void owner_gate_leave(struct owner *o);
+/* May code at `caller` go to sleep? -ENODEV when its module is GOING, unless the
+ * task runs its exit. What the scheduler asks through wait_gate. Any context. */
+int  owner_gate_check(u32 caller) must_use;

@@ -1,0 +1,20 @@
+/* Kernel threads of modules. When an unload rolls back, they start again from
+ * their entry function. */
+#pragma once
+#include "entry/entry.h"
+
+struct thread;
+
+/* A thread that runs fn(arg) until it returns or kthread_should_stop(). The
+ * name is copied. Handle or ERR_PTR: -ENOMEM, -ENODEV. */
+struct thread *kthread_run(void (*fn)(void *arg), void *arg, const char *name) must_use;
+/* Asks it to stop, waits until it is off its stack, gives the record back. May
+ * sleep. */
+void kthread_stop(struct thread *t);
+bool kthread_should_stop(void);
+
+/* -- for unload/ ---------------------------------------------------------- */
+/* Asks all threads of `o` to stop; does not wait. */
+void owner_stop_threads(struct owner *o);
+/* Those not yet off their stacks; the first's id and name when asked for. */
+u32  owner_threads_alive(struct owner *o, u32 *id, char name[TASK_NAME_LEN]);

@@ -1,0 +1,15 @@
+/* Deferred work: runs soon, in a task of the core, and may sleep. */
+#pragma once
+#include "entry/entry.h"
+
+struct work;
+
+void work_init(void);		/* starts the workers: one a CPU */
+struct work *work_create(const char *name, void (*fn)(void *arg), void *arg) must_use;
+/* Queues it unless it is queued already. True when it was put in. Any context. */
+bool work_queue(struct work *w);
+/* Takes it out; true when it was queued. It may still be running. */
+bool work_cancel(struct work *w);
+/* Waits until it is neither queued nor running. 0, -EINTR, -ENODEV. May sleep. */
+int  work_flush(struct work *w);
+void work_destroy(struct work *w);

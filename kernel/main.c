@@ -1,0 +1,160 @@
+/* The machine waking up. */
+#include "entry/irq.h"
+#include "entry/owner.h"
+#include "entry/work.h"
+#include "lib/errno.h"
+#include "lib/parse.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/kmap.h"
+#include "module/module.h"
+#include "sched/sched.h"
+#include "shell/shell.h"
+#include "smp/bringup.h"
+#include "smp/ipi.h"
+#include "unload/graveyard.h"
+#include "unload/unload.h"
+#include "x86/acpi.h"
+#include "x86/apic.h"
+#include "x86/bootinfo.h"
+#include "x86/clock.h"
+#include "x86/console.h"
+#include "x86/machine.h"
+#include "x86/paging.h"
+#include "x86/panic.h"
+#include "x86/trap.h"
+
+void kmain(u32 magic, u32 info_phys);
+
+/* -- the kernel command line ---------------------------------------------------- */
+
+static char run_commands[sizeof(boot_info.cmdline)];
+
+static void read_options(void)
+{
+	char value[24];
+
+	if (cmdline_get(boot_info.cmdline, "seed", value, sizeof(value)) > 0 &&
+	    parse_u32(value, &sched_seed))
+		printk("seed=%s is not a number; regular ticks\n", value);
+	graveyard_laboratory = cmdline_get(boot_info.cmdline, "lab", value, sizeof(value)) >= 0;
+	if (cmdline_get(boot_info.cmdline, "run", run_commands, sizeof(run_commands)) < 0)
+		run_commands[0] = '\0';
+}
+
+static void choose_strategy(void)
+{
+	char name[16] = "";
+
+	if (cmdline_get(boot_info.cmdline, "unload", name, sizeof(name)) == -ENAMETOOLONG)
+		printk("unload=: the name is too long, using trap\n");
+	unload_init(name);
+}
+
+/* -- steps of the story ----------------------------------------------------------- */
+
+static u64 ram_end(void)
+{
+	u64 end = 0;
+
+	for (u32 i = 0; i < boot_info.nr_regions; i++) {
+		const struct boot_region *r = &boot_info.region[i];
+		if (r->usable)
+			end = MAX(end, r->start + r->len);
+	}
+	return end;
+}
+
+/* Without ACPI or APICs there is nobody to ask for other CPUs, and no way to
+ * interrupt them: that is the machine this kernel is about. */
+static void find_interrupt_hardware(void)
+{
+	if (acpi_init())
+		panic("no usable ACPI tables; Quiesce finds CPUs and interrupt lines by them: "
+		      "switch ACPI on in the firmware's set-up");
+	pic_disable();
+	if (lapic_init())
+		panic("no local APIC; Quiesce needs one on every CPU: switch it on in the firmware's set-up");
+	lapic_enable();
+	ioapic_init();
+}
+
+static struct cpu *new_cpu(void)
+{
+	struct cpu *c = kzalloc(sizeof(struct cpu));
+
+	return c;
+}
+
+static u32 new_stack(void)
+{
+	u32 base = stack_alloc();
+
+	return base ? base + STACK_SIZE : 0;
+}
+
+static void start_other_cpus(void)
+{
+	u32 running = smp_start_cpus(new_cpu, new_stack, sched_enter_idle);
+
+	if (acpi.nr_cpus_seen > NR_CPUS)
+		printk("%u CPUs in this machine, %u is the most that Quiesce uses\n",
+		       acpi.nr_cpus_seen, NR_CPUS);
+	printk("%u/%u CPUs\n", running, acpi.nr_cpus);
+}
+
+static void boot_task(void *unused)
+{
+	(void)unused;
+	shell_main(run_commands);
+}
+
+static void start_boot_task(void)
+{
+	struct task *t = task_create("shell", PRIO_HIGH, boot_task, NULL);
+
+	if (IS_ERR(t))
+		panic("no memory for the first task: %u KiB are free, 16 MiB are needed",
+		      frame_available() * 4);
+	task_put(t);
+}
+
+/* -- the story ------------------------------------------------------------------------ */
+
+/* Called by boot.asm on the boot CPU: paging on, interrupts off. */
+void kmain(u32 magic, u32 info_phys)
+{
+	boot_tsc_start = rdtsc();
+	console_early_init();			/* a voice, before anything can go wrong */
+	percpu_init_boot();			/* GS: this_cpu() */
+	trap_init();				/* exceptions are reported from here on */
+	trap_load();
+	boot_info_init(magic, info_phys);	/* what the loader knows */
+	read_options();
+	cpu_identify();
+
+	paging_init(ram_end());			/* W^X, direct map, no null page */
+	paging_enable_protections();
+	frame_init();				/* physical memory */
+	heap_init();				/* kmalloc() */
+	kmap_init();				/* mappings, stacks with guards */
+	console_screen_init(&boot_info.fb);
+
+	find_interrupt_hardware();
+	clock_init();				/* the TSC, against a known clock */
+	lapic_timer_calibrate();
+	ipi_init();				/* CPUs can be asked things */
+
+	sched_init();				/* this context is a task now */
+	irq_init();				/* lines for drivers */
+	start_other_cpus();
+	owners_init();				/* the registry of ways into modules */
+	work_init();				/* deferred work */
+
+	modules_init();				/* the loader */
+	archive_init();				/* .ko files that came with the kernel */
+	graveyard_init();			/* late uses are seen */
+	choose_strategy();
+	start_boot_task();
+	sched_enter_idle();			/* the boot stack becomes CPU 0's idle task */
+}

@@ -1,0 +1,37 @@
+/* Physical memory, by the frame of 4 KiB. */
+#pragma once
+#include "lib/types.h"
+#include "x86/layout.h"
+
+/* Takes all usable memory below DIRECT_MAP_SIZE except the kernel image, the
+ * boot modules and the first MiB. Boot CPU, once. */
+void frame_init(void);
+/* A frame, or 0 when there is none. Contents undefined. Any context. */
+paddr_t frame_alloc(void) must_use;
+/* A frame that is not in use (freed twice, say) panics. Any context. */
+void    frame_free(paddr_t frame);
+/* `n` (a power of two, at most 1024) frames in a row, aligned to their size; 0: none. */
+paddr_t frames_alloc(u32 n) must_use;
+void    frames_free(paddr_t first, u32 n);
+/* In frames. */
+u32 frame_total(void);
+u32 frame_available(void);
+
+/* Gives a range of physical memory to the pool (boot modules no longer needed).
+ * Frames that lie only partly in it stay out. */
+void frame_reclaim(paddr_t start, paddr_t end);
+
+/* A mark that whoever holds a frame may put on it, so that an address leads back
+ * to who has it. 0 when the frame is allocated; must be 0 again when it is freed.
+ * frame_tag() of anything that is not memory is 0. */
+void frame_set_tag(paddr_t frame, u8 tag);
+u8   frame_tag(paddr_t frame);
+
+/* Fault injection for tests: the n-th allocation of frames or heap from now
+ * fails (1: the next), once; 0: off. Counts only allocations by the current
+ * task, so that the rest of the machine is not disturbed. */
+void alloc_fail_nth(u32 n);
+/* True when that failure has been delivered. */
+bool alloc_fail_delivered(void);
+/* For allocators: counts one allocation, true when it is to fail. */
+bool alloc_should_fail(void);

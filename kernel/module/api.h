@@ -1,0 +1,84 @@
+/* Everything a module may use, in one header. docs/MODULES.md is the guide.
+ *
+ *     #include "module/api.h"
+ *     static int __init blink_init(void) { ... return 0; }
+ *     static void __exit blink_exit(void) { ... }
+ *     module_init(blink_init);
+ *     module_exit(blink_exit);
+ *     MODULE_DESCRIPTION("Blinks.");
+ *     MODULE_LICENSE("MIT");
+ */
+#pragma once
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/list.h"
+#include "lib/math64.h"
+#include "lib/ring.h"
+#include "lib/string.h"
+#include "lib/types.h"
+#include "x86/atomic.h"
+#include "x86/clock.h"
+#include "x86/console.h"
+#include "x86/cpu.h"
+#include "smp/spinlock.h"
+#include "sched/mutex.h"
+#include "sched/sched.h"
+#include "sched/sync.h"
+#include "sched/wait.h"
+#include "entry/chrdev.h"
+#include "entry/irq.h"
+#include "entry/notifier.h"
+#include "entry/thread.h"
+#include "entry/timer.h"
+#include "entry/work.h"
+#include "mm/heap.h"	/* in a module, kmalloc() takes from the module's own arena */
+
+#define MODULE_ABI "quiesce-1"
+
+#define __init  __attribute__((section(".init.text"), cold))
+#define __initdata __attribute__((section(".init.data")))
+#define __exit  __attribute__((section(".exit.text")))
+
+#define MODINFO_(key, value, line)                                              \
+	static const char modinfo_##line[]                                      \
+	__attribute__((used, section(".modinfo"), __aligned__(1))) = key "=" value
+#define MODINFO_AT(key, value, line) MODINFO_(key, value, line)
+#define MODINFO(key, value) MODINFO_AT(key, value, __COUNTER__)
+
+#define MODULE_DESCRIPTION(text) MODINFO("description", text)
+#define MODULE_LICENSE(text)     MODINFO("license", text)
+/* Modules to load first, "a,b", where no symbol says so. */
+#define MODULE_DEPENDS(list)     MODINFO("depends", list)
+
+/* Life. init: 0 or a negative error. The others are optional: exit gives back
+ * what the author wants to give back himself; veto returns nonzero to refuse an
+ * unload; unregister and reregister are the split form of linux-kernel 2002
+ * (Keith Owens). The aliases are what the loader looks for. */
+#define module_init(fn)       int  init_module(void) __attribute__((alias(#fn)))
+#define module_exit(fn)       void cleanup_module(void) __attribute__((alias(#fn)))
+#define module_veto(fn)       int  veto_module(void) __attribute__((alias(#fn)))
+#define module_unregister(fn) void unregister_module_entry(void) __attribute__((alias(#fn)))
+#define module_reregister(fn) int  reregister_module_entry(void) __attribute__((alias(#fn)))
+
+/* Offers a symbol to other modules. */
+struct module_export { const char *name; const void *addr; };
+#define EXPORT_SYMBOL(sym)                                                      \
+	static const struct module_export export_##sym                          \
+	__attribute__((used, section(".exports"))) = { #sym, (const void *)&sym }
+
+/* A parameter, set from "name=value" at load: int, uint, bool, or charp (a
+ * char array; the text is copied and cut). */
+enum param_type { PARAM_INT, PARAM_UINT, PARAM_BOOL, PARAM_CHARP };
+struct module_param { const char *name; u32 type; void *addr; u32 size; };
+#define param_type_int   PARAM_INT
+#define param_type_uint  PARAM_UINT
+#define param_type_bool  PARAM_BOOL
+#define param_type_charp PARAM_CHARP
+#define module_param(var, type)                                                 \
+	static const struct module_param param_##var                            \
+	__attribute__((used, section(".params"))) =                             \
+		{ #var, param_type_##type, &var, sizeof(var) };                 \
+	MODINFO("parm", #var ":" #type)
+
+/* Stamps each module with the interface it was built for. */
+MODINFO("abi", MODULE_ABI);

@@ -1,0 +1,102 @@
+/* Modules: what the core knows of each, and their life.
+ *
+ *   COMING --init ok--> LIVE --rmmod--> GOING --nobody inside--> gone
+ *      \                  ^               |
+ *       `-init fails      `--roll back----'
+ */
+#pragma once
+#include "entry/owner.h"
+#include "module/elf.h"
+#include "sched/mutex.h"
+
+#define MAX_DEPS         16
+#define MODULE_HEAP_SIZE (256u * 1024)	/* addresses kept behind the image for its heap */
+
+struct module_symbol {			/* one EXPORT_SYMBOL, or one name for backtraces */
+	const char *name;		/* in core memory */
+	u32 addr, size;
+};
+
+struct module {
+	struct owner owner;		/* name, range, state, entry points */
+
+	/* Fixed once LIVE. */
+	u32 image_pages;		/* from owner.base */
+	u32 part_start[NR_PARTS], part_pages[NR_PARTS];	/* pages, relative */
+	int  (*init)(void);
+	void (*exit)(void);		/* NULL: none */
+	int  (*veto)(void);		/* NULL: none; nonzero says no */
+	void (*unregister)(void);	/* seed 002's split form; NULL: none */
+	int  (*reregister)(void);
+	char *names;			/* symbol names, core memory */
+	struct module_symbol *symbol;	/* sorted by address */
+	u32 nr_symbols;
+	struct module_symbol *exported;
+	u32 nr_exported;
+	char *params;			/* "name=value ..." as given, core memory */
+	char description[80], license[24];
+	struct module *dep[MAX_DEPS];	/* those whose symbols it uses */
+	u32 nr_deps;
+
+	/* Under modules_mutex. */
+	u32 nr_users;			/* modules that have it in dep[] */
+	bool unloading;			/* somebody's rmmod is at work on it */
+	char unloader[TASK_NAME_LEN];
+	u32 unloader_id;
+	struct list node;
+
+	/* Under heap_lock of arena.c. */
+	struct arena *arena;
+	u32 nr_allocs, alloc_bytes;
+
+	/* Statistics. */
+	u64 loaded_at;
+	u32 load_instructions;		/* TSC difference of the load, for bench */
+};
+
+/* The list of modules and their life cycle. Taken before registry_lock. May
+ * sleep; never held while a module's code runs or an unload waits. */
+extern struct mutex modules_mutex;
+extern struct list modules;
+extern u32 kernel_taint;		/* TAINT_* */
+#define TAINT_FORCED_UNLOAD 1u
+
+void modules_init(void);
+
+/* Loads a module from a file image in memory. `params` may be "". On success
+ * *out (may be NULL) is the LIVE module; on failure nothing is left of it and
+ * err->text says in one line what was wrong: "blink.ko: undefined symbol foo".
+ * Dependencies (modinfo depends=, undefined symbols) are loaded from the boot
+ * archive first. 0, -ENOEXEC, -ENOENT, -EEXIST, -ENOMEM, -EINVAL (parameter),
+ * -EBUSY (the same name is going), or what init returned. May sleep. */
+int module_load(const char *file_name, const void *file, u32 size, const char *params,
+                struct module **out, struct load_error *err) must_use;
+/* The same by name, from the boot archive ("uart" or "uart.ko"). */
+int module_load_by_name(const char *name, const char *params, struct module **out,
+                        struct load_error *err) must_use;
+
+/* By name; caller holds modules_mutex. NULL: none. */
+struct module *module_find(const char *name);
+const char *module_state_name(const struct module *m);
+
+/* -- for unload/ ---------------------------------------------------------- */
+/* Takes a GOING module whose code nobody can reach any more out of the world:
+ * its symbols and dependencies go, its pages are unmapped and the TLBs shot
+ * down (one broadcast), and its frames freed, unless `keep` gets them. The
+ * record is freed by module_free(). Entry records must be unlinked before; the
+ * shootdown is the round of IPIs that entries_free() asks for. A non-empty
+ * result of `silent`: those CPUs did not answer and the frames stay quarantined. */
+struct freed_image { paddr_t *frame; u32 pages; u32 va; };
+void module_unmap(struct module *m, struct freed_image *keep, cpumask_t *silent);
+/* Frees records, names and the struct itself. */
+void module_free(struct module *m);
+
+/* What is mapped at `addr`, for backtraces: writes "name+0x12 [module]". */
+bool module_symbolise(u32 addr, char *buf, u32 size);
+
+/* -- boot archive ---------------------------------------------------------- */
+/* Checks the archives that the loader brought. Says what is missing or corrupt;
+ * the kernel goes on without. */
+void archive_init(void);
+int  archive_find(const char *name, const void **data, u32 *size) must_use;
+bool archive_nth(u32 i, char *name, u32 size, u32 *bytes);

@@ -1,0 +1,48 @@
+/* The scheduler: preemptible, a run queue for each CPU, 32 priorities. */
+#pragma once
+#include "sched/task.h"
+
+#define HZ 100			/* ticks a second on each CPU, but see sched_seed */
+
+/* Boot CPU: makes the running context the task "main". */
+void sched_init(void);
+/* Each CPU when it enters the scheduler for good: the caller becomes its idle
+ * task. Starts the tick. */
+void sched_enter_idle(void) noreturn;
+/* The idle task of `cpu` for a CPU about to be started. 0 or -ENOMEM. */
+int  sched_prepare_cpu(struct cpu *cpu, u32 stack_base) must_use;
+/* Starts the tick on this CPU. */
+void tick_start(void);
+/* Deterministic mode: each tick's period is drawn from a generator with this
+ * seed (per CPU), so that a seed is an interleaving. 0: regular ticks. */
+extern u32 sched_seed;
+
+/* Gives the CPU away; returns when the task is chosen again. Context: task,
+ * no spin lock held, interrupts on. */
+void schedule(void);
+/* Lets others of the same or higher priority run. */
+void yield(void);
+void sleep_ns(u64 ns);
+static inline void sleep_ms(u32 ms) { sleep_ns(ms * 1000000ull); }
+/* Sleeps until killed, asked to stop, or the time is over: 0, -EINTR, -ENODEV. */
+int  sleep_interruptible_ns(u64 ns);
+
+/* Makes a sleeping task runnable. True when it was not already. Any context. */
+bool wake_task(struct task *t);
+
+/* Context switches on all CPUs so far. */
+u64  sched_switches(void);
+/* For `top`: busy nanoseconds of a CPU since boot. */
+u64  sched_cpu_busy_ns(u32 cpu);
+
+/* -- Johnson's trap ----------------------------------------------------- */
+/* linux-kernel, 8 Jul 2002: "it doesn't have to be atomic. It needs only to be
+ * volatile. It is used in schedule() to trap all CPUs". Its check is all that
+ * schedule() pays. Nonzero: the number of this trap. */
+extern volatile u32 module_remove;
+/* The CPU whose asker is exempt from the trap: it runs with preemption off. */
+extern u32 module_remove_asker;
+/* Where each CPU stands while it is trapped: everything its task holds lies in
+ * memory from parked_sp upwards. parked[cpu] == module_remove: it is in. */
+struct parking { volatile u32 trap; volatile u32 sp; };
+extern struct parking parking[NR_CPUS];

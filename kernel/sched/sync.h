@@ -1,0 +1,29 @@
+/* Sync points: named places where a scenario can hold whoever comes by until
+ * it says go. They make a race that would happen once a year happen every time. */
+#pragma once
+#include "lib/types.h"
+
+#define SYNC_NAME_LEN 32
+
+/* Number of armed points; sync_point() costs one load and one branch while 0. */
+extern u32 sync_armed;
+void sync_point_hit(const char *name);
+
+/* A place. Any context: a task that may sleep sleeps, others spin and serve IPIs. */
+static inline void sync_point(const char *name)
+{
+	if (unlikely(READ_ONCE(sync_armed)))
+		sync_point_hit(name);
+}
+
+/* Arms `name`: the next `hits` passers-by are held. 0, -ENOSPC, -EEXIST. */
+int  sync_hold(const char *name, u32 hits) must_use;
+/* Waits until somebody is held there: 0 or -ETIMEDOUT. May sleep. */
+int  sync_wait_held(const char *name, u64 deadline) must_use;
+/* Lets those held go on and disarms. */
+void sync_release(const char *name);
+/* Releases everything. */
+void sync_reset(void);
+/* The i-th armed point for `sync`: false past the end. */
+struct sync_info { char name[SYNC_NAME_LEN]; u32 hits_left, held, passed; };
+bool sync_nth(u32 i, struct sync_info *out);

@@ -1,0 +1,112 @@
+/* Tasks: kernel threads now, the threads of processes later. */
+#pragma once
+#include "lib/list.h"
+#include "lib/types.h"
+#include "smp/percpu.h"
+#include "smp/spinlock.h"
+#include "x86/layout.h"
+
+#define TASK_NAME_LEN 24
+#define WAIT_NAME_LEN 16
+
+enum task_state {
+	TASK_RUNNABLE,		/* on a run queue, or running */
+	TASK_SLEEPING,		/* ends by wake-up, kill, or a closing module */
+	TASK_BLOCKED,		/* ends by wake-up only (mutex, core's own waits) */
+	TASK_ZOMBIE,		/* has exited, waits to be reaped */
+};
+
+/* Higher runs first. */
+#define NR_PRIOS     32
+#define PRIO_LOW      8
+#define PRIO_NORMAL  16
+#define PRIO_HIGH    24
+#define PRIO_TOP     31	/* those whom an unload wants out; stopper threads */
+
+struct mutex;
+struct owner;			/* entry/: whose code a thread runs; opaque here */
+
+struct task {
+	/* Fixed after creation. */
+	u32 id;
+	char name[TASK_NAME_LEN];
+	u32 stack;			/* lowest usable byte; STACK_SIZE long */
+	void (*fn)(void *arg);
+	void *arg;
+	struct owner *owner;		/* NULL: the core's */
+	cpumask_t affinity;		/* where it may run */
+
+	/* Under the lock of the run queue it belongs to (task->cpu's). */
+	enum task_state state;
+	bool on_rq;
+	u32 prio;			/* effective */
+	struct list rq_node;
+	u32 cpu;
+	u64 run_start, run_ns;		/* accounting, clock_ns() */
+
+	/* The CPU that runs it writes; others read after load_acquire(&on_cpu) == 0. */
+	u32 on_cpu;			/* still on a CPU's stack pointer */
+	u32 sp;				/* saved; all registers lie at and above it */
+	u32 ran_generation;		/* load_generation when it last left a CPU */
+
+	/* Own task only. */
+	u32 base_prio;
+	u32 irq_flags_in_schedule;
+
+	/* Under the lock of what it waits for. */
+	char waiting_for[WAIT_NAME_LEN];	/* a copy: the name may lie in a module */
+	u32 wait_caller;		/* return address of who asked to sleep */
+	struct mutex *blocked_on;	/* for handing priority on */
+	int wait_error;			/* why a wait was cut short */
+
+	/* Atomic. */
+	u32 refs;
+	bool killed;
+	bool should_stop;
+
+	/* Under tasklist_lock. */
+	struct list all_node;
+	u32 inspected;			/* unload/: number of the inspection that passed it */
+
+	/* unload/: where a scan found it; only the unloader touches it. */
+	u32 helped;			/* priority was raised for an unload */
+};
+
+/* Raised by each load before any of the module's code can be reached. A task
+ * with ran_generation below a module's generation has not run since. */
+extern u32 load_generation;
+
+extern struct spinlock tasklist_lock;
+extern struct list tasklist;
+extern u32 nr_tasks;
+
+/* -- creation and end -------------------------------------------------- */
+/* A new task, runnable at once, with one reference for the caller. Errors as
+ * ERR_PTR: -ENOMEM. `name` is copied. May sleep: no. */
+struct task *task_create(const char *name, u32 prio, void (*fn)(void *), void *arg) must_use;
+struct task *task_create_on(u32 cpu, const char *name, u32 prio, void (*fn)(void *), void *arg) must_use;
+/* The same, but not yet runnable: finish set-up, then task_start(). */
+struct task *task_create_stopped(const char *name, u32 prio, void (*fn)(void *), void *arg) must_use;
+void task_start(struct task *t);
+void task_get(struct task *t);
+void task_put(struct task *t);
+/* By id, with a reference; NULL when there is none. */
+struct task *task_find(u32 id) must_use;
+/* Ends the calling task. */
+void task_exit(void) noreturn;
+/* Asks a task to end: its interruptible waits return -EINTR. */
+void task_kill(struct task *t);
+static inline bool task_killed(void) { return READ_ONCE(current->killed); }
+/* Asks a thread to stop: wakes it, task_should_stop() becomes true and its
+ * interruptible waits return -EINTR. Does not wait. */
+void task_ask_stop(struct task *t);
+static inline bool task_should_stop(void) { return READ_ONCE(current->should_stop); }
+/* Waits until `t` has exited and is off its stack. 0, -ETIMEDOUT. May sleep. */
+int task_join(struct task *t, u64 deadline) must_use;
+/* Has it left its stack for good? Any context. */
+bool task_is_dead(const struct task *t);
+/* Changes the priority of `t` (also while it runs or waits). Any context. */
+void task_set_prio(struct task *t, u32 prio);
+void task_set_affinity(struct task *t, cpumask_t mask);
+const char *task_state_name(const struct task *t);
+static inline u32 task_stack_top(const struct task *t) { return t->stack + STACK_SIZE; }

@@ -1,0 +1,82 @@
+/* Wait queues. A wait that is entered from a closing module, or that belongs
+ * to a task being killed or stopped, returns an error, so that sleepers walk
+ * out: callers must pass the error on. */
+#pragma once
+#include "lib/list.h"
+#include "sched/task.h"
+#include "smp/spinlock.h"
+
+#define WAIT_FOREVER (~0ull)
+
+struct wait_queue {
+	/* Fixed. */
+	const char *name;
+	struct spinlock lock;
+	/* Under lock. */
+	struct list waiters;
+};
+
+struct waiter {
+	struct task *task;
+	struct list node;		/* under the queue's lock */
+	struct wait_queue *queue;
+};
+
+#define WAIT_QUEUE(var, n) \
+	{ .name = (n), .lock = SPINLOCK_IRQ(n, RANK_WAIT), .waiters = LIST_INIT((var).waiters) }
+void wait_queue_init(struct wait_queue *q, const char *name);
+
+/* The parts of wait_event(). After wait_prepare() a wake-up is not lost. */
+void wait_prepare(struct wait_queue *q, struct waiter *w);
+/* Sleeps until woken. 0; -ETIMEDOUT at `deadline` (clock_ns(), or
+ * WAIT_FOREVER); -EINTR: killed or asked to stop; -ENODEV: the caller's module
+ * is closing. Prepares the next round before it returns 0. */
+int  wait_sleep(struct waiter *w, u64 deadline) must_use;
+void wait_finish(struct waiter *w);
+
+#define wait_event_until(q, cond, deadline) ({                                  \
+	struct waiter w_;                                                       \
+	int err_ = 0;                                                           \
+	wait_prepare((q), &w_);                                                 \
+	while (!(cond)) {                                                       \
+		err_ = wait_sleep(&w_, (deadline));                             \
+		if (err_) {                                                     \
+			if (cond) err_ = 0;                                     \
+			break;                                                  \
+		}                                                               \
+	}                                                                       \
+	wait_finish(&w_);                                                       \
+	err_; })
+/* Sleeps until cond holds. 0, -EINTR, -ENODEV. May sleep. */
+#define wait_event(q, cond)           wait_event_until(q, cond, WAIT_FOREVER)
+#define wait_event_timeout(q, cond, ns) wait_event_until(q, cond, clock_ns() + (ns))
+
+/* The core's own waits, which must not be cut short: ends by wake-up or
+ * deadline only (0 or -ETIMEDOUT). */
+int  wait_sleep_uninterruptible(struct waiter *w, u64 deadline) must_use;
+#define wait_event_core(q, cond, deadline) ({                                   \
+	struct waiter w_;                                                       \
+	int err_ = 0;                                                           \
+	wait_prepare((q), &w_);                                                 \
+	while (!(cond)) {                                                       \
+		err_ = wait_sleep_uninterruptible(&w_, (deadline));             \
+		if (err_) {                                                     \
+			if (cond) err_ = 0;                                     \
+			break;                                                  \
+		}                                                               \
+	}                                                                       \
+	wait_finish(&w_);                                                       \
+	err_; })
+
+/* Any context. */
+void wake_all(struct wait_queue *q);
+void wake_one(struct wait_queue *q);
+
+/* Asked before each interruptible sleep and at its end, while
+ * wait_gate_active != 0, with the return address of the sleeper: an error
+ * means that its module is closing. entry/ sets both. Any context. */
+extern u32 wait_gate_active;
+extern int (*wait_gate)(u32 caller);
+/* Makes every task that sleeps (TASK_SLEEPING) with wait_caller in [base,
+ * base+size) look at the gate again. */
+void wait_recheck_range(u32 base, u32 size);

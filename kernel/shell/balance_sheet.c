@@ -1,0 +1,55 @@
+#include "shell/balance_sheet.h"
+#include "entry/entry.h"
+#include "entry/irq.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/kmap.h"
+#include "module/module.h"
+#include "sched/task.h"
+#include "unload/graveyard.h"
+#include "x86/console.h"
+
+struct balance_sheet balance_take(void)
+{
+	struct balance_sheet b;
+	struct module *m;
+
+	graveyard_clear();
+	b = (struct balance_sheet){
+		.frames = frame_total() - frame_available() - heap_frames() - stack_frames() -
+		          kmap_table_frames(),
+		.heap_blocks = heap_used_blocks(),
+		.heap_bytes = heap_used_bytes(),
+		.entries = entries_count(NULL),
+		.tasks = READ_ONCE(nr_tasks),
+		.irq_lines = irq_lines_in_use(),
+	};
+	mutex_lock(&modules_mutex);
+	list_for_each(m, &modules, node)
+		b.modules++;
+	mutex_unlock(&modules_mutex);
+	return b;
+}
+
+static bool same(const char *who, const char *what, u32 before, u32 after)
+{
+	if (before == after)
+		return true;
+	printk("%s: %s: %u before, %u after\n", who, what, before, after);
+	return false;
+}
+
+bool balance_compare(const char *who, const struct balance_sheet *before,
+                     const struct balance_sheet *after)
+{
+	bool ok = true;
+
+	ok &= same(who, "frames in use", before->frames, after->frames);
+	ok &= same(who, "heap blocks", before->heap_blocks, after->heap_blocks);
+	ok &= same(who, "heap bytes", before->heap_bytes, after->heap_bytes);
+	ok &= same(who, "entry points", before->entries, after->entries);
+	ok &= same(who, "tasks", before->tasks, after->tasks);
+	ok &= same(who, "interrupt lines", before->irq_lines, after->irq_lines);
+	ok &= same(who, "modules", before->modules, after->modules);
+	return ok;
+}

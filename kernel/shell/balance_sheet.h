@@ -1,0 +1,16 @@
+/* What must be back where it was when modules have come and gone. */
+#pragma once
+#include "lib/types.h"
+
+struct balance_sheet {
+	u32 frames;			/* in use, caches and page tables left out */
+	u32 heap_blocks, heap_bytes;
+	u32 entries, tasks, irq_lines, modules;
+};
+
+/* Counts. Empties the graveyard first: what it keeps is no leak. */
+struct balance_sheet balance_take(void);
+/* True when nothing is missing; else says what, each in a line that starts with
+ * `who`. */
+bool balance_compare(const char *who, const struct balance_sheet *before,
+                     const struct balance_sheet *after) must_use;

@@ -1,0 +1,200 @@
+/* The machine at the prompt. */
+#include "shell/commands.h"
+#include "entry/entry.h"
+#include "entry/irq.h"
+#include "entry/notifier.h"
+#include "lib/parse.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "sched/sched.h"
+#include "sched/sync.h"
+#include "sched/wait.h"
+#include "x86/clock.h"
+#include "x86/console.h"
+#include "x86/machine.h"
+#include "x86/panic.h"
+
+static int irqs_run(int argc, char **argv)
+{
+	bool json = take_flag(&argc, argv, "-j");
+	int err = reject_options(argc, argv);
+	struct irq_info line;
+
+	if (err)
+		return err;
+	if (!json)
+		printk("IRQ  GSI  VECTOR  CPU  COUNT     UNHANDLED  STATE\n");
+	for (u32 i = 0; irq_nth(i, &line); i++) {
+		struct json j;
+		if (!json) {
+			printk("%3u  %3u    0x%02x  %3u  %-8u  %-9u  %s %s%s\n", line.irq, line.gsi, line.vector,
+			       line.cpu, line.count, line.unhandled, line.handlers,
+			       line.level ? "level" : "edge", line.masked ? " masked" : "");
+			continue;
+		}
+		json_begin(&j);
+		json_u64(&j, "irq", line.irq);
+		json_u64(&j, "gsi", line.gsi);
+		json_u64(&j, "vector", line.vector);
+		json_u64(&j, "cpu", line.cpu);
+		json_u64(&j, "count", line.count);
+		json_u64(&j, "unhandled", line.unhandled);
+		json_bool(&j, "masked", line.masked);
+		json_str(&j, "handlers", line.handlers);
+		json_end(&j);
+	}
+	return 0;
+}
+
+const struct command irqs_command = {
+	"irqs", "irqs [-j]", "interrupt lines and their handlers", irqs_run, NULL,
+};
+
+static int mem_run(int argc, char **argv)
+{
+	bool json = take_flag(&argc, argv, "-j");
+	int err = reject_options(argc, argv);
+
+	if (err)
+		return err;
+	if (json) {
+		struct json j;
+		json_begin(&j);
+		json_u64(&j, "frames_total", frame_total());
+		json_u64(&j, "frames_free", frame_available());
+		json_u64(&j, "heap_bytes", heap_used_bytes());
+		json_u64(&j, "heap_blocks", heap_used_blocks());
+		json_u64(&j, "entries", entries_count(NULL));
+		json_u64(&j, "tasks", READ_ONCE(nr_tasks));
+		json_u64(&j, "irq_lines", irq_lines_in_use());
+		json_end(&j);
+		return 0;
+	}
+	printk("memory:       %u KiB, %u KiB free\n", frame_total() * 4, frame_available() * 4);
+	printk("heap:         %u bytes in %u blocks\n", heap_used_bytes(), heap_used_blocks());
+	printk("tasks:        %u\n", READ_ONCE(nr_tasks));
+	printk("entry points: %u, interrupt lines: %u\n", entries_count(NULL), irq_lines_in_use());
+	return 0;
+}
+
+const struct command mem_command = { "mem", "mem [-j]", "memory and what it is used for", mem_run, NULL };
+
+static int dmesg_run(int argc, char **argv)
+{
+	char piece[256];
+	u32 pos = 0, n, end;
+
+	(void)argv;
+	if (argc != 1)
+		return usage_error("dmesg");
+	/* What is printed here is logged as well; stop where the log ended. */
+	end = dmesg_end();
+	while (pos < end && (n = dmesg_read(&pos, piece, MIN((u32)sizeof(piece), end - pos))))
+		console_write(piece, n);
+	return 0;
+}
+
+const struct command dmesg_command = { "dmesg", "dmesg", "the kernel's messages so far", dmesg_run, NULL };
+
+static int poweroff_run(int argc, char **argv)
+{
+	u32 status = 0;
+
+	if (argc > 2 || (argc == 2 && (parse_u32(argv[1], &status) || status > 123)))
+		return shell_error(-EINVAL, "poweroff: the status is a number from 0 to 123");
+	notifier_call(&reboot_chain, status, NULL);
+	machine_poweroff(status);
+}
+
+const struct command poweroff_command = {
+	"poweroff", "poweroff [STATUS]", "turn the machine off", poweroff_run, NULL,
+};
+
+static int reboot_run(int argc, char **argv)
+{
+	(void)argv;
+	if (argc != 1)
+		return usage_error("reboot");
+	notifier_call(&reboot_chain, 0, NULL);
+	machine_reboot();
+}
+
+const struct command reboot_command = { "reboot", "reboot", "start the machine again", reboot_run, NULL };
+
+static int panic_run(int argc, char **argv)
+{
+	(void)argv;
+	if (argc != 1)
+		return usage_error("panic");
+	panic("asked for at the prompt");
+}
+
+const struct command panic_command = {
+	"panic", "panic", "stop all CPUs and show what each was doing", panic_run, NULL,
+};
+
+static int sleep_run(int argc, char **argv)
+{
+	u64 ns;
+
+	if (argc != 2 || parse_duration(argv[1], &ns))
+		return shell_error(-EINVAL, "sleep: how long? Such as 2s or 500ms");
+	u64 end = clock_ns() + ns;
+	while (!clock_passed(end) && !shell_interrupted()) {
+		int err = sleep_interruptible_ns(MIN(end - clock_ns(), 100 * NSEC_PER_MSEC));
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+const struct command sleep_command = { "sleep", "sleep TIME", "wait", sleep_run, NULL };
+
+/* -- sync points ------------------------------------------------------------------------- */
+
+static int sync_list(void)
+{
+	struct sync_info s;
+
+	for (u32 i = 0; sync_nth(i, &s); i++)
+		printk("%-24s %u to hold, %u held, %u passed\n", s.name, s.hits_left, s.held, s.passed);
+	return 0;
+}
+
+static int sync_run(int argc, char **argv)
+{
+	u32 hits = 1;
+	u64 ns = NSEC_PER_SEC;
+
+	if (argc == 1)
+		return sync_list();
+	if (streq(argv[1], "reset") && argc == 2) {
+		sync_reset();
+		return 0;
+	}
+	if (argc < 3)
+		return usage_error("sync");
+	if (streq(argv[1], "hold")) {
+		if (argc > 3 && parse_u32(argv[3], &hits))
+			return shell_error(-EINVAL, "sync: %s is not a number of hits", argv[3]);
+		int err = sync_hold(argv[2], hits);
+		return err ? shell_error(err, "sync: %s: %s", argv[2], errno_text(err)) : 0;
+	}
+	if (streq(argv[1], "wait")) {
+		if (argc > 3 && parse_duration(argv[3], &ns))
+			return shell_error(-EINVAL, "sync: %s is not a time; such as 500ms", argv[3]);
+		int err = sync_wait_held(argv[2], clock_ns() + ns);
+		return err ? shell_error(err, "sync: nobody came to %s", argv[2]) : 0;
+	}
+	if (streq(argv[1], "release")) {
+		sync_release(argv[2]);
+		return 0;
+	}
+	return usage_error("sync");
+}
+
+const struct command sync_command = {
+	"sync", "sync [hold POINT [HITS] | wait POINT [TIME] | release POINT | reset]",
+	"hold tasks at named places in the kernel, to force a race", sync_run, NULL,
+};

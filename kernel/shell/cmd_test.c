@@ -1,0 +1,65 @@
+/* test: the in-kernel tests. tests/kernel/ has them; the build collects every
+ * `int test_...(void)` there into a table. */
+#include "shell/commands.h"
+#include "lib/string.h"
+#include "shell/ktest.h"
+#include "smp/percpu.h"
+#include "x86/console.h"
+
+static bool selected(const char *name, int argc, char **argv)
+{
+	if (argc == 1)
+		return true;
+	for (int i = 1; i < argc; i++) {
+		if (starts_with(name, argv[i]))
+			return true;
+	}
+	return false;
+}
+
+static int test_run(int argc, char **argv)
+{
+	bool list = take_flag(&argc, argv, "-l");
+	int err = reject_options(argc, argv);
+	u32 passed = 0, failed = 0, skipped = 0;
+
+	if (err)
+		return err;
+	for (const struct ktest *t = ktests; t->name && !shell_interrupted(); t++) {
+		if (!selected(t->name, argc, argv))
+			continue;
+		if (list) {
+			printk("%s\n", t->name);
+			continue;
+		}
+		err = t->run();
+		if (err == KTEST_SKIPPED)
+			skipped++;
+		else if (err)
+			failed++;
+		else
+			passed++;
+		printk("%s: %s\n", t->name, err == KTEST_SKIPPED ? "skipped" : err ? errno_name(err) : "ok");
+	}
+	if (!list)
+		printk("%u passed, %u failed, %u skipped on %u CPUs\n", passed, failed, skipped, nr_cpus);
+	if (!list && !passed && !failed && !skipped)
+		return shell_error(-ENOENT, "test: no test has that name; `test -l` lists them");
+	return failed ? -EIO : 0;
+}
+
+static bool complete_test(u32 i, char *out, u32 size)
+{
+	for (const struct ktest *t = ktests; t->name; t++) {
+		if (i-- == 0) {
+			strlcpy(out, t->name, size);
+			return true;
+		}
+	}
+	return false;
+}
+
+const struct command test_command = {
+	"test", "test [-l] [NAME...]", "run the in-kernel tests (those whose names begin so)",
+	test_run, complete_test,
+};

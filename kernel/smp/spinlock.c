@@ -1,0 +1,188 @@
+/* Spin locks: test and test-and-set. No queue, so not fair; but a lock here is
+ * held for a microsecond, and under emulation a queue makes everybody wait for
+ * a CPU whose turn it is and which the host has just put to sleep.
+ *
+ * Waiting and IPIs. A CPU that waits with interrupts off does not answer
+ * smp_call(). Two rules keep that from becoming a deadlock:
+ *
+ *  1. Nobody holds a spin lock while in smp_call() (asserted in debug builds):
+ *
+ *	CPU 0				CPU 1
+ *	spin_lock(L)
+ *	smp_call(CPU 1)			interrupts off
+ *	  waits for CPU 1		spin_lock(L)
+ *					  waits for CPU 0
+ *
+ *     With the rule, whoever holds L waits for nothing but locks of higher
+ *     rank, so every wait for a lock ends.
+ *
+ *  2. spin_lock_irqsave() waits with interrupts as its caller had them, and
+ *     only takes the lock with them off. The wait is then no delay for those
+ *     who call this CPU, unless the caller's caller had them off already:
+ *
+ *	CPU 0				CPU 1			CPU 2
+ *	holds L				spin_lock_irqsave(L)	smp_call(CPU 1)
+ *	  ...				  interrupts on: answers  goes on
+ *	spin_unlock(L)			  has L: interrupts off
+ *
+ *     An interrupt handler that comes in while this CPU waits may take L
+ *     itself: nothing is held yet, so it cannot deadlock with its own CPU. */
+#include "smp/spinlock.h"
+#include "x86/atomic.h"
+#include "x86/clock.h"
+#include "x86/console.h"
+#include "x86/panic.h"
+
+/* -- debug builds: who holds what, in what order ------------------------------ */
+#ifdef DEBUG
+#define SPINNING_TOO_LONG (2 * NSEC_PER_SEC)
+
+static void check_before(const struct spinlock *l, u32 where)
+{
+	struct cpu *c = this_cpu();
+	if (spin_held(l))
+		panic("spin lock '%s' taken twice, at %#x and %#x", l->name, l->where, where);
+	if (l->irq && irqs_enabled())
+		panic("spin lock '%s' is taken in interrupts too, but %#x takes it with "
+		      "interrupts on", l->name, where);
+	if (!l->irq && c->irq_depth)
+		panic("spin lock '%s' is not for interrupts, but %#x takes it in one",
+		      l->name, where);
+}
+
+/* Ranks rise. Equal ones (two run queues) are ordered by their addresses'
+ * owners, which only the caller can know. */
+static void check_rank(const struct spinlock *l, u32 where)
+{
+	struct cpu *c = this_cpu();
+	const struct spinlock *last = c->nr_held ? c->held[c->nr_held - 1] : NULL;
+	if (last && last->rank > l->rank)
+		panic("lock order: '%s' (rank %u) taken at %#x under '%s' (rank %u)",
+		      l->name, l->rank, where, last->name, last->rank);
+}
+
+static void note_taken(struct spinlock *l)
+{
+	struct cpu *c = this_cpu();
+	if (c->nr_held == MAX_HELD_LOCKS)
+		panic("more than %u spin locks held, '%s' the last", MAX_HELD_LOCKS, l->name);
+	c->held[c->nr_held++] = l;
+}
+
+/* Locks may be let go in any order. */
+static void note_released(struct spinlock *l)
+{
+	struct cpu *c = this_cpu();
+	if (!spin_held(l))
+		panic("spin lock '%s' released by a CPU that does not hold it", l->name);
+	u32 i = c->nr_held;
+	while (i > 0 && c->held[i - 1] != l)
+		i--;
+	for (; i < c->nr_held; i++)
+		c->held[i - 1] = c->held[i];
+	c->nr_held--;
+}
+
+static void report_long_wait(const struct spinlock *l, u32 where, u64 *since)
+{
+	u64 now = clock_ns();
+	if (!*since)
+		*since = now;
+	if (now - *since < SPINNING_TOO_LONG)
+		return;
+	const struct cpu *owner = l->owner;
+	*since = now;
+	printk("CPU %u has been waiting at %#x for 2 s for spin lock '%s', held by CPU %d from %#x\n",
+	       this_cpu()->id, where, l->name, owner ? (int)owner->id : -1, l->where);
+}
+#else
+static inline void check_before(const struct spinlock *l, u32 where) { (void)l; (void)where; }
+static inline void check_rank(const struct spinlock *l, u32 where) { (void)l; (void)where; }
+static inline void note_taken(struct spinlock *l) { (void)l; }
+static inline void note_released(struct spinlock *l) { (void)l; }
+static inline void report_long_wait(const struct spinlock *l, u32 where, u64 *since)
+{ (void)l; (void)where; (void)since; }
+#endif
+
+/* -- the lock --------------------------------------------------------------- */
+void spin_init(struct spinlock *l, const char *name, enum lock_rank rank, bool irq)
+{
+	*l = (struct spinlock){ .rank = rank, .irq = irq, .name = name };
+}
+
+static inline bool try_take(struct spinlock *l, u32 where)
+{
+	if (atomic_xchg(&l->locked, 1))
+		return false;
+	WRITE_ONCE(l->owner, this_cpu());
+	l->where = where;
+	note_taken(l);
+	return true;
+}
+
+/* Only reads while it waits: the line stays shared until the holder writes it. */
+static void wait_while_locked(const struct spinlock *l, u32 where)
+{
+	u64 since = 0;
+	while (READ_ONCE(l->locked)) {
+		cpu_relax();
+		report_long_wait(l, where, &since);
+	}
+}
+
+static inline void release(struct spinlock *l)
+{
+	note_released(l);
+	WRITE_ONCE(l->owner, NULL);
+	store_release(&l->locked, 0);
+}
+
+#define CALLER ((u32)__builtin_return_address(0))
+
+/* Any context, within the rules of the lock's kind. */
+void spin_lock(struct spinlock *l)
+{
+	preempt_disable();
+	check_before(l, CALLER);
+	check_rank(l, CALLER);
+	while (!try_take(l, CALLER))
+		wait_while_locked(l, CALLER);
+}
+
+/* Cannot deadlock, so it may be out of order. */
+bool spin_trylock(struct spinlock *l)
+{
+	preempt_disable();
+	check_before(l, CALLER);
+	if (try_take(l, CALLER))
+		return true;
+	preempt_enable();
+	return false;
+}
+
+void spin_unlock(struct spinlock *l)
+{
+	release(l);
+	preempt_enable();
+}
+
+u32 spin_lock_irqsave(struct spinlock *l)
+{
+	u32 flags = irq_save();
+	preempt_disable();
+	check_before(l, CALLER);
+	check_rank(l, CALLER);
+	while (!try_take(l, CALLER)) {
+		irq_restore(flags);
+		wait_while_locked(l, CALLER);
+		irq_disable();
+	}
+	return flags;
+}
+
+void spin_unlock_irqrestore(struct spinlock *l, u32 flags)
+{
+	release(l);
+	irq_restore(flags);
+	preempt_enable();
+}

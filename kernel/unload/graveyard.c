@@ -1,0 +1,262 @@
+#include "unload/graveyard.h"
+#include "lib/format.h"
+#include "lib/math64.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/kmap.h"
+#include "mm/modspace.h"
+#include "smp/spinlock.h"
+#include "x86/clock.h"
+#include "x86/console.h"
+#include "x86/symbols.h"
+#include "x86/trap.h"
+
+#define PF_PRESENT 1u
+#define PF_WRITE   2u
+#define PF_FETCH   16u		/* only reported with NX on; SDM vol. 3, 4.7 */
+
+#define USES_KEPT  16
+
+struct grave {
+	/* Fixed once dug. */
+	u32 number;			/* 0: never used */
+	char name[MODULE_NAME_LEN], unloader[TASK_NAME_LEN], strategy[16];
+	u32 base, size;
+	u64 died_at;
+	char *names;
+	struct module_symbol *symbol;	/* sorted by address */
+	u32 nr_symbols;
+	u32 text_start, text_size;
+
+	/* Under grave_lock. */
+	struct freed_image image;	/* laboratory mode: what to map back */
+	u32 uses;
+};
+
+static struct spinlock grave_lock = SPINLOCK_IRQ("graveyard", RANK_DEVICE);
+static struct grave graves[GRAVEYARD_SIZE];	/* a ring; under grave_lock */
+static u32 nr_graves;
+static struct use_after_unload uses[USES_KEPT];	/* a ring; under grave_lock */
+static u32 nr_uses;
+
+bool graveyard_laboratory;
+
+/* -- burial ------------------------------------------------------------------ */
+
+/* The oldest grave makes room: its addresses may be handed out again. */
+static void clear_grave(struct grave *g)
+{
+	for (u32 i = 0; g->image.frame && i < g->image.pages; i++) {
+		if (g->image.frame[i])
+			frame_free(g->image.frame[i]);
+	}
+	if (g->image.frame)
+		modspace_release(g->image.va, g->image.pages);
+	kfree(g->image.frame);
+	kfree(g->names);
+	kfree(g->symbol);
+	memset(g, 0, sizeof(*g));
+}
+
+struct grave *graveyard_dig(struct module *m, const char *unloader, const char *strategy_name)
+{
+	struct grave old;
+
+	u32 flags = spin_lock_irqsave(&grave_lock);
+	struct grave *g = &graves[nr_graves % GRAVEYARD_SIZE];
+	old = *g;
+	memset(g, 0, sizeof(*g));
+	g->number = ++nr_graves;
+	strlcpy(g->name, m->owner.name, sizeof(g->name));
+	strlcpy(g->unloader, unloader, sizeof(g->unloader));
+	strlcpy(g->strategy, strategy_name, sizeof(g->strategy));
+	g->base = m->owner.base;
+	g->size = m->owner.size;
+	g->text_start = m->owner.base + m->part_start[PART_TEXT] * PAGE_SIZE;
+	g->text_size = m->part_pages[PART_TEXT] * PAGE_SIZE;
+	g->died_at = clock_ns();
+	g->names = m->names;
+	g->symbol = m->symbol;
+	g->nr_symbols = m->nr_symbols;
+	m->names = NULL;
+	m->symbol = NULL;
+	m->nr_symbols = 0;
+	spin_unlock_irqrestore(&grave_lock, flags);
+	clear_grave(&old);
+	return g;
+}
+
+void graveyard_clear(void)
+{
+	struct grave old;
+
+	for (u32 i = 0; i < GRAVEYARD_SIZE; i++) {
+		u32 flags = spin_lock_irqsave(&grave_lock);
+		old = graves[i];
+		memset(&graves[i], 0, sizeof(graves[i]));
+		spin_unlock_irqrestore(&grave_lock, flags);
+		clear_grave(&old);
+	}
+}
+
+void graveyard_fill(struct grave *g, struct freed_image *image)
+{
+	u32 flags = spin_lock_irqsave(&grave_lock);
+	g->image = *image;
+	spin_unlock_irqrestore(&grave_lock, flags);
+	*image = (struct freed_image){ 0 };
+}
+
+/* -- a late use ----------------------------------------------------------------- */
+
+/* The latest grave that holds `addr`: caller holds grave_lock. */
+static struct grave *grave_of(u32 addr)
+{
+	struct grave *latest = NULL;
+
+	for (u32 i = 0; i < GRAVEYARD_SIZE; i++) {
+		struct grave *g = &graves[i];
+		if (g->number && addr - g->base < g->size && (!latest || g->number > latest->number))
+			latest = g;
+	}
+	return latest;
+}
+
+static void name_address(const struct grave *g, u32 addr, char *buf, u32 size)
+{
+	const struct module_symbol *best = NULL;
+
+	for (u32 i = 0; i < g->nr_symbols && g->symbol[i].addr <= addr; i++)
+		best = &g->symbol[i];
+	if (best)
+		snprintf(buf, size, "%s+0x%x [%s]", best->name, addr - best->addr, g->name);
+	else
+		snprintf(buf, size, "0x%x in [%s]", addr - g->base, g->name);
+}
+
+static enum use_kind kind_of(const struct regs *regs, u32 addr)
+{
+	/* Without NX the CPU does not say "fetch", but then EIP is the address. */
+	if ((regs->error & PF_FETCH) || regs->eip == addr)
+		return USE_FETCH;
+	return regs->error & PF_WRITE ? USE_WRITE : USE_READ;
+}
+
+static const char *const kind_names[] = { "reads", "writes", "executes" };
+
+static void record_use(struct grave *g, const struct regs *regs, u32 addr,
+                       struct use_after_unload *use)
+{
+	*use = (struct use_after_unload){
+		.kind = kind_of(regs, addr), .cpu = this_cpu()->id, .task_id = current->id,
+		.eip = regs->eip, .addr = addr, .at = clock_ns(),
+	};
+	strlcpy(use->task_name, current->name, sizeof(use->task_name));
+	strlcpy(use->module, g->name, sizeof(use->module));
+	strlcpy(use->unloader, g->unloader, sizeof(use->unloader));
+	name_address(g, addr, use->where, sizeof(use->where));
+	if (regs->eip - g->base < g->size)
+		name_address(g, regs->eip, use->eip_where, sizeof(use->eip_where));
+	else
+		symbolise(regs->eip, use->eip_where, sizeof(use->eip_where));
+	g->uses++;
+	uses[nr_uses++ % USES_KEPT] = *use;
+}
+
+static void print_use(const struct use_after_unload *use, u64 died_at)
+{
+	u32 ms = (u32)div_u64(use->at - died_at, NSEC_PER_MSEC);
+
+	printk("use after unload: task %u (%s) on CPU %u %s %s, from %s; %s was unloaded by %s %u ms before\n",
+	       use->task_id, use->task_name, use->cpu, kind_names[use->kind], use->where,
+	       use->eip_where, use->module, use->unloader, ms);
+}
+
+/* Maps the touched page back so that the culprit can walk out. W^X holds even
+ * here: text to execute, anything else to write. Caller holds grave_lock. */
+static bool resurrect_page(struct grave *g, u32 addr)
+{
+	u32 page = (addr - g->base) / PAGE_SIZE;
+
+	if (!g->image.frame || page >= g->image.pages || !g->image.frame[page])
+		return false;
+	bool text = addr - g->text_start < g->text_size;
+	return kmap_frame(ALIGN_DOWN(addr, PAGE_SIZE), g->image.frame[page],
+	                  text ? PROT_RX : PROT_RW) == 0;
+}
+
+static bool may_kill_current(const struct regs *regs)
+{
+	return !in_interrupt() && !this_cpu_read(preempt_count) && (regs->eflags & EFLAGS_IF) &&
+	       current->id != 0;
+}
+
+/* Any context but NMI. */
+static bool on_fault(struct regs *regs, u32 addr)
+{
+	struct use_after_unload use;
+	bool walks_out;
+
+	if (regs->vector != TRAP_PF || !modspace_holds(addr) || (regs->error & PF_PRESENT))
+		return false;
+	u32 flags = spin_lock_irqsave(&grave_lock);
+	struct grave *g = grave_of(addr);
+	if (!g) {
+		spin_unlock_irqrestore(&grave_lock, flags);
+		return false;
+	}
+	record_use(g, regs, addr, &use);
+	walks_out = graveyard_laboratory && resurrect_page(g, addr);
+	u64 died_at = g->died_at;
+	spin_unlock_irqrestore(&grave_lock, flags);
+
+	print_use(&use, died_at);
+	if (walks_out)
+		return true;
+	if (!may_kill_current(regs))
+		return false;		/* the panic that follows shows the rest */
+	printk("task %u (%s) is killed for it\n", use.task_id, use.task_name);
+	regs->eip = (u32)task_exit;
+	return true;
+}
+
+/* -- views ------------------------------------------------------------------------ */
+
+void graveyard_init(void)
+{
+	trap_add_fault_hook(on_fault);
+}
+
+u32 graveyard_uses(void)
+{
+	return READ_ONCE(nr_uses);
+}
+
+bool graveyard_use_nth(u32 i, struct use_after_unload *out)
+{
+	u32 flags = spin_lock_irqsave(&grave_lock);
+	bool there = i < MIN(nr_uses, (u32)USES_KEPT);
+	if (there)
+		*out = uses[(nr_uses - 1 - i) % USES_KEPT];
+	spin_unlock_irqrestore(&grave_lock, flags);
+	return there;
+}
+
+bool graveyard_nth(u32 i, struct grave_info *out)
+{
+	u32 flags = spin_lock_irqsave(&grave_lock);
+	const struct grave *g = &graves[(nr_graves - 1 - i) % GRAVEYARD_SIZE];
+	bool there = i < MIN(nr_graves, (u32)GRAVEYARD_SIZE) && g->number;
+	if (there) {
+		*out = (struct grave_info){
+			.base = g->base, .size = g->size, .uses = g->uses,
+			.died_at = g->died_at, .kept = g->image.frame != NULL,
+		};
+		strlcpy(out->name, g->name, sizeof(out->name));
+		strlcpy(out->unloader, g->unloader, sizeof(out->unloader));
+		strlcpy(out->strategy, g->strategy, sizeof(out->strategy));
+	}
+	spin_unlock_irqrestore(&grave_lock, flags);
+	return there;
+}

@@ -1,0 +1,41 @@
+/* The memory of modules that are gone, and how a use after unload is seen. */
+#pragma once
+#include "module/module.h"
+
+#define GRAVEYARD_SIZE 32
+
+enum use_kind { USE_READ, USE_WRITE, USE_FETCH };
+
+struct use_after_unload {
+	enum use_kind kind;
+	u32 cpu, task_id;
+	char task_name[TASK_NAME_LEN];
+	u32 eip, addr;
+	char where[64];			/* "handler+0x10 [blink]" in the dead module */
+	char eip_where[64];
+	char module[MODULE_NAME_LEN], unloader[TASK_NAME_LEN];
+	u64 at;
+};
+
+void graveyard_init(void);
+/* In laboratory mode the dead pages are kept, and mapped back for a culprit so
+ * that it can walk out; otherwise the culprit is killed (or the kernel panics,
+ * in an interrupt). Kernel command line: lab. */
+extern bool graveyard_laboratory;
+struct grave;
+/* Opens a grave for module `m`, before its pages go: takes over its symbols for
+ * later reports and notes who unloaded it, when and by which strategy. May
+ * sleep. */
+struct grave *graveyard_dig(struct module *m, const char *unloader, const char *strategy_name);
+/* Lays the module's frames in (laboratory mode; ownership passes), with their
+ * contents. `image` may be empty. */
+void graveyard_fill(struct grave *g, struct freed_image *image);
+/* Gives back all that is kept of the dead; late uses are still counted. May sleep. */
+void graveyard_clear(void);
+u32  graveyard_uses(void);		/* uses after unload since boot */
+bool graveyard_use_nth(u32 i, struct use_after_unload *out);	/* latest first */
+struct grave_info {
+	char name[MODULE_NAME_LEN], unloader[TASK_NAME_LEN], strategy[16];
+	u32 base, size, uses; u64 died_at; bool kept;
+};
+bool graveyard_nth(u32 i, struct grave_info *out);		/* latest first */

@@ -1,0 +1,97 @@
+#include "unload/hold.h"
+#include "lib/errno.h"
+#include "sched/mutex.h"
+#include "sched/sched.h"
+#include "sched/sync.h"
+#include "smp/ipi.h"
+#include "x86/atomic.h"
+#include "x86/clock.h"
+#include "x86/panic.h"
+
+/* One trap at a time. */
+static struct mutex hold_mutex = MUTEX(hold_mutex, "trap");
+static u32 last_trap;		/* under hold_mutex */
+
+struct kick {
+	u8 will_park[NR_CPUS];		/* each CPU writes its own */
+};
+
+/* Runs on each CPU, in interrupt context. A CPU that was interrupted where it
+ * may be preempted goes straight from this interrupt into schedule(). */
+static void kick(void *arg, const struct regs *regs, u32 sp)
+{
+	struct kick *k = arg;
+	struct cpu *c = this_cpu();
+
+	(void)sp;
+	c->need_resched = 1;
+	bool preemptible = regs && !c->preempt_count && c->irq_depth <= 1 &&
+	                   (regs->eflags & EFLAGS_IF);
+	k->will_park[c->id] = preemptible || (regs && c->task == c->idle);
+}
+
+static bool is_parked(u32 cpu, u32 trap)
+{
+	return load_acquire(&parking[cpu].trap) == trap;
+}
+
+/* Waits for those who said that they come. They may be late: an interrupt can
+ * overtake them on the way. */
+static void wait_parked(struct hold *h, cpumask_t coming, u64 limit)
+{
+	u32 cpu;
+
+	for_each_cpu_in(cpu, coming) {
+		while (!is_parked(cpu, h->trap) && !clock_passed(limit))
+			cpu_relax();
+	}
+}
+
+void hold_cpus(struct hold *h, u64 deadline)
+{
+	struct kick k = { 0 };
+	cpumask_t others;
+	u64 limit;
+	u32 cpu;
+
+	ASSERT(may_sleep());
+	mutex_lock(&hold_mutex);
+	preempt_disable();
+
+	*h = (struct hold){ .trap = ++last_trap ? last_trap : ++last_trap,
+	                    .start_tsc = rdtsc() };
+	others = cpus_others();
+	limit = MIN(clock_ns() + HOLD_LIMIT_NS, MAX(deadline, clock_ns() + NSEC_PER_MSEC));
+	module_remove_asker = this_cpu()->id;
+	/* Johnson: "it doesn't have to be atomic. It needs only to be volatile."
+	 * The IPI below orders it before each CPU's next look: posting a request
+	 * is a locked instruction here, taking the interrupt is one there. */
+	module_remove = h->trap;
+
+	if (others) {
+		h->silent = smp_call(others, kick, &k, limit - clock_ns());
+		for_each_cpu_in(cpu, others & ~h->silent) {
+			if (k.will_park[cpu])
+				h->parked |= CPU_BIT(cpu);
+		}
+		wait_parked(h, h->parked, limit);
+	}
+	/* What counts is who stands there now, whatever was announced. */
+	h->parked = 0;
+	for_each_cpu_in(cpu, others) {
+		if (is_parked(cpu, h->trap))
+			h->parked |= CPU_BIT(cpu);
+	}
+	h->unparked = others & ~h->parked;
+	h->silent &= h->unparked;
+	sync_point("trap:held");
+}
+
+void release_cpus(struct hold *h)
+{
+	ASSERT(module_remove == h->trap);
+	module_remove = 0;
+	h->end_tsc = rdtsc();
+	preempt_enable();
+	mutex_unlock(&hold_mutex);
+}

@@ -1,0 +1,23 @@
+/* Holding every other CPU at the head of schedule(). */
+#pragma once
+#include "smp/percpu.h"
+
+struct hold {
+	u32 trap;			/* its number; parking[] entries carry it */
+	cpumask_t parked;		/* stand still in schedule(), registers in memory */
+	cpumask_t unparked;		/* answered, but run on with preemption off */
+	cpumask_t silent;		/* did not answer in time */
+	u64 start_tsc, end_tsc;
+};
+
+/* Longest time for which one attempt holds the CPUs while it waits for one that
+ * is slow to come; then it lets go and tries again. */
+#define HOLD_LIMIT_NS (50 * 1000000ull)
+
+/* Sends every other CPU into the trap and waits until each has parked, has said
+ * that it cannot now, or HOLD_LIMIT_NS or `deadline` (clock_ns()) has passed.
+ * From here to release_cpus() the caller is not preemptible and must take no
+ * sleeping lock and print nothing. One hold at a time: waits for its turn. May
+ * sleep. Idea: R. B. Johnson, linux-kernel, 8 Jul 2002. */
+void hold_cpus(struct hold *h, u64 deadline);
+void release_cpus(struct hold *h);

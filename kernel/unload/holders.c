@@ -1,0 +1,77 @@
+#include "unload/holders.h"
+#include "entry/chrdev.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/math64.h"
+#include "lib/string.h"
+#include "sched/sched.h"
+#include "x86/clock.h"
+
+#define POLL_NS (5 * NSEC_PER_MSEC)
+
+/* "uart is used by a, b": caller holds modules_mutex. */
+static int name_dependents(struct unload *u)
+{
+	struct unload_report *r = &u->report;
+	struct module *m;
+	int len;
+
+	len = snprintf(r->error, sizeof(r->error), "%s is used by", u->name);
+	list_for_each(m, &modules, node) {
+		for (u32 i = 0; i < m->nr_deps && len < (int)sizeof(r->error); i++) {
+			if (m->dep[i] == u->mod)
+				len += snprintf(r->error + len, sizeof(r->error) - len, " %s", m->owner.name);
+		}
+	}
+	if (len < (int)sizeof(r->error))
+		snprintf(r->error + len, sizeof(r->error) - len, "; unload %s first",
+		         u->mod->nr_users == 1 ? "it" : "them");
+	return -EBUSY;
+}
+
+static int name_file_holder(struct unload *u, int err)
+{
+	struct unload_report *r = &u->report;
+	struct file_holder h;
+
+	/* It may have been closed since it was counted. */
+	if (!owner_file_holder(&u->mod->owner, 0, &h)) {
+		snprintf(r->error, sizeof(r->error), "%s was in use until just now; try again", u->name);
+		return err;
+	}
+	u32 tenths = (u32)div_u64(clock_ns() - h.opened_at, 100 * NSEC_PER_MSEC);
+	snprintf(r->error, sizeof(r->error), "%s is in use by task %u (%s), open since %u.%u s",
+	         u->name, h.task_id, h.task_name, tenths / 10, tenths % 10);
+	return err;
+}
+
+static bool has_users(struct unload *u)
+{
+	mutex_lock(&modules_mutex);
+	bool used = u->mod->nr_users != 0;
+	if (used)
+		(void)name_dependents(u);
+	mutex_unlock(&modules_mutex);
+	return used;
+}
+
+int holders_wait(struct unload *u)
+{
+	/* Another module's code is bound to this one's: no patience ends that, and
+	 * nothing may be cut off. */
+	if (has_users(u))
+		return -EBUSY;
+	if (u->flags & UNLOAD_FORCE) {
+		kernel_taint |= TAINT_FORCED_UNLOAD;
+		return 0;
+	}
+	while (owner_open_files(&u->mod->owner)) {
+		if (!(u->flags & UNLOAD_WAIT))
+			return name_file_holder(u, -EBUSY);
+		if (clock_passed(u->deadline))
+			return name_file_holder(u, -ETIMEDOUT);
+		if (sleep_interruptible_ns(POLL_NS) == -EINTR)
+			return name_file_holder(u, -EINTR);
+	}
+	return 0;
+}

@@ -1,0 +1,8 @@
+/* Those who have a right to the module: dependents and open files. Known by
+ * name, because the core keeps the books. */
+#pragma once
+#include "unload/unload.h"
+
+/* Waits until nobody holds the module, as u->flags say. 0; -EBUSY, -ETIMEDOUT,
+ * -EINTR with the first holder named in u->report.error. May sleep. */
+int holders_wait(struct unload *u) must_use;

@@ -1,0 +1,212 @@
+#include "unload/inspect.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "sched/sched.h"
+#include "sched/sync.h"
+#include "smp/ipi.h"
+#include "x86/atomic.h"
+#include "x86/clock.h"
+#include "x86/panic.h"
+
+#define SAMPLE_LIMIT_NS (20 * NSEC_PER_MSEC)
+
+static u32 last_number;		/* atomic */
+
+void inspection_init(struct inspection *in, struct unload *u)
+{
+	*in = (struct inspection){
+		.u = u,
+		.owner = &u->mod->owner,
+		.start = u->mod->owner.base - PAGE_SIZE,
+		.size = u->mod->owner.size + 2 * PAGE_SIZE,
+	};
+}
+
+static void drop_insiders(struct inspection *in)
+{
+	for (u32 i = 0; i < MIN(in->nr_insiders, MAX_INSIDERS); i++)
+		task_put(in->insider[i].task);
+	in->nr_insiders = 0;
+}
+
+void inspection_begin(struct inspection *in)
+{
+	drop_insiders(in);
+	in->number = atomic_add(&last_number, 1);
+	in->nr_unseen = 0;
+	in->silent = 0;
+	in->epoch_changed = false;
+	memset(in->on_cpu, 0, sizeof(in->on_cpu));
+	in->u->report.tries++;
+}
+
+void inspection_end(struct inspection *in)
+{
+	drop_insiders(in);
+}
+
+/* Four instructions a word. */
+const u32 *scan_words(const u32 *p, const u32 *end, u32 start, u32 size)
+{
+	for (; p + 4 <= end; p += 4) {
+		if (unlikely(p[0] - start < size)) return p;
+		if (unlikely(p[1] - start < size)) return p + 1;
+		if (unlikely(p[2] - start < size)) return p + 2;
+		if (unlikely(p[3] - start < size)) return p + 3;
+	}
+	for (; p < end; p++) {
+		if (*p - start < size)
+			return p;
+	}
+	return NULL;
+}
+
+/* Does the chain of frames that starts at `ebp` return into the module? Then a
+ * hit is no stale word. Reads only between sp and top. */
+static bool returns_into(const struct owner *o, u32 ebp, u32 sp, u32 top)
+{
+	while (ebp >= sp && ebp + 8 <= top && !(ebp & 3)) {
+		const u32 *frame = (const u32 *)ebp;
+		if (owner_holds(o, frame[1]))
+			return true;
+		if (frame[0] <= ebp)
+			return false;
+		ebp = frame[0];
+	}
+	return false;
+}
+
+/* Reads one stack. `ebp`: the frame pointer that goes with sp. Any context. */
+static bool finds_module(const struct inspection *in, const struct task *t, u32 sp, u32 ebp,
+                         struct insider *found)
+{
+	u32 top = task_stack_top(t);
+	const u32 *hit = scan_words((const u32 *)sp, (const u32 *)top, in->start, in->size);
+
+	if (!hit)
+		return false;
+	*found = (struct insider){
+		.task = (struct task *)t,
+		.cpu = t->cpu,
+		.offset = *hit - in->owner->base,
+		.certain = returns_into(in->owner, ebp, sp, top),
+	};
+	return true;
+}
+
+static void note_insider(struct inspection *in, const struct insider *found)
+{
+	if (in->nr_insiders < MAX_INSIDERS) {
+		task_get(found->task);
+		in->insider[in->nr_insiders] = *found;
+	}
+	in->nr_insiders++;
+}
+
+/* On the asked CPU, in its answer: what it holds lies on its stack from sp up;
+ * below is only this code, with the range itself in its variables. */
+static void sample(void *arg, const struct regs *regs, u32 sp)
+{
+	struct inspection *in = arg;
+	struct insider *found = &in->on_cpu[this_cpu()->id];
+	struct task *t = current;
+	u32 ebp = regs ? regs->ebp : 0;
+
+	if (finds_module(in, t, sp, ebp, found)) {
+		if (regs && owner_holds(in->owner, regs->eip))
+			found->certain = true;
+		return;
+	}
+	t->inspected = in->number;
+}
+
+void inspect_unparked_cpus(struct inspection *in, struct hold *h)
+{
+	u32 cpu;
+
+	if (!h->unparked)
+		return;
+	in->silent = smp_call(h->unparked, sample, in, SAMPLE_LIMIT_NS);
+	for_each_cpu_in(cpu, h->unparked & ~in->silent) {
+		if (in->on_cpu[cpu].task)
+			note_insider(in, &in->on_cpu[cpu]);
+	}
+}
+
+/* Where the registers of a task that does not run were saved: 0 when it runs. */
+static u32 resting_sp(const struct inspection *in, const struct task *t)
+{
+	if (t == current)
+		return in->u->asker_sp;
+	/* The switch saves sp, then releases on_cpu; read in the other order. */
+	if (!load_acquire(&t->on_cpu))
+		return t->sp;
+	if (module_remove && load_acquire(&parking[t->cpu].trap) == module_remove)
+		return parking[t->cpu].sp;
+	return 0;
+}
+
+/* A task that left its CPU before the module came holds nothing of it. */
+static bool has_not_run_since_load(const struct inspection *in, const struct task *t)
+{
+	return (s32)(t->ran_generation - in->owner->generation) < 0 && !load_acquire(&t->on_cpu);
+}
+
+static void inspect_task(struct inspection *in, struct task *t)
+{
+	struct insider found;
+	u32 sp;
+
+	if (t->inspected == in->number)
+		return;
+	if (task_is_dead(t))		/* off its stack for good */
+		return;
+	sp = resting_sp(in, t);
+	if (!sp) {
+		/* It runs, and its CPU's answer was no, or did not come. */
+		if (!in->on_cpu[t->cpu].task)
+			in->nr_unseen++;
+		return;
+	}
+	in->u->report.inspected++;
+	in->u->report.words += (task_stack_top(t) - sp) / sizeof(u32);
+	/* switch.asm and with_registers_on_stack() push edi, esi, ebx, ebp. */
+	if (finds_module(in, t, sp, ((const u32 *)sp)[3], &found))
+		note_insider(in, &found);
+	else
+		t->inspected = in->number;
+}
+
+bool inspect_tasks_and_commit(struct inspection *in, u32 epoch)
+{
+	struct task *t;
+	bool quiet;
+
+	ASSERT(this_cpu_read(preempt_count));
+	u32 flags = spin_lock_irqsave(&tasklist_lock);
+	list_for_each(t, &tasklist, all_node) {
+		if (has_not_run_since_load(in, t))
+			in->u->report.skipped++;
+		else
+			inspect_task(in, t);
+	}
+	/* The task list is closed while this is decided: a child that was born behind
+	 * our back would be of a task that has passed, and so not inside either.
+	 * But somebody who was inside may have handed a pointer to one who
+	 * had been passed already; every core function that would carry it raised the
+	 * epoch, under the lock that owner_commit_gone() takes:
+	 *
+	 *   CPU 0 (inspects)         CPU 1 (inside, not parked)
+	 *   passes task B
+	 *                            queues work for B's worker: held back, epoch + 1
+	 *                            leaves the module
+	 *   passes task A
+	 *   epoch changed: void
+	 */
+	quiet = !in->nr_insiders && !in->nr_unseen && !in->silent;
+	spin_unlock_irqrestore(&tasklist_lock, flags);
+	if (!quiet)
+		return false;
+	in->epoch_changed = !owner_commit_gone(in->owner, epoch);
+	return !in->epoch_changed;
+}

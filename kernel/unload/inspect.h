@@ -1,0 +1,50 @@
+/* Looking for a module on the stacks of tasks. A word that points into the
+ * module's image or heap (with a page of margin, for pointers derived from one)
+ * means: inside, or about to be.
+ *
+ * A task is passed in one of two ways only: switched out, its stack read by the
+ * inspector; or running, its stack read by itself in an answer to an IPI. The
+ * mark is the task's, so it does not matter where the task goes afterwards. */
+#pragma once
+#include "unload/hold.h"
+#include "unload/unload.h"
+
+#define MAX_INSIDERS 16
+
+struct insider {
+	struct task *task;		/* with a reference */
+	u32 cpu;
+	u32 offset;			/* of the word, into the module's range */
+	bool certain;			/* a return address on the frame chain, or the EIP */
+};
+
+struct inspection {
+	/* Fixed. */
+	struct unload *u;
+	struct owner *owner;
+	u32 start, size;		/* the range, margins included */
+
+	/* Of the attempt under way. */
+	u32 number;			/* tasks that passed carry it in task->inspected */
+	u32 nr_insiders;		/* all of them; the first MAX_INSIDERS are kept */
+	struct insider insider[MAX_INSIDERS];
+	u32 nr_unseen;			/* running tasks that did not answer */
+	cpumask_t silent;
+	bool epoch_changed;
+	struct insider on_cpu[NR_CPUS];	/* what each CPU found on itself; task NULL: nothing */
+};
+
+void inspection_init(struct inspection *in, struct unload *u);
+/* Starts an attempt: forgets what the last one found. */
+void inspection_begin(struct inspection *in);
+void inspection_end(struct inspection *in);
+
+/* By IPI: each CPU of hold->unparked reads its own stack. Preemption off. */
+void inspect_unparked_cpus(struct inspection *in, struct hold *h);
+/* Reads the stacks of all others. If nobody is inside and the owner's epoch
+ * still is `epoch`, makes the owner OWNER_GONE and returns true. Preemption
+ * off, CPUs held. */
+bool inspect_tasks_and_commit(struct inspection *in, u32 epoch) must_use;
+
+/* The first word of [p, end) whose value lies in [start, start + size); NULL. */
+const u32 *scan_words(const u32 *p, const u32 *end, u32 start, u32 size);

@@ -1,0 +1,208 @@
+#include "unload/steps.h"
+#include "entry/chrdev.h"
+#include "entry/thread.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "sched/sched.h"
+#include "sched/sync.h"
+#include "smp/ipi.h"
+#include "unload/graveyard.h"
+#include "unload/holders.h"
+#include "x86/clock.h"
+#include "x86/console.h"
+#include "x86/symbols.h"
+
+#define BACKOFF_FIRST_NS (50 * NSEC_PER_USEC)
+#define BACKOFF_LAST_NS  (10 * NSEC_PER_MSEC)
+
+/* -- 1 --------------------------------------------------------------------- */
+
+int unload_begin(struct unload *u)
+{
+	struct owner *o = &u->mod->owner;
+	int err;
+
+	owner_set_state(o, OWNER_GOING);
+	sync_point("unload:going");
+	if (u->flags & UNLOAD_REVOKE)
+		u->report.revoked = owner_revoke_files(o);
+	err = holders_wait(u);
+	if (err)
+		owner_set_state(o, OWNER_LIVE);
+	return err;
+}
+
+/* -- 2 --------------------------------------------------------------------- */
+
+/* Threads go last: closed entry points cannot start new work for them, and
+ * those that sleep are woken by the same look at the gate. */
+void unload_close_entries(struct unload *u)
+{
+	struct owner *o = &u->mod->owner;
+
+	entries_close(o);
+	sync_point("unload:closed");
+	wait_recheck_range(o->base, o->size);
+	owner_stop_threads(o);
+}
+
+/* -- 5 --------------------------------------------------------------------- */
+
+static void report_insider(struct unload *u, const struct insider *in)
+{
+	struct unload_report *r = &u->report;
+	u32 n = MIN(r->nr_insiders, ARRAY_SIZE(r->insider));
+
+	for (u32 i = 0; i < n; i++) {
+		if (r->insider[i].task_id == in->task->id)
+			return;
+	}
+	r->nr_insiders++;
+	if (n == ARRAY_SIZE(r->insider))
+		return;
+	struct unload_insider *out = &r->insider[n];
+	out->task_id = in->task->id;
+	strlcpy(out->task_name, in->task->name, sizeof(out->task_name));
+	out->cpu = in->cpu;
+	out->offset = in->offset;
+	out->possible = !in->certain;
+	symbolise(u->mod->owner.base + in->offset, out->where, sizeof(out->where));
+}
+
+/* The text of a failure at step 5. */
+static int say_who(struct unload *u, const struct inspection *in, int err)
+{
+	struct unload_report *r = &u->report;
+	const char *name = u->mod->owner.name;
+	u32 cpu = 0;
+
+	if (in->nr_insiders) {
+		const struct insider *first = &in->insider[0];
+		char where[64];
+		symbolise(u->mod->owner.base + first->offset, where, sizeof(where));
+		snprintf(r->error, sizeof(r->error), "%s: task %u (%s) %s inside, at %s%s; still live",
+		         name, first->task->id, first->task->name,
+		         first->certain ? "is" : "is possibly", where,
+		         in->nr_insiders > 1 ? ", and others" : "");
+	} else if (in->silent) {
+		for_each_cpu_in(cpu, in->silent)
+			break;
+		snprintf(r->error, sizeof(r->error),
+		         "%s: CPU %u does not answer interrupts; still live", name, cpu);
+	} else {
+		snprintf(r->error, sizeof(r->error), "%s: did not come to rest in time; still live", name);
+	}
+	return err;
+}
+
+static void move_to_front(const struct inspection *in)
+{
+	for (u32 i = 0; i < MIN(in->nr_insiders, MAX_INSIDERS); i++) {
+		struct task *t = in->insider[i].task;
+		/* In case it waits for somebody's mutex, the mutex hands the priority on. */
+		t->helped = 1;
+		task_set_prio(t, PRIO_TOP);
+	}
+}
+
+/* Undoes move_to_front() for the tasks that are still known. */
+static void move_back(const struct inspection *in)
+{
+	for (u32 i = 0; i < MIN(in->nr_insiders, MAX_INSIDERS); i++) {
+		struct task *t = in->insider[i].task;
+		t->helped = 0;
+		task_set_prio(t, t->base_prio);
+	}
+}
+
+int help_insiders_out(struct unload *u, struct inspection *in)
+{
+	struct owner *o = &u->mod->owner;
+	u64 pause = MIN(BACKOFF_FIRST_NS << MIN(u->report.tries, 10u), BACKOFF_LAST_NS);
+
+	for (u32 i = 0; i < MIN(in->nr_insiders, MAX_INSIDERS); i++) {
+		report_insider(u, &in->insider[i]);
+		if (in->insider[i].task == current)
+			return say_who(u, in, -EDEADLK);
+	}
+	if (clock_passed(u->deadline))
+		return say_who(u, in, u->flags & UNLOAD_WAIT ? -ETIMEDOUT : -EBUSY);
+
+	sync_point("unload:retry");
+	move_to_front(in);
+	wait_recheck_range(o->base, o->size);
+	int err = sleep_interruptible_ns(pause);
+	move_back(in);
+	if (err == -EINTR) {
+		snprintf(u->report.error, sizeof(u->report.error),
+		         "%s: the unload was interrupted; still live", o->name);
+		return err;
+	}
+	return 0;
+}
+
+void unload_roll_back(struct unload *u, struct inspection *in, int err)
+{
+	(void)in;
+	(void)err;
+	/* LIVE first: a thread that starts again may arm and queue at once. */
+	owner_set_state(&u->mod->owner, OWNER_LIVE);
+	entries_reopen(&u->mod->owner);
+	u->report.rolled_back = true;
+	sync_point("unload:rolled-back");
+}
+
+/* -- 6 --------------------------------------------------------------------- */
+
+static void note_forgotten(struct entry *e, void *ctx)
+{
+	struct unload_report *r = ctx;
+	u32 len = strlen(r->forgotten_names);
+
+	r->forgotten++;
+	snprintf(r->forgotten_names + len, sizeof(r->forgotten_names) - len, "%s%s %s",
+	         len ? ", " : "", e->ops->kind, e->name);
+}
+
+static void run_exit(struct module *m)
+{
+	owner_release_files(&m->owner);
+	if (!m->exit)
+		return;
+	owner_set_exiting(&m->owner, current);
+	m->exit();
+	owner_set_exiting(&m->owner, NULL);
+}
+
+void unload_finish(struct unload *u)
+{
+	struct module *m = u->mod;
+	struct freed_image kept = { 0 };
+	cpumask_t silent = 0;
+
+	sync_point("unload:committed");
+	run_exit(m);
+	entries_unlink(&m->owner, note_forgotten, &u->report);
+	u->report.forgotten_allocs = m->nr_allocs;
+	u->report.forgotten_bytes = m->alloc_bytes;
+
+	/* The grave is dug before the pages go: the first late use may come at once. */
+	struct grave *g = graveyard_dig(m, current->name, strategy->name);
+	module_unmap(m, graveyard_laboratory ? &kept : NULL, &silent);
+	graveyard_fill(g, &kept);
+	entries_free(&m->owner);
+	if (silent)
+		printk("unload: CPUs %llx did not drop %s from their TLBs; its memory stays set aside\n",
+		       silent, m->owner.name);
+	u->mod = NULL;
+	module_free(m);
+}
+
+void report_hold(struct unload *u, const struct hold *h)
+{
+	u64 ns = tsc_to_ns(h->end_tsc - h->start_tsc);
+
+	if (ns > u->report.held_ns)
+		u->report.held_ns = ns;
+}

@@ -1,0 +1,65 @@
+/* trap: the default.
+ *
+ * Who:    Richard B. Johnson's flag that traps every CPU in schedule(), joined
+ *         with Daniel Phillips' look at execution addresses through an IPI
+ *         (both linux-kernel, July 2002), made whole here.
+ * Assumes that a module is entered through the core's records only, and that
+ *         what a task holds of a module lies on its stack while it is not
+ *         running (docs/ARCHITECTURE.md, "Why trap is safe").
+ * Leaves open: nothing that the hazard catalogue knows. A word on a stack that
+ *         merely looks like an address of the module delays it.
+ */
+#include "lib/errno.h"
+#include "unload/hold.h"
+#include "unload/inspect.h"
+#include "unload/steps.h"
+
+/* Stops the world for as long as one look takes. True: nobody is inside, and
+ * from this instant nobody can be; the module is OWNER_GONE. */
+static bool nobody_inside(struct unload *u, struct inspection *in)
+{
+	u32 epoch = owner_epoch(&u->mod->owner);
+	struct hold hold;
+
+	hold_cpus(&hold, u->deadline);
+	inspect_unparked_cpus(in, &hold);
+	bool quiet = inspect_tasks_and_commit(in, epoch);
+	release_cpus(&hold);
+	report_hold(u, &hold);
+	return quiet;
+}
+
+static int trap_unload(struct unload *u)
+{
+	struct inspection in;
+	int err;
+
+	err = unload_begin(u);				/* 1. GOING: nobody new gets in */
+	if (err)
+		return err;
+	unload_close_entries(u);			/* 2. every way in leads to a stub */
+
+	inspection_init(&in, u);
+	for (;;) {
+		inspection_begin(&in);
+		if (nobody_inside(u, &in))		/* 3. trap, 4. inspect */
+			break;
+		err = help_insiders_out(u, &in);	/* 5. the front of the queue, and patience */
+		if (err) {
+			unload_roll_back(u, &in, err);
+			break;
+		}
+	}
+	inspection_end(&in);
+	if (err)
+		return err;
+	unload_finish(u);				/* 6. exit, unmap, shoot down, free */
+	return 0;
+}
+
+const struct strategy trap_strategy = {
+	.name   = "trap",
+	.source = "Quiesce, after Johnson and Phillips, linux-kernel, July 2002",
+	.gist   = "trap every CPU in schedule(), inspect stacks by IPI, free when nobody is inside",
+	.unload = trap_unload,
+};

@@ -1,0 +1,123 @@
+/* rmmod: from a name to a strategy. */
+#include "unload/unload.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "sched/sync.h"
+#include "smp/ipi.h"
+#include "unload/graveyard.h"
+#include "x86/clock.h"
+#include "x86/console.h"
+#include "x86/panic.h"
+#include "x86/trap.h"
+
+const struct strategy *const strategies[] = {
+	&trap_strategy,
+};
+const u32 nr_strategies = ARRAY_SIZE(strategies);
+const struct strategy *strategy = &trap_strategy;
+
+const struct strategy *strategy_find(const char *name)
+{
+	for (u32 i = 0; i < nr_strategies; i++) {
+		if (streq(strategies[i]->name, name))
+			return strategies[i];
+	}
+	return NULL;
+}
+
+void unload_init(const char *name)
+{
+	const struct strategy *s = *name ? strategy_find(name) : &trap_strategy;
+
+	if (!s)
+		printk("unload=%s: no such strategy, using trap; `strategy` lists them\n", name);
+	else
+		strategy = s;
+}
+
+/* Why a module that is not LIVE, or is spoken for, cannot be unloaded now. */
+static int not_now(struct unload *u, const struct module *m)
+{
+	char *text = u->report.error;
+	u32 size = sizeof(u->report.error);
+
+	if (m->unloading)
+		snprintf(text, size, "%s is being unloaded by task %u (%s)", u->name,
+		         m->unloader_id, m->unloader);
+	else
+		snprintf(text, size, "%s is still loading: its init has not returned", u->name);
+	return -EBUSY;
+}
+
+/* Finds the module and makes it this task's to unload. */
+static int claim(struct unload *u)
+{
+	int err = 0;
+
+	mutex_lock(&modules_mutex);
+	struct module *m = module_find(u->name);
+	if (!m) {
+		snprintf(u->report.error, sizeof(u->report.error),
+		         "%s is not loaded; `lsmod` lists what is", u->name);
+		err = -ENOENT;
+	} else if (m->unloading || m->owner.state != OWNER_LIVE) {
+		err = not_now(u, m);
+	} else {
+		m->unloading = true;
+		m->unloader_id = current->id;
+		strlcpy(m->unloader, current->name, sizeof(m->unloader));
+		u->mod = m;
+	}
+	mutex_unlock(&modules_mutex);
+	return err;
+}
+
+static void unclaim(struct unload *u)
+{
+	mutex_lock(&modules_mutex);
+	u->mod->unloading = false;
+	mutex_unlock(&modules_mutex);
+}
+
+static int ask_veto(struct unload *u)
+{
+	int no = u->mod->veto ? u->mod->veto() : 0;
+
+	if (!no)
+		return 0;
+	snprintf(u->report.error, sizeof(u->report.error), "%s says no (%s)", u->name,
+	         errno_name(no));
+	return -EPERM;
+}
+
+/* `sp`: above it lies all that the asker's callers hold. */
+static u32 unload_from(void *arg, u32 sp)
+{
+	struct unload *u = arg;
+	u32 broadcasts = ipi_broadcasts();
+	int err;
+
+	u->asker_sp = sp;
+	err = ask_veto(u);
+	if (!err)
+		err = strategy->unload(u);
+	if (err)
+		unclaim(u);
+	u->report.broadcasts = ipi_broadcasts() - broadcasts;
+	return (u32)err;
+}
+
+int module_unload(struct unload *u)
+{
+	ASSERT(may_sleep());
+	u->start = clock_ns();
+	u->deadline = u->start + (u->patience_ns ? u->patience_ns : UNLOAD_PATIENCE_NS);
+	memset(&u->report, 0, sizeof(u->report));
+	int err = claim(u);
+	if (err)
+		return err;
+	err = (int)with_registers_on_stack(unload_from, u);
+	u->report.total_ns = clock_ns() - u->start;
+	return err;
+}

@@ -1,0 +1,71 @@
+/* Taking a module out: one request, the strategies, and what came of it. */
+#pragma once
+#include "module/module.h"
+
+#define UNLOAD_WAIT    1u	/* wait until the deadline instead of failing at once */
+#define UNLOAD_REVOKE  2u	/* cut open files off */
+#define UNLOAD_FORCE   4u	/* go ahead whatever is in use; taints */
+
+#define UNLOAD_PATIENCE_NS (1000 * 1000000ull)	/* for quiescence, when none is given */
+
+struct unload_insider {		/* who was found in the module */
+	u32  task_id;
+	char task_name[TASK_NAME_LEN];
+	u32  cpu;
+	u32  offset;			/* what points into the module, relative to its base: the
+					 * address itself, in the asker's own stack, would be
+					 * taken for a way back in by the next inspection */
+	char where[64];			/* "reader+0x1c [uart]" */
+	bool possible;			/* a stale word may be all it is */
+};
+
+struct unload_report {
+	u64 total_ns;
+	u64 held_ns;			/* longest time any CPU could run no task because of it */
+	u32 tries;
+	u32 broadcasts;			/* IPIs to all */
+	u32 inspected, skipped;		/* tasks looked at; not run since the load */
+	u32 words;			/* stack words read */
+	u32 nr_insiders;		/* different ones, over all tries */
+	struct unload_insider insider[4];	/* the first few */
+	u32 forgotten;			/* entry points that exit left behind */
+	char forgotten_names[160];
+	u32 forgotten_allocs, forgotten_bytes;
+	u32 revoked;
+	bool rolled_back;
+	char error[200];		/* one line, when the unload failed */
+};
+
+struct unload {
+	/* The request. */
+	char name[MODULE_NAME_LEN];
+	u32 flags;
+	u64 patience_ns;		/* how long to try; 0: UNLOAD_PATIENCE_NS */
+	/* Filled in on the way. */
+	struct module *mod;		/* gone once the unload has succeeded */
+	u64 start, deadline;
+	u32 asker_sp;			/* all that the asker's callers hold lies from here upwards */
+	struct unload_report report;
+};
+
+struct strategy {
+	const char *name;
+	const char *source;		/* who, where, when */
+	const char *gist;		/* one line */
+	/* Takes u->mod out. 0 or an error with u->report.error set; the module is
+	 * then LIVE and usable again. Task context, may sleep, modules_mutex not held. */
+	int (*unload)(struct unload *u);
+};
+
+extern const struct strategy trap_strategy;
+extern const struct strategy *const strategies[];
+extern const u32 nr_strategies;
+extern const struct strategy *strategy;		/* the chosen one */
+
+/* From unload= on the command line. Complains and keeps `trap` when there is no
+ * strategy of that name. */
+void unload_init(const char *name);
+const struct strategy *strategy_find(const char *name);	/* NULL: none */
+/* rmmod. The errors: -ENOENT (no such module), -EBUSY (in use, has dependents,
+ * loading, being unloaded), -ETIMEDOUT, -EPERM (veto). May sleep. */
+int  module_unload(struct unload *u) must_use;

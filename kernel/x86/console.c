@@ -1,0 +1,309 @@
+#include "x86/console.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/ring.h"
+#include "x86/atomic.h"
+#include "x86/cpu.h"
+#include "x86/i8042.h"
+#include "x86/keymap.h"
+#include "x86/log.h"
+#include "x86/rawlock.h"
+#include "x86/screen.h"
+#include "x86/serial.h"
+
+#define BANNER "Quiesce: how do you take code out of a running kernel?\n"
+
+#define LINE_SIZE      256
+#define INPUT_SIZE     256
+#define ROWS_PER_POLL  16	/* a framebuffer row takes 0.2 ms in an emulator */
+#define POLL_BURST     64	/* characters taken by one poll of one source */
+#define NEGLECT_POLLS  10
+#define REDRAW_CYCLES  (1u << 26)	/* TSC: about 20 to 60 ms */
+
+/* -- output -------------------------------------------------------------- */
+static u32 mute_depth;			/* atomic */
+static bool polled;			/* console_poll() runs and redraws the screen */
+
+/* Protects the log and the screen, and keeps lines whole. Outside the lock of
+ * the serial port. */
+static struct rawlock output_lock;
+static u64 last_redraw;			/* under output_lock, TSC */
+
+/* Caller holds output_lock. From the first poll on the screen is redrawn by the
+ * timer interrupt: a burst of lines then costs one redraw. */
+static void redraw_unless_polled(void)
+{
+	if (raw_locks_are_busted() ||
+	    (!polled && rdtsc() - last_redraw > REDRAW_CYCLES)) {
+		screen_refresh(SCREEN_MAX_ROWS);
+		last_redraw = rdtsc();
+	}
+}
+
+static void emit(const char *text, u32 len, bool keep)
+{
+	u32 flags = raw_lock(&output_lock);
+
+	if (keep)
+		log_append(text, len);
+	serial_write(text, len);
+	screen_write(text, len);
+	redraw_unless_polled();
+	raw_unlock(&output_lock, flags);
+}
+
+struct line {
+	u32 used;
+	char text[LINE_SIZE];
+};
+
+static void line_flush(struct line *l)
+{
+	if (l->used)
+		emit(l->text, l->used, true);
+	l->used = 0;
+}
+
+static void line_put(char c, void *ctx)
+{
+	struct line *l = ctx;
+
+	if (l->used == LINE_SIZE)
+		line_flush(l);
+	l->text[l->used++] = c;
+}
+
+/* Formats outside the lock: an argument may point into a module that is gone,
+ * and the fault it raises is reported with printk. */
+void vprintk(const char *fmt, va_list args)
+{
+	struct line l;
+
+	if (READ_ONCE(mute_depth))
+		return;
+	l.used = 0;
+	format(line_put, &l, fmt, args);
+	line_flush(&l);
+}
+
+void printk(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vprintk(fmt, args);
+	va_end(args);
+}
+
+void console_write(const char *text, u32 len)
+{
+	if (!READ_ONCE(mute_depth))
+		emit(text, len, false);
+}
+
+void console_mute(bool on)
+{
+	if (on)
+		atomic_add(&mute_depth, 1);
+	else
+		atomic_sub(&mute_depth, 1);
+}
+
+void console_bust_locks(void)
+{
+	raw_locks_bust();
+	WRITE_ONCE(mute_depth, 0);
+}
+
+void console_flush(void)
+{
+	u32 flags = raw_lock(&output_lock);
+
+	screen_refresh(SCREEN_MAX_ROWS);
+	raw_unlock(&output_lock, flags);
+	serial_drain();
+}
+
+u32 dmesg_read(u32 *pos, char *buf, u32 len)
+{
+	u32 flags = raw_lock(&output_lock);
+	u32 n = log_copy(pos, buf, len);
+
+	raw_unlock(&output_lock, flags);
+	return n;
+}
+
+/* -- input ---------------------------------------------------------------- */
+void (*console_input_hook)(void);
+
+static u8 input_buf[INPUT_SIZE];
+static struct ring input = { .buf = input_buf, .size = INPUT_SIZE };
+static struct rawlock input_lock;	/* several producers; also protects keyboard */
+static struct keymap keyboard;
+
+/* Caller holds input_lock. What does not fit is lost: nobody reads. */
+static void input_put(u8 c)
+{
+	(void)ring_put(&input, c);
+}
+
+static void input_arrived(void)
+{
+	void (*hook)(void) = READ_ONCE(console_input_hook);
+
+	if (hook)
+		hook();
+}
+
+void console_input(u8 c)
+{
+	u32 flags = raw_lock(&input_lock);
+
+	input_put(c);
+	raw_unlock(&input_lock, flags);
+	input_arrived();
+}
+
+void console_scancode(u8 code)
+{
+	char out[KEYMAP_MAX_OUT];
+	u32 flags = raw_lock(&input_lock);
+	int n = keymap_feed(&keyboard, code, out);
+
+	for (int i = 0; i < n; i++)
+		input_put((u8)out[i]);
+	raw_unlock(&input_lock, flags);
+	if (n)
+		input_arrived();
+}
+
+int console_getc_nonblock(void)
+{
+	u8 c;
+
+	return ring_get(&input, &c) ? c : -EAGAIN;
+}
+
+/* -- who reads which source ------------------------------------------------ */
+static u32 no_visits(void) { return 0; }
+
+static struct source {
+	/* Fixed. */
+	bool (*present)(void);
+	bool (*ready)(void);
+	int  (*read)(void);
+	void (*deliver)(u8 byte);
+	u32  (*driver_visits)(void);
+	/* Atomic. */
+	bool claimed;
+	/* The poller's; a claim resets it. */
+	u32 neglected;			/* polls that found the same thing lying there */
+	u32 visits_seen;
+} sources[CONSOLE_NR_SOURCES] = {
+	[CONSOLE_SERIAL] = {
+		.present = serial_present, .ready = serial_ready, .read = serial_read,
+		.deliver = console_input, .driver_visits = serial_driver_visits,
+	},
+	[CONSOLE_KEYBOARD] = {
+		.present = i8042_present, .ready = i8042_ready, .read = i8042_read,
+		.deliver = console_scancode, .driver_visits = no_visits,
+	},
+};
+
+int console_claim(enum console_source s)
+{
+	struct source *src = &sources[s];
+
+	if (!src->present())
+		return -ENODEV;
+	if (atomic_xchg(&src->claimed, true) && READ_ONCE(src->neglected) < NEGLECT_POLLS)
+		return -EBUSY;
+	WRITE_ONCE(src->neglected, 0);
+	return 0;
+}
+
+void console_release(enum console_source s)
+{
+	store_release(&sources[s].claimed, false);
+}
+
+/* Does its driver still look after it? One that was torn out by force, or whose
+ * interrupt is masked, lets characters lie. */
+static bool driver_attends(struct source *src)
+{
+	u32 visits = src->driver_visits();
+
+	if (!load_acquire(&src->claimed))
+		return false;
+	if (!src->ready() || visits != src->visits_seen) {
+		src->visits_seen = visits;
+		src->neglected = 0;
+		return true;
+	}
+	if (src->neglected < NEGLECT_POLLS)
+		src->neglected++;
+	return src->neglected < NEGLECT_POLLS;
+}
+
+static void poll_source(struct source *src)
+{
+	if (!src->present() || driver_attends(src))
+		return;
+	for (u32 i = 0; i < POLL_BURST; i++) {
+		int byte = src->read();
+		if (byte < 0)
+			break;
+		src->deliver((u8)byte);
+	}
+}
+
+void console_poll(void)
+{
+	u32 flags;
+
+	polled = true;
+	for (u32 i = 0; i < CONSOLE_NR_SOURCES; i++)
+		poll_source(&sources[i]);
+	if (raw_trylock(&output_lock, &flags)) {
+		screen_refresh(ROWS_PER_POLL);
+		raw_unlock(&output_lock, flags);
+	}
+}
+
+/* -- set-up ----------------------------------------------------------------- */
+void console_early_init(void)
+{
+	serial_init();
+	printk(BANNER);
+}
+
+/* Shows what was said before there was a screen. */
+static void replay_log(void)
+{
+	char part[64];
+	u32 pos = 0, n;
+
+	while ((n = log_copy(&pos, part, sizeof(part))))
+		screen_write(part, n);
+}
+
+static const struct display *find_display(const struct boot_framebuffer *fb)
+{
+	return fb && fb->present ? framebuffer_init(fb) : vga_init();
+}
+
+void console_screen_init(const struct boot_framebuffer *fb)
+{
+	const struct display *d = find_display(fb);
+
+	if (d) {
+		screen_init(d);
+		replay_log();
+		screen_refresh(SCREEN_MAX_ROWS);
+	}
+	i8042_init();
+	printk("console: %s, %s, %s\n",
+	       serial_present() ? "COM1 at 115200 baud" : "no serial port",
+	       !d ? "no screen" : fb && fb->present ? "framebuffer" : "VGA text",
+	       i8042_present() ? "PS/2 keyboard" : "no keyboard");
+}

@@ -1,0 +1,60 @@
+/* printk, and the consoles below it: serial and screen together. */
+#pragma once
+#include "lib/types.h"
+#include "x86/bootinfo.h"
+
+/* Serial first: usable before anything else is set up. */
+void console_early_init(void);
+/* Screen: the framebuffer if the loader gave one, VGA text otherwise; and the
+ * keyboard. Needs fixmap(). */
+void console_screen_init(const struct boot_framebuffer *fb);
+
+/* Writes to every console and keeps the text for dmesg. Any context. Lines of
+ * different CPUs do not mix, up to 256 characters in one call. The screen
+ * understands ANSI colours (ESC [ n m) and UTF-8. Interrupts are off while a
+ * line goes out: on a real serial port about 90 us a character. */
+void printk(const char *fmt, ...) printf_like(1, 2);
+void vprintk(const char *fmt, va_list args);
+/* The same for text as it is, not kept: the prompt's echo, dmesg itself. */
+void console_write(const char *text, u32 len);
+/* For panic: never waits for a lock again, and ends any muting. */
+void console_bust_locks(void);
+/* Before the machine goes off: everything written is on the wire and the screen. */
+void console_flush(void);
+
+/* Output goes nowhere while > 0 (benchmarks leave console output out). */
+void console_mute(bool on);
+
+/* Copies up to `len` bytes of the log from absolute position *pos and advances
+ * it; returns the bytes copied. Older text than the log holds is skipped. */
+u32 dmesg_read(u32 *pos, char *buf, u32 len);
+
+/* -- input ------------------------------------------------------------- */
+/* Takes one character that arrived. Any context; called by polling or by the
+ * driver that claimed the source. */
+void console_input(u8 c);
+/* Takes one scan code (set 1) of the keyboard; the state of Shift and the like
+ * is kept here, so it survives a change of driver. Any context. */
+void console_scancode(u8 code);
+/* Next character, or -EAGAIN. One reader. */
+int  console_getc_nonblock(void);
+/* Called by console_input() for every character, so that sched/ can wake the
+ * reader. Set once. */
+extern void (*console_input_hook)(void);
+
+enum console_source { CONSOLE_SERIAL, CONSOLE_KEYBOARD, CONSOLE_NR_SOURCES };
+/* A driver takes over a source: the core stops polling it until it is given
+ * back, or until the driver lets what arrived lie for 10 polls (it may have
+ * gone without a word). -EBUSY when it is taken, -ENODEV when the machine has
+ * none. */
+int  console_claim(enum console_source s) must_use;
+void console_release(enum console_source s);
+/* Called from the boot CPU's timer interrupt: polls what nobody claimed, and
+ * redraws the screen. */
+void console_poll(void);
+
+/* The lock of the console's UART, shared between the polled writer and a
+ * driver: interrupts off, returns the flags for unlock. */
+u32  serial_lock(void);
+void serial_unlock(u32 flags);
+#define SERIAL_CONSOLE_PORT 0x3f8

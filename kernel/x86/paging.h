@@ -1,0 +1,56 @@
+/* PAE page tables (Intel SDM vol. 3, 4.4): the format, and the kernel's one
+ * page directory, which every address space shares. Allocates nothing. */
+#pragma once
+#include "lib/types.h"
+#include "x86/layout.h"
+
+#define PTE_P    (1ull << 0)
+#define PTE_W    (1ull << 1)
+#define PTE_U    (1ull << 2)
+#define PTE_PWT  (1ull << 3)
+#define PTE_PCD  (1ull << 4)
+#define PTE_A    (1ull << 5)
+#define PTE_D    (1ull << 6)
+#define PTE_PS   (1ull << 7)	/* in a directory entry: a 2 MiB page */
+#define PTE_G    (1ull << 8)
+#define PTE_NX   (1ull << 63)
+#define PTE_ADDR 0x000ffffffffff000ull
+
+typedef u64 pte_t;
+
+/* What the mappings of the kernel allow; W and X never together. */
+enum prot { PROT_RO, PROT_RW, PROT_RX };
+
+/* The PTE bits of `prot` for kernel memory (global; NX where the CPU has it). */
+pte_t prot_to_pte(enum prot prot);
+
+/* Replaces the early map of boot.asm with the final one: direct map of the
+ * memory that exists, kernel image split into RX, RO and RW, null page and low
+ * identity map gone, fixmap ready. `ram_end`: first byte above usable memory.
+ * Uses page tables from the image; call once, on the boot CPU. */
+void paging_init(u64 ram_end);
+/* Switches NX, WP, PGE, and SMEP, SMAP, UMIP on where this CPU has them. */
+void paging_enable_protections(void);
+bool paging_has_nx(void);
+
+/* The page directory entry that covers kernel address `va`, and the page table
+ * entry (NULL when no page table is there). */
+pte_t *kernel_pde(u32 va);
+pte_t *kernel_pte(u32 va);
+/* Physical address that kernel address `va` is mapped to; ~0 when it is not. */
+paddr_t kernel_translate(u32 va);
+
+static inline void *phys_to_virt(paddr_t pa)   { return (void *)(u32)(pa + KERNEL_BASE); }
+static inline paddr_t virt_to_phys(const void *va) { return (u32)va - KERNEL_BASE; }
+static inline bool phys_is_direct(paddr_t pa, u32 len)
+{
+	return pa + len <= DIRECT_MAP_SIZE;
+}
+
+/* Maps device or firmware memory for good, in 2 MiB slots. `cached` is for
+ * tables in RAM. NULL when the window is full. Boot CPU, during boot; other
+ * CPUs see it because they have not touched it. */
+void *fixmap(paddr_t pa, u32 len, bool cached) must_use;
+
+/* CR3 of the kernel-only address space, for CPUs that wake up. */
+u32 kernel_cr3(void);

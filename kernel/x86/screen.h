@@ -1,0 +1,40 @@
+/* The screen: a terminal of character cells on top of VGA text or a linear
+ * framebuffer. The caller holds the console's lock throughout. */
+#pragma once
+#include "x86/bootinfo.h"
+
+/* A cell as VGA text memory has it: attribute (background, foreground) in the
+ * high byte, character (code page 437) in the low one. */
+typedef u16 cell_t;
+static inline cell_t make_cell(u8 c, u8 attr) { return (cell_t)(attr << 8 | c); }
+static inline u8 cell_char(cell_t cell)       { return (u8)cell; }
+static inline u8 cell_fg(cell_t cell)         { return cell >> 8 & 15; }
+static inline u8 cell_bg(cell_t cell)         { return cell >> 12; }
+
+#define SCREEN_MAX_COLS 160
+#define SCREEN_MAX_ROWS 64
+
+/* What draws: fixed after init. */
+struct display {
+	u32 cols, rows;
+	void (*draw)(u32 row, u32 col, cell_t cell);
+	/* The cursor sits on `cell`. Where it was before has been redrawn. */
+	void (*cursor)(u32 row, u32 col, cell_t cell);
+};
+
+/* NULL when there is no such display. */
+const struct display *vga_init(void);
+const struct display *framebuffer_init(const struct boot_framebuffer *fb);
+
+/* Made by tools/mkfont: glyphs of 16 rows, one bit a pixel, and the Unicode
+ * character of each, in the order of code page 437. */
+extern const u8 font_8x16[256 * 16];
+extern const u16 font_unicode[256];
+
+/* Takes a display into use, with an empty screen. */
+void screen_init(const struct display *d);
+/* Understands UTF-8 and the escape sequences of a line editor: colours
+ * (ESC [ n m), ESC [ K, J, H and cursor movement. Draws nothing yet. */
+void screen_write(const char *text, u32 len);
+/* Redraws what changed, at most `max_rows` rows. */
+void screen_refresh(u32 max_rows);

@@ -1,0 +1,20 @@
+/* Names for addresses, for backtraces. */
+#pragma once
+#include "lib/types.h"
+#include "x86/regs.h"
+
+/* Finds the kernel function that holds `addr`; NULL when none does. The table
+ * is made by tools/kallsyms from the linked image (two-pass link). */
+const char *kernel_symbol(u32 addr, u32 *offset);
+
+/* Names addresses outside the kernel image (module/ sets it): writes
+ * "name+0x12 [module]" to buf; false when unknown. Takes no lock. */
+extern bool (*symbol_hook)(u32 addr, char *buf, u32 size);
+
+/* Writes "name+0x12", "name+0x12 [module]" or the bare number to buf. */
+void symbolise(u32 addr, char *buf, u32 size);
+
+/* Prints the chain of return addresses that starts at frame pointer `ebp`,
+ * after `eip`. Never faults: reads only mapped kernel memory. */
+void backtrace(u32 eip, u32 ebp);
+void print_regs(const struct regs *regs);

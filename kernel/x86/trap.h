@@ -1,0 +1,54 @@
+/* Exceptions and interrupts: the IDT and the way through it. */
+#pragma once
+#include "x86/regs.h"
+
+/* Exceptions (Intel SDM vol. 3, table 6-1). */
+#define TRAP_DE   0
+#define TRAP_DB   1
+#define TRAP_NMI  2
+#define TRAP_BP   3
+#define TRAP_UD   6
+#define TRAP_DF   8
+#define TRAP_GP  13
+#define TRAP_PF  14
+#define TRAP_MC  18
+
+/* Vectors. The high nibble is the priority class of the local APIC. */
+#define VECTOR_PIC_BASE       0x20	/* masked 8259s may still raise spurious ones */
+#define VECTOR_IOAPIC_BASE    0x30	/* GSI n arrives at base + n, up to 0xdf */
+#define VECTOR_IOAPIC_LAST    0xdf
+#define VECTOR_LAPIC_TIMER    0xe0
+#define VECTOR_IPI_RESCHEDULE 0xf0
+#define VECTOR_IPI_CALL       0xf1
+#define VECTOR_LAPIC_ERROR    0xfe
+#define VECTOR_SPURIOUS       0xff	/* low nibble all ones, as old APICs require */
+
+/* Runs with interrupts off, on the interrupted task's stack. May not sleep. */
+typedef void (*trap_handler)(struct regs *regs);
+
+/* Builds the IDT once, on the boot CPU. */
+void trap_init(void);
+/* Loads it on this CPU. */
+void trap_load(void);
+/* Sets the handler of one vector. A vector without one panics if it is an
+ * exception; otherwise it is acknowledged and counted as spurious. */
+void trap_set_handler(u8 vector, trap_handler handler);
+/* How many interrupts without a handler arrived so far. */
+u32  trap_spurious_count(void);
+const char *trap_name(u32 vector);
+
+/* A page fault, or a general protection fault, is first offered to these, in
+ * the order of registration; true means it is dealt with and execution goes on.
+ * At most 4. Handlers may be called in any context, NMI excepted. */
+void trap_add_fault_hook(bool (*hook)(struct regs *regs, u32 cr2));
+
+/* Runs on the way out of every interrupt, with interrupts off: where a CPU is
+ * preempted. Set once by sched/. */
+extern void (*trap_exit_work)(struct regs *regs);
+/* Brackets the handler: depth of interrupts on this CPU (smp/ sets these up
+ * through struct cpu; see trap.c). */
+
+/* Calls fn(arg, sp) with all callee-saved registers of the callers pushed at
+ * and above sp. Whatever a caller held in a register or on its stack is then
+ * found in memory from sp upwards. */
+u32 with_registers_on_stack(u32 (*fn)(void *arg, u32 sp), void *arg);

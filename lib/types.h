@@ -1,0 +1,51 @@
+/* The words everything else is written in: fixed-width integers and a few
+ * compiler idioms. Used by kernel, modules and host tests alike. */
+#pragma once
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint8_t  u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int8_t   s8;
+typedef int16_t  s16;
+typedef int32_t  s32;
+typedef int64_t  s64;
+
+/* A physical address. PAE makes it wider than a pointer. */
+typedef u64 paddr_t;
+
+#define ARRAY_SIZE(a)        (sizeof(a) / sizeof((a)[0]))
+#define container_of(p, type, member) \
+	((type *)((char *)(p) - offsetof(type, member)))
+
+#define likely(x)            __builtin_expect(!!(x), 1)
+#define unlikely(x)          __builtin_expect(!!(x), 0)
+#define must_use             __attribute__((warn_unused_result))
+#define noreturn             __attribute__((__noreturn__))
+#define packed               __attribute__((__packed__))
+#define aligned(n)           __attribute__((__aligned__(n)))
+#define noinline             __attribute__((__noinline__))
+#define always_inline        inline __attribute__((__always_inline__))
+#define printf_like(f, a)    __attribute__((format(printf, f, a)))
+
+/* One access, not torn, not repeated, not moved out of a loop by the compiler.
+ * Says nothing about order; x86/atomic.h has the forms that do. */
+#define READ_ONCE(x)         (*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, v)     (*(volatile __typeof__(x) *)&(x) = (v))
+
+#define MIN(a, b)            ((a) < (b) ? (a) : (b))
+#define MAX(a, b)            ((a) > (b) ? (a) : (b))
+#define ALIGN_UP(x, n)       (((x) + (n) - 1) & ~((__typeof__(x))(n) - 1))
+#define ALIGN_DOWN(x, n)     ((x) & ~((__typeof__(x))(n) - 1))
+
+/* A set of CPUs, one bit each. */
+#define NR_CPUS              64
+typedef u64 cpumask_t;
+#define CPU_BIT(cpu)         (1ull << (cpu))
+#define for_each_cpu_in(cpu, mask) \
+	for (cpumask_t rest_ = (mask); rest_ && ((cpu) = (u32)__builtin_ctzll(rest_), 1); \
+	     rest_ &= rest_ - 1)

@@ -1,0 +1,10 @@
+/* What every unit test begins with. The system's headers come first: lib/types.h
+ * has short names for attributes that they spell out. */
+#pragma once
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
