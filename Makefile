@@ -41,10 +41,12 @@ CFLAGS += -fno-omit-frame-pointer -fno-optimize-sibling-calls -ftrivial-auto-var
 # A kernel's C: aliasing, overflow and address 0 mean what the machine makes of them.
 CFLAGS += -fno-strict-aliasing -fno-common -fwrapv -fno-delete-null-pointer-checks
 CFLAGS += -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -I. -Ikernel $(if $(DEBUG),-DDEBUG)
-CFLAGS += $(if $(CLANG),-mstack-alignment=4 -Xclang -enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang,\
+CFLAGS += $(if $(CLANG),-mstack-alignment=4 -enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang,\
 	-mpreferred-stack-boundary=2)
 # These define memcpy and memset: a loop in them must not become a call of them.
 $(BUILD)/obj/lib/string.c.o: CFLAGS += $(if $(CLANG),-fno-builtin,-fno-tree-loop-distribute-patterns)
+# The build lists the in-kernel tests itself, so they need no header.
+$(BUILD)/obj/tests/%: CFLAGS += -Wno-missing-prototypes
 LDFLAGS := -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 --fatal-warnings
 
 # -- What there is --
@@ -69,9 +71,17 @@ deps:						## install all that building, running and testing needs
 	@tools/deps test
 
 # -- Kernel --
-# Whoever changes flags or compiler gets everything built anew.
+# Whoever changes flags or compiler gets everything built anew; whoever adds or takes away
+# a source, what depends on the list of them.
+define note_changes
+	@mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' >$@
+endef
 $(BUILD)/flags: FORCE
-	@mkdir -p $(@D); echo '$(CC) $(CFLAGS) $(LDFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS) $(LDFLAGS)' >$@
+	$(call note_changes,$(CC) $(CFLAGS) $(LDFLAGS))
+$(BUILD)/sources: FORCE
+	$(call note_changes,$(KERNEL_SRC))
+$(BUILD)/modules.list: FORCE
+	$(call note_changes,$(MODULES))
 
 $(BUILD)/obj/%.c.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D); echo "  CC    $<"
@@ -82,32 +92,40 @@ $(BUILD)/obj/%.asm.o: %.asm $(BUILD)/flags
 $(BUILD)/linker.ld: linker.ld $(BUILD)/flags
 	@$(CC) $(CFLAGS) -E -P -x assembler-with-cpp -MMD -MP -MT $@ -MF $@.d $< -o $@
 
+# Sources that are made: the screen's font, the list of in-kernel tests, names for backtraces.
+FONT := /usr/share/grub/unicode.pf2
+$(BUILD)/made/font.c: tools/mkfont
+	@mkdir -p $(@D); tools/mkfont $(FONT) $@
+$(BUILD)/made/ktests.c: $(filter tests/kernel/%.c,$(KERNEL_SRC)) $(BUILD)/sources
+	@mkdir -p $(@D); sed -n 's/^int \(test_[a-z0-9_]*\)(void)$$/\1/p' /dev/null $(filter %.c,$^) | \
+	awk '{ declared = declared "int " $$1 "(void);\n"; rows = rows "\t{ \"" substr($$1, 6) "\", " $$1 " },\n" } \
+	END { print "#include \"shell/ktest.h\"\n" declared "const struct ktest ktests[] = {\n" rows "\t{ NULL, NULL },\n};" }' >$@
+$(BUILD)/made/%.o: $(BUILD)/made/%.c $(BUILD)/flags
+	@$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+MADE_OBJ := $(BUILD)/made/font.o $(BUILD)/made/ktests.o
+
 # Linked twice: the second time with the symbol table made from the first. The table lies
 # behind the code, so no function moves; the last line makes sure of it.
-link = $(LD) $(LDFLAGS) -T $(BUILD)/linker.ld -o $1 $(KERNEL_OBJ) $2
+link  = $(LD) $(LDFLAGS) -T $(BUILD)/linker.ld -o $1 $(KERNEL_OBJ) $(MADE_OBJ) $2
 table = $(NM) -n $1 | tools/kallsyms
-$(KERNEL): $(KERNEL_OBJ) $(BUILD)/linker.ld $(wildcard tools/kallsyms)
+compile = $(CC) $(CFLAGS) -c $1.c -o $1.o
+$(KERNEL): $(KERNEL_OBJ) $(MADE_OBJ) $(BUILD)/linker.ld $(BUILD)/sources tools/kallsyms
 	@echo "  LD    $@"
-ifeq ($(wildcard tools/kallsyms),)
-	@$(call link,$@,)
-else
-	@tools/kallsyms </dev/null >$(BUILD)/symbols0.c && $(CC) $(CFLAGS) -c $(BUILD)/symbols0.c -o $(BUILD)/symbols0.o
-	@$(call link,$(BUILD)/pass1.elf,$(BUILD)/symbols0.o)
-	@$(call table,$(BUILD)/pass1.elf) >$(BUILD)/symbols.c && $(CC) $(CFLAGS) -c $(BUILD)/symbols.c -o $(BUILD)/symbols.o
-	@$(call link,$@,$(BUILD)/symbols.o)
-	@$(call table,$@) | cmp - $(BUILD)/symbols.c
-endif
+	@tools/kallsyms </dev/null >$(BUILD)/made/symbols0.c && $(call compile,$(BUILD)/made/symbols0)
+	@$(call link,$(BUILD)/pass1.elf,$(BUILD)/made/symbols0.o)
+	@$(call table,$(BUILD)/pass1.elf) >$(BUILD)/made/symbols.c && $(call compile,$(BUILD)/made/symbols)
+	@$(call link,$@,$(BUILD)/made/symbols.o)
+	@$(call table,$@) | cmp - $(BUILD)/made/symbols.c
 
 # -- Modules and their archive --
 define module_rule
+$(if $(word 2,$(sort $(dir $(call parts_of,$1)))),$(error two modules are called $1: $(call parts_of,$1)))
 $(MODULE_DIR)/$1.ko: $(patsubst %,$(BUILD)/obj/%.o,$(call parts_of,$1))
 	@mkdir -p $$(@D); echo "  KO    $$@"
 	@$$(LD) -r -o $$@ $$^
 endef
 $(foreach m,$(MODULES),$(eval $(call module_rule,$(basename $(notdir $m)))))
 
-$(BUILD)/modules.list: FORCE
-	@mkdir -p $(@D); echo '$(MODULES)' | cmp -s - $@ || echo '$(MODULES)' >$@
 $(BUILD)/modules.tar: $(MODULES) $(BUILD)/modules.list
 	@echo "  TAR   $@"; rm -rf $(BUILD)/archive; mkdir -p $(BUILD)/archive
 	@for ko in $(MODULES); do $(OBJCOPY) --strip-debug $$ko $(BUILD)/archive/$${ko##*/} || exit 1; done
@@ -125,8 +143,9 @@ run: iso					## boot the ISO; at a terminal the prompt, otherwise the tour
 	@$(RUN) $(if $(shell test -t 0 && echo yes),,-c tour) $(ARGS)
 debug: kernel $(BUILD)/modules.tar		## QEMU stopped, GDB attached, symbols of kernel and modules
 	@$(RUN) --direct --gdb $(ARGS)
-bench: kernel $(BUILD)/modules.tar		## costs, counted in instructions
-	@$(RUN) --direct --deterministic --smp 4 -c "bench" $(ARGS)
+bench: kernel $(BUILD)/modules.tar		## what things cost: instructions on 1 and 4 CPUs, time on 2
+	@for cpus in 1 4; do $(RUN) --direct --deterministic --smp $$cpus -c bench $(ARGS) || exit; done
+	@$(RUN) --direct --smp 2 -c bench $(ARGS)
 soak: kernel $(BUILD)/modules.tar		## torture for an hour
 	@$(RUN) --direct --timeout 4000 -c "torture -t 3600" $(ARGS)
 test: iso $(UNIT_TESTS) $(FUZZERS)			## everything: host, fuzz, in the kernel, whole machines
@@ -154,7 +173,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/fixtures $(BUILD)/flags
 	else $(call host,gcc) $(STANDALONE) -o $@; fi
 STANDALONE := $(wildcard tests/fuzz/standalone.c)	# a driver for hosts without libFuzzer
 $(BUILD)/fixtures: $(wildcard tests/unit/make_fixtures.sh) $(BUILD)/flags
-	@$(if $<,CROSS=$(PREFIX) tests/unit/make_fixtures.sh $(BUILD)) && touch $@
+	@$(if $(wildcard tests/unit/make_fixtures.sh),CROSS=$(PREFIX) tests/unit/make_fixtures.sh $(BUILD) &&) touch $@
 
 clean:						## throw all of it away
 	rm -rf $(BUILD)

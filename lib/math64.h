@@ -25,15 +25,14 @@ static inline u64 div_u64_rem(u64 n, u32 d, u32 *rem)
 
 static inline u64 div_u64(u64 n, u32 d) { return div_u64_rem(n, d, NULL); }
 
-/* n * mul / div with a 96-bit product, for scaling clocks. */
+/* n * mul / div with a 96-bit product, for scaling clocks. The result must fit. */
 static inline u64 mul_div_u64(u64 n, u32 mul, u32 div)
 {
-	u32 rem;
-	u64 hi = div_u64_rem((n >> 32) * mul, div, &rem);
+	/* The product in two digits: `high` of weight 2^32, and the lower half of `low`. */
 	u64 low = (n & 0xffffffffu) * mul;
-	/* rem < div, so rem * 2^32 plus the low product's top still divides in two steps. */
-	u64 mid = ((u64)rem << 32) + (low >> 32);
-	u64 qmid = div_u64_rem(mid, div, &rem);
-	u64 qlow = div_u64(((u64)rem << 32) + (low & 0xffffffffu), div);
-	return (hi << 32) + (qmid << 32) + qlow;
+	u64 high = (n >> 32) * mul + (low >> 32);
+	u32 rem;
+	u64 quotient = div_u64_rem(high, div, &rem);
+
+	return (quotient << 32) + div_u64(((u64)rem << 32) | (u32)low, div);
 }

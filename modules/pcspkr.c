@@ -21,6 +21,7 @@ static struct chrdev *device;
 static struct timer *tone_end;
 /* The two halves of a divisor, and the read-modify-write of port 0x61. */
 static struct spinlock lock = SPINLOCK_IRQ("pcspkr", RANK_DEVICE);
+static u32 tones;		/* under lock */
 
 static void tone_on(u32 hz)
 {
@@ -31,6 +32,7 @@ static void tone_on(u32 hz)
 	outb(PIT_CHANNEL2, (u8)divisor);
 	outb(PIT_CHANNEL2, (u8)(divisor >> 8));
 	outb(GATE, inb(GATE) | GATE_SPEAKER);
+	tones++;
 	spin_unlock_irqrestore(&lock, flags);
 }
 
@@ -82,11 +84,15 @@ static int beep_write(struct file *f, const void *buf, u32 len)
 static int beep_ioctl(struct file *f, u32 cmd, u32 arg)
 {
 	(void)f, (void)arg;
-	if (cmd != BEEP_STOP)
-		return -ENOTTY;
-	timer_cancel(tone_end);
-	tone_off(NULL);
-	return 0;
+	switch (cmd) {
+	case BEEP_GET_COUNT:
+		return (int)(READ_ONCE(tones) & 0x7fffffff);
+	case BEEP_STOP:
+		timer_cancel(tone_end);
+		tone_off(NULL);
+		return 0;
+	}
+	return -ENOTTY;
 }
 
 static const struct chrdev_ops beep_ops = { .write = beep_write, .ioctl = beep_ioctl };

@@ -143,13 +143,26 @@ static bool send(u16 to, u8 byte)
 	return true;
 }
 
-/* With the keyboard held back, so that the answer is not mistaken for a key. */
+/* Keys that wait are handed on: a Shift whose release was lost would stay down. */
+static void hand_on_waiting(void)
+{
+	for (u32 i = 0; i < 16 && (inb(STATUS) & STATUS_OUTPUT); i++) {
+		u8 code;
+		if (next_code(&code))
+			console_scancode(code);
+		else
+			inb(DATA);	/* the mouse's */
+	}
+}
+
+/* With the keyboard held back, so that the answer is not mistaken for a key.
+ * The handler must not run meanwhile: its interrupt is off, or it is gone. */
 static bool set_interrupt(bool on)
 {
 	bool ok = send(COMMAND, CMD_KBD_OFF) && wait_status(STATUS_INPUT, 0);
 
-	for (u32 i = 0; ok && i < 16 && (inb(STATUS) & STATUS_OUTPUT); i++)
-		inb(DATA);
+	if (ok)
+		hand_on_waiting();
 	ok = ok && send(COMMAND, CMD_READ_CONFIG) && wait_status(STATUS_OUTPUT, STATUS_OUTPUT);
 	if (ok) {
 		u8 config = inb(DATA);
@@ -168,25 +181,26 @@ static int __init ps2kbd_init(void)
 		                                      : "another driver has the keyboard");
 		return err;
 	}
-	err = -EIO;
-	if (!set_interrupt(true))
-		goto out_console;
 	action = request_irq(KEYBOARD_IRQ, kbd_interrupt, 0, "ps2kbd", NULL);
 	if (IS_ERR(action)) {
 		err = PTR_ERR(action);
-		goto out_silence;
+		goto out_console;
 	}
 	device = chrdev_register("kbd", &kbd_ops, NULL);
 	if (IS_ERR(device)) {
 		err = PTR_ERR(device);
 		goto out_irq;
 	}
+	err = -EIO;
+	if (!set_interrupt(true))
+		goto out_device;
 	return 0;
 
+out_device:
+	printk("ps2kbd: the keyboard controller does not take commands\n");
+	chrdev_unregister(device);
 out_irq:
 	free_irq(action);
-out_silence:
-	set_interrupt(false);
 out_console:
 	console_release(CONSOLE_KEYBOARD);
 	return err;
@@ -195,8 +209,8 @@ out_console:
 static void __exit ps2kbd_exit(void)
 {
 	chrdev_unregister(device);
-	set_interrupt(false);
 	free_irq(action);
+	set_interrupt(false);
 	console_release(CONSOLE_KEYBOARD);
 }
 

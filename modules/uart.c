@@ -41,6 +41,7 @@ enum { RBR = 0, THR = 0, DLL = 0, IER = 1, DLM = 1, IIR = 2, FCR = 2, LCR = 3, M
 #define FIFO_DEPTH    16
 #define RING_SIZE     1024
 #define BATCH         32
+#define MAX_PASSES    256	/* of one interrupt: a broken chip must not hold a CPU */
 
 /* Fixed after init. */
 static bool on_console;
@@ -124,10 +125,10 @@ static void transmit(void)
 static enum irq_result uart_interrupt(u32 line, void *arg)
 {
 	u8 batch[BATCH];
-	bool pending, ours = false;
+	bool pending = true, ours = false;
 
 	(void)line, (void)arg;
-	do {
+	for (u32 pass = 0; pending && pass < MAX_PASSES; pass++) {
 		u32 n = 0, flags = lock_uart();
 		pending = !(reg_read(IIR) & IIR_NONE);
 		/* A THRE interrupt that printk answered for us is ours too. */
@@ -140,7 +141,7 @@ static enum irq_result uart_interrupt(u32 line, void *arg)
 		unlock_uart(flags);
 		for (u32 i = 0; i < n; i++)
 			console_input(batch[i]);
-	} while (pending);
+	}
 
 	if (!ours)
 		return IRQ_NONE;
@@ -324,8 +325,10 @@ static int __init uart_init(void)
 	on_console = port == SERIAL_CONSOLE_PORT;
 	if (on_console) {
 		err = console_claim(CONSOLE_SERIAL);
-		if (err)
+		if (err) {
+			printk("uart: another driver has the console's port\n");
 			return err;
+		}
 	}
 
 	u32 flags = lock_uart();

@@ -29,20 +29,27 @@ struct file {
 	void *private;
 	/* Under registry_lock. */
 	struct list node;		/* in dev->files */
+	enum { FILE_OPEN, FILE_RELEASING, FILE_RELEASED } release;	/* has the driver been told? */
 	/* Written once, under registry_lock; read without. */
 	bool revoked;
 };
 
 /* Registers device `name` (copied; as are the functions). Returns a handle or
- * ERR_PTR: -EEXIST, -ENOMEM, -ENODEV. The owner is the module that holds the
- * functions. May sleep. */
+ * ERR_PTR: -EEXIST, -ENOMEM, -ENODEV, -EINVAL (name, or functions of two
+ * modules). The owner is the module that holds the functions; core functions
+ * may stand among them. Tasks may call before this returns. Any context. */
 struct chrdev *chrdev_register(const char *name, const struct chrdev_ops *ops, void *private) must_use;
+/* No call of a task begins in the driver any more, not even release() for files
+ * that are still open: those get -ENODEV. Calls that have begun are not waited
+ * for: a driver that unregisters while it stays loaded keeps what they use, or
+ * counts them itself. (At an unload there are none: nobody is inside.) May sleep. */
 void chrdev_unregister(struct chrdev *d);
 void *chrdev_private(const struct chrdev *d);
 
 /* -- for tasks ------------------------------------------------------------ */
 /* ERR_PTR: -ENODEV (no such device, or gone while waiting), or the driver's. */
 struct file *file_open(const char *name, u32 flags) must_use;
+/* A file belongs to one task at a time: nobody else may be using it. May sleep. */
 void file_close(struct file *f);
 /* Bytes, or an error; -ENODEV once the driver is gone or the file was revoked.
  * No locked instruction and no write to shared memory on the way in. */
@@ -60,6 +67,7 @@ bool owner_file_holder(struct owner *o, u32 i, struct file_holder *out);
 u32  owner_open_files(struct owner *o);
 /* Cuts off every open file: calls in flight are woken, later ones get -ENODEV. */
 u32  owner_revoke_files(struct owner *o);
-/* After the commit: calls the driver's release for each file still open (in
- * the caller's task), so that it can let go of what it keeps per file. */
+/* After the commit and before the module's exit: calls the driver's release for
+ * each file still open (in the caller's task), so that it can let go of what it
+ * keeps per file. */
 void owner_release_files(struct owner *o);

@@ -11,6 +11,7 @@
 #define ROUND_TIMEOUT_NS NSEC_PER_SEC
 
 static u32 nr_entries;			/* under registry_lock */
+static struct wait_queue resumed = WAIT_QUEUE(resumed, "resume");
 
 int entry_add_locked(struct entry *e, const struct entry_ops *ops, struct owner *owner,
                      const char *name)
@@ -22,7 +23,7 @@ int entry_add_locked(struct entry *e, const struct entry_ops *ops, struct owner 
 		return -ENODEV;
 	e->ops = ops;
 	e->owner = owner;
-	e->closed = e->unlinked = false;
+	e->closed = e->unlinked = e->resume_due = e->resuming = false;
 	strlcpy(e->name, name, sizeof(e->name));
 	list_add_tail(&owner->entries, &e->node);
 	nr_entries++;
@@ -64,6 +65,11 @@ static void claim_unlink(struct entry *e)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
 
+	while (e->resuming) {
+		spin_unlock_irqrestore(&registry_lock, flags);
+		(void)wait_event_core(&resumed, !READ_ONCE(e->resuming), WAIT_FOREVER);
+		flags = spin_lock_irqsave(&registry_lock);
+	}
 	ASSERT(!e->unlinked);
 	e->unlinked = true;
 	spin_unlock_irqrestore(&registry_lock, flags);
@@ -107,6 +113,37 @@ void entries_close(struct owner *o)
 	wait_recheck_range(o->base, o->size);
 }
 
+static struct entry *claim_resume(struct owner *o)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	struct entry *e, *found = NULL;
+
+	list_for_each(e, &o->entries, node)
+		if (e->resume_due && !e->unlinked) {
+			found = e;
+			break;
+		}
+	if (found) {
+		found->resume_due = false;
+		found->resuming = true;
+	}
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return found;
+}
+
+static void resume_entries(struct owner *o)
+{
+	struct entry *e;
+
+	while ((e = claim_resume(o))) {
+		e->ops->resume(e);
+		u32 flags = spin_lock_irqsave(&registry_lock);
+		WRITE_ONCE(e->resuming, false);
+		wake_all(&resumed);
+		spin_unlock_irqrestore(&registry_lock, flags);
+	}
+}
+
 void entries_reopen(struct owner *o)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
@@ -119,10 +156,11 @@ void entries_reopen(struct owner *o)
 		}
 	wake_all(&o->gate);
 	spin_unlock_irqrestore(&registry_lock, flags);
+	resume_entries(o);
 }
 
-/* The first record that nobody has begun to take out. */
-static struct entry *first_linked(struct owner *o)
+/* Claims the first record that is still linked. */
+static struct entry *claim_first(struct owner *o, void (*seen)(struct entry *e, void *ctx), void *ctx)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	struct entry *e, *found = NULL;
@@ -132,6 +170,10 @@ static struct entry *first_linked(struct owner *o)
 			found = e;
 			break;
 		}
+	if (found && seen)
+		seen(found, ctx);
+	if (found)
+		found->unlinked = true;
 	spin_unlock_irqrestore(&registry_lock, flags);
 	return found;
 }
@@ -140,13 +182,8 @@ void entries_unlink(struct owner *o, void (*seen)(struct entry *e, void *ctx), v
 {
 	struct entry *e;
 
-	/* Nobody else destroys: all who could are out of the module. */
-	while ((e = first_linked(o))) {
-		if (seen)
-			seen(e, ctx);
-		claim_unlink(e);
+	while ((e = claim_first(o, seen, ctx)))
 		e->ops->unlink(e);
-	}
 }
 
 void entries_free(struct owner *o)
@@ -187,6 +224,7 @@ u32 entries_count(struct owner *o)
 
 void entry_describe(struct entry *e, char *buf, u32 size)
 {
+	ASSERT(spin_held(&registry_lock));
 	if (e->ops->describe)
 		e->ops->describe(e, buf, size);
 	else

@@ -20,12 +20,16 @@ struct entry_ops {
 	/* Undoes close() and replays what arrived meanwhile. As close(): may not
 	 * sleep, and calls nothing in the module by itself. */
 	void (*reopen)(struct entry *e);
+	/* What reopen() has to leave for later (it sets resume_due): may sleep. NULL:
+	 * nothing ever. */
+	void (*resume)(struct entry *e);
 	/* Takes the record out of every list that leads to it; nobody new finds it.
 	 * Frees nothing. May sleep. */
 	void (*unlink)(struct entry *e);
 	/* Frees the record; all CPUs have answered an IPI since unlink(). May sleep. */
 	void (*free)(struct entry *e);
-	/* One line for `lsmod -v` and for reports: "irq 4", "timer blink, armed". */
+	/* One line for `lsmod -v` and for reports: "irq 4", "timer blink, armed".
+	 * registry_lock is held. */
 	void (*describe)(struct entry *e, char *buf, u32 size);
 };
 
@@ -38,6 +42,8 @@ struct entry {
 	struct list node;		/* in owner->entries */
 	bool closed;
 	bool unlinked;
+	bool resume_due;
+	bool resuming;			/* resume() is at work: not to be taken out */
 };
 
 /* Adds a record to its owner. 0; -ENODEV when the owner is GONE, or GOING: then
@@ -57,14 +63,15 @@ void entry_destroy(struct entry *e);
 /* With the owner GOING: closes every record, then makes those who sleep inside
  * look at the gate, so that they walk out. Not in interrupts. */
 void entries_close(struct owner *o);
-/* With the owner LIVE again: opens them, replays, and opens the gate. */
+/* With the owner LIVE again: opens them, replays, and opens the gate. May sleep. */
 void entries_reopen(struct owner *o);
 /* Unlinks all that is left, calling seen(e, ctx) for each that the module's
- * exit forgot (seen may be NULL). Then the caller does a round of IPIs (a TLB
- * shootdown is one), then entries_free(). */
+ * exit forgot, under registry_lock (seen may be NULL). Then the caller does a
+ * round of IPIs (a TLB shootdown is one), then entries_free(). May sleep. */
 void entries_unlink(struct owner *o, void (*seen)(struct entry *e, void *ctx), void *ctx);
 void entries_free(struct owner *o);
 /* Calls see(e, ctx) for each record, under registry_lock. */
 void entries_each(struct owner *o, void (*see)(struct entry *e, void *ctx), void *ctx);
 u32  entries_count(struct owner *o);	/* of all owners when o is NULL */
+/* For those that are called with a record: caller holds registry_lock. */
 void entry_describe(struct entry *e, char *buf, u32 size);

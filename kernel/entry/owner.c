@@ -138,6 +138,14 @@ void owner_set_state(struct owner *o, enum owner_state s)
 	spin_unlock_irqrestore(&registry_lock, flags);
 }
 
+void owner_set_exiting(struct owner *o, struct task *t)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+
+	WRITE_ONCE(o->exiting, t);
+	spin_unlock_irqrestore(&registry_lock, flags);
+}
+
 void owner_unregister(struct owner *o)
 {
 	u32 flags;
@@ -168,6 +176,21 @@ bool owner_hold_back(struct owner *o)
 		return false;
 	owner_raise_epoch(o);
 	return true;
+}
+
+/* Whoever may still go in while the module is GOING (file_close() does) raises
+ * the epoch under the same lock, so it comes either before the commit, which
+ * then fails, or after it, and sees GONE. Those who are held back need no lock:
+ * what they leave behind is a wish in a record of the core. */
+bool owner_commit_gone(struct owner *o, u32 epoch)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	bool same = owner_epoch(o) == epoch;
+
+	if (same)
+		change_state(o, OWNER_GONE);
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return same;
 }
 
 /* -- the gate --------------------------------------------------------------- */

@@ -22,7 +22,7 @@ struct owner {
 
 	/* Under registry_lock. */
 	enum owner_state state;
-	struct list entries;	/* every way into its code */
+	struct list entries;	/* every way into its code, oldest first */
 	struct task *exiting;	/* runs the module's exit: may still destroy records */
 	u32 gate_users;		/* callers that still touch `gate` */
 
@@ -57,7 +57,17 @@ static inline bool owner_holds(const struct owner *o, u32 addr)
 	return addr - o->base < o->size;
 }
 
+/* Who runs the module's exit (NULL: nobody, any more). */
+void owner_set_exiting(struct owner *o, struct task *t);
+
 /* -- the seal --------------------------------------------------------------- */
+static inline u32 owner_epoch(const struct owner *o)
+{
+	return __atomic_load_n(&o->epoch, __ATOMIC_ACQUIRE);
+}
+/* GOING -> GONE, if the epoch is `epoch` still; else false, and nothing is
+ * changed. Any context. */
+bool owner_commit_gone(struct owner *o, u32 epoch) must_use;
 /* Notes that a code pointer into a GOING module was handed over. Any context. */
 void owner_raise_epoch(struct owner *o);
 /* A closed record of `o` is to be armed or queued. True: keep the wish for a

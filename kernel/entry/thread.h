@@ -6,7 +6,8 @@
 struct thread;
 
 /* A thread that runs fn(arg) until it returns or kthread_should_stop(). The
- * name is copied. Handle or ERR_PTR: -ENOMEM, -ENODEV. */
+ * name is copied. Handle or ERR_PTR: -ENOMEM, -ENODEV.
+ * May sleep. */
 struct thread *kthread_run(void (*fn)(void *arg), void *arg, const char *name) must_use;
 /* Asks it to stop, waits until it is off its stack, gives the record back. May
  * sleep. */

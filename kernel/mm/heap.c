@@ -167,7 +167,7 @@ u32 heap_used_blocks(void)
 	return blocks;
 }
 
-u32 heap_held_frames(void)
+u32 heap_frames(void)
 {
 	u32 flags = spin_lock_irqsave(&heap_lock);
 	u32 frames = large_frames;

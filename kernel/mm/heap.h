@@ -14,5 +14,5 @@ void  kfree(void *p);
 u32 heap_used_bytes(void);
 u32 heap_used_blocks(void);
 /* Frames the heap holds, free blocks in them included: where no block leaked,
- * frame_available() + heap_held_frames() is what it was. */
-u32 heap_held_frames(void);
+ * frame_available() + heap_frames() is what it was. */
+u32 heap_frames(void);

@@ -29,9 +29,9 @@ void stack_free(u32 base);
 /* Gives the frames of all but `keep` cached stacks back, with one TLB shootdown.
  * Returns how many stacks went. May sleep: no; not in interrupts. */
 u32  stack_trim(u32 keep);
-/* Stacks in use, and free ones that are still mapped. */
-u32  stack_used(void);
+/* Free stacks that are still mapped; frames of all stacks, these included. */
 u32  stack_cached(void);
+u32  stack_frames(void);
 /* Is `addr` in the guard of a stack slot? (Explains a double fault.) */
 static inline bool stack_is_guard(u32 addr)
 {

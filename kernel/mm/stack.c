@@ -13,7 +13,7 @@ static struct spinlock stack_lock = SPINLOCK_IRQ("stacks", RANK_HEAP);
 static BITMAP(slot_taken, NR_SLOTS);	/* slots whose stack is mapped, in use or cached */
 static u32 next_slot;			/* where to look first */
 static u32 cache;			/* free mapped stacks; each one's lowest word leads to the next */
-static u32 nr_cached, nr_used;
+static u32 nr_cached, nr_mapped;	/* mapped: in use or cached */
 
 /* The stack lies at the top of its slot; the rest below it is the guard. */
 static u32 slot_to_stack(u32 slot)  { return STACK_BASE + (slot + 1) * STACK_SLOT - STACK_SIZE; }
@@ -46,6 +46,7 @@ static u32 claim_slot(void)
 	if (slot < NR_SLOTS) {
 		bitmap_set_run(slot_taken, slot, 1);
 		next_slot = slot + 1;
+		nr_mapped++;
 	}
 	return slot;
 }
@@ -55,7 +56,7 @@ static void release_slot(u32 slot)
 	u32 flags = spin_lock_irqsave(&stack_lock);
 
 	bitmap_clear_run(slot_taken, slot, 1);
-	nr_used--;
+	nr_mapped--;
 	spin_unlock_irqrestore(&stack_lock, flags);
 }
 
@@ -63,10 +64,8 @@ u32 stack_alloc(void)
 {
 	u32 flags = spin_lock_irqsave(&stack_lock);
 	u32 stack = cache_pop();
-	u32 slot = stack ? stack_to_slot(stack) : claim_slot();
+	u32 slot = stack ? 0 : claim_slot();
 
-	if (slot < NR_SLOTS)
-		nr_used++;
 	spin_unlock_irqrestore(&stack_lock, flags);
 
 	if (stack)
@@ -90,12 +89,11 @@ void stack_free(u32 base)
 	*(u32 *)base = cache;
 	cache = base;
 	nr_cached++;
-	nr_used--;
 	spin_unlock_irqrestore(&stack_lock, flags);
 }
 
-u32 stack_used(void)   { return READ_ONCE(nr_used); }
 u32 stack_cached(void) { return READ_ONCE(nr_cached); }
+u32 stack_frames(void) { return READ_ONCE(nr_mapped) * STACK_PAGES; }
 
 /* What a frame of a stack on its way out holds. */
 struct leaving {
@@ -119,16 +117,14 @@ static paddr_t unmap_stack(u32 stack, paddr_t chain)
 	return chain;
 }
 
-/* Takes all but `keep` stacks out of the cache and unmaps them. */
-static paddr_t unmap_surplus(u32 keep, u32 *stacks)
+/* A stack beyond the first `keep` of the cache, taken out of it; 0: none. */
+static u32 take_surplus(u32 keep)
 {
 	u32 flags = spin_lock_irqsave(&stack_lock);
-	paddr_t chain = 0;
+	u32 stack = nr_cached > keep ? cache_pop() : 0;
 
-	for (*stacks = 0; nr_cached > keep; ++*stacks)
-		chain = unmap_stack(cache_pop(), chain);
 	spin_unlock_irqrestore(&stack_lock, flags);
-	return chain;
+	return stack;
 }
 
 /* The frames, and the slots that are noted in them. */
@@ -137,12 +133,8 @@ static void free_chain(paddr_t chain)
 	while (chain) {
 		struct leaving l = *(struct leaving *)phys_to_virt(chain);
 
-		if (l.slot < NR_SLOTS) {
-			u32 flags = spin_lock_irqsave(&stack_lock);
-
-			bitmap_clear_run(slot_taken, l.slot, 1);
-			spin_unlock_irqrestore(&stack_lock, flags);
-		}
+		if (l.slot < NR_SLOTS)
+			release_slot(l.slot);
 		frame_free(chain);
 		chain = l.next;
 	}
@@ -150,17 +142,20 @@ static void free_chain(paddr_t chain)
 
 u32 stack_trim(u32 keep)
 {
-	u32 stacks;
-	paddr_t chain;
+	u32 stack, trimmed = 0;
+	paddr_t chain = 0;
 
 	ASSERT(!in_interrupt());
-	chain = unmap_surplus(keep, &stacks);
-	if (!stacks)
+	while ((stack = take_surplus(keep)) != 0) {
+		chain = unmap_stack(stack, chain);
+		trimmed++;
+	}
+	if (!trimmed)
 		return 0;
 	/* A CPU that did not answer may still write through its TLB: then neither the
 	 * frames nor the addresses can ever be used again. */
 	if (tlb_shootdown(STACK_BASE, STACK_BASE + STACK_AREA_SIZE, TLB_TIMEOUT_NS))
 		return 0;
 	free_chain(chain);
-	return stacks;
+	return trimmed;
 }

@@ -32,10 +32,9 @@
 #include "entry/timer.h"
 #include "entry/work.h"
 #include "mm/heap.h"	/* in a module, kmalloc() takes from the module's own arena */
+#include "module/param.h"
 
-#define MODULE_ABI "quiesce-1"
-
-#define __init  __attribute__((section(".init.text"), cold))
+#define __init  __attribute__((section(".init.text")))
 #define __initdata __attribute__((section(".init.data")))
 #define __exit  __attribute__((section(".exit.text")))
 
@@ -60,23 +59,23 @@
 #define module_unregister(fn) void unregister_module_entry(void) __attribute__((alias(#fn)))
 #define module_reregister(fn) int  reregister_module_entry(void) __attribute__((alias(#fn)))
 
-/* Offers a symbol to other modules. */
-struct module_export { const char *name; const void *addr; };
+/* Offers a symbol to other modules. Its name is in the modinfo as well, so that
+ * the loader finds who has it before that module is loaded. */
 #define EXPORT_SYMBOL(sym)                                                      \
 	static const struct module_export export_##sym                          \
-	__attribute__((used, section(".exports"))) = { #sym, (const void *)&sym }
+	__attribute__((used, section(".exports"), __aligned__(4))) =            \
+		{ #sym, (const void *)&sym };                                   \
+	MODINFO("export", #sym)
 
 /* A parameter, set from "name=value" at load: int, uint, bool, or charp (a
- * char array; the text is copied and cut). */
-enum param_type { PARAM_INT, PARAM_UINT, PARAM_BOOL, PARAM_CHARP };
-struct module_param { const char *name; u32 type; void *addr; u32 size; };
+ * char array, which the text must fit in). */
 #define param_type_int   PARAM_INT
 #define param_type_uint  PARAM_UINT
 #define param_type_bool  PARAM_BOOL
 #define param_type_charp PARAM_CHARP
 #define module_param(var, type)                                                 \
 	static const struct module_param param_##var                            \
-	__attribute__((used, section(".params"))) =                             \
+	__attribute__((used, section(".params"), __aligned__(4))) =             \
 		{ #var, param_type_##type, &var, sizeof(var) };                 \
 	MODINFO("parm", #var ":" #type)
 

@@ -103,7 +103,7 @@ static int resolve_undefined(const struct elf_view *v, u32 base, const struct el
 int elf_resolve(const struct elf_view *v, u32 base, u32 *value,
                 elf_resolver resolve, void *ctx, struct load_error *err)
 {
-	struct load_error missing;
+	struct load_error missing = { "" };
 	u32 nr_missing = 0;
 
 	value[0] = 0;

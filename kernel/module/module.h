@@ -23,15 +23,17 @@ struct module {
 	/* Fixed once LIVE. */
 	u32 image_pages;		/* from owner.base */
 	u32 part_start[NR_PARTS], part_pages[NR_PARTS];	/* pages, relative */
-	int  (*init)(void);
+	paddr_t *frames;		/* room for one per page of the range, for the unmapping */
+	int  (*init)(void);		/* NULL: none, or it has run */
 	void (*exit)(void);		/* NULL: none */
 	int  (*veto)(void);		/* NULL: none; nonzero says no */
 	void (*unregister)(void);	/* seed 002's split form; NULL: none */
 	int  (*reregister)(void);
 	char *names;			/* symbol names, core memory */
-	struct module_symbol *symbol;	/* sorted by address */
+	struct module_symbol *symbol;	/* sorted by address; NULL: none */
 	u32 nr_symbols;
-	struct module_symbol *exported;
+	struct module *next_named;	/* symbolise.c: lock-free list */
+	struct module_symbol *exported;	/* one block with its names */
 	u32 nr_exported;
 	char *params;			/* "name=value ..." as given, core memory */
 	char description[80], license[24];
@@ -44,8 +46,10 @@ struct module {
 	char unloader[TASK_NAME_LEN];
 	u32 unloader_id;
 	struct list node;
+	bool range_kept;		/* its addresses are not free again after the unmapping */
+	bool quarantined;		/* a CPU did not answer: its memory is set aside for good */
 
-	/* Under heap_lock of arena.c. */
+	/* Under heap_lock of alloc.c. */
 	struct arena *arena;
 	u32 nr_allocs, alloc_bytes;
 
@@ -63,12 +67,14 @@ extern u32 kernel_taint;		/* TAINT_* */
 
 void modules_init(void);
 
-/* Loads a module from a file image in memory. `params` may be "". On success
- * *out (may be NULL) is the LIVE module; on failure nothing is left of it and
- * err->text says in one line what was wrong: "blink.ko: undefined symbol foo".
- * Dependencies (modinfo depends=, undefined symbols) are loaded from the boot
- * archive first. 0, -ENOEXEC, -ENOENT, -EEXIST, -ENOMEM, -EINVAL (parameter),
- * -EBUSY (the same name is going), or what init returned. May sleep. */
+/* Loads a module from a file image in memory (aligned to 4 bytes). `params` may
+ * be "". On success *out (may be NULL) is the LIVE module, which stays valid as
+ * long as the caller knows that nobody unloads it; on failure nothing is left of
+ * it and err->text says in one line what was wrong: "blink.ko: undefined symbol
+ * foo". Dependencies (modinfo depends=, undefined symbols) are loaded from the
+ * boot archive first. 0, -ENOEXEC, -ENOENT, -EEXIST, -ENOMEM, -ENOSPC, -E2BIG,
+ * -EINVAL and -ERANGE (name, parameter), -EBUSY (it, or what it needs, is going),
+ * -ELOOP (it needs itself), -EINTR, or what init returned. May sleep. */
 int module_load(const char *file_name, const void *file, u32 size, const char *params,
                 struct module **out, struct load_error *err) must_use;
 /* The same by name, from the boot archive ("uart" or "uart.ko"). */
@@ -77,21 +83,40 @@ int module_load_by_name(const char *name, const char *params, struct module **ou
 
 /* By name; caller holds modules_mutex. NULL: none. */
 struct module *module_find(const char *name);
+/* As in /proc/modules of Linux: "Loading", "Live", "Unloading". */
 const char *module_state_name(const struct module *m);
+/* The module's name in a file name: without folders and .ko, '-' become '_'.
+ * 0, -EINVAL ([a-z0-9_] only), -ENAMETOOLONG. */
+int module_name_of(const char *file_name, char name[MODULE_NAME_LEN]) must_use;
 
 /* -- for unload/ ---------------------------------------------------------- */
-/* Takes a GOING module whose code nobody can reach any more out of the world:
+/* Set once by unload/, NULL before. A module whose init failed may have opened
+ * doors that others went in by, so it is left in the way of an unload: called with
+ * the module GOING, its entry points closed, files revoked and threads asked to
+ * stop. 0: nobody is inside, and it is OWNER_GONE; an error: somebody does not
+ * leave, and the module has to stay mapped. Task context, may sleep. */
+extern int (*module_quiesce)(struct module *m);
+
+/* Takes a GONE module whose code nobody can reach any more out of the world:
  * its symbols and dependencies go, its pages are unmapped and the TLBs shot
  * down (one broadcast), and its frames freed, unless `keep` gets them. The
  * record is freed by module_free(). Entry records must be unlinked before; the
  * shootdown is the round of IPIs that entries_free() asks for. A non-empty
- * result of `silent`: those CPUs did not answer and the frames stay quarantined. */
-struct freed_image { paddr_t *frame; u32 pages; u32 va; };
+ * *silent: those CPUs did not answer, and addresses, frames and record stay set
+ * aside for good. May sleep. */
+struct freed_image {
+	paddr_t *frame;			/* kmalloc()ed, one per page of the range, 0: none */
+	u32 pages;			/* of the whole range, for modspace_release() as well */
+	u32 va;
+};
 void module_unmap(struct module *m, struct freed_image *keep, cpumask_t *silent);
-/* Frees records, names and the struct itself. */
+/* Takes it off the registry of owners, gives its addresses back (unless frames
+ * were kept: then who has them does), and frees records, names and the struct
+ * itself. All entry records are freed. May sleep. */
 void module_free(struct module *m);
 
-/* What is mapped at `addr`, for backtraces: writes "name+0x12 [module]". */
+/* What is mapped at `addr`, for backtraces: writes "name+0x12 [module]". Takes no
+ * lock; any context, NMI included. */
 bool module_symbolise(u32 addr, char *buf, u32 size);
 
 /* -- boot archive ---------------------------------------------------------- */

@@ -12,7 +12,10 @@ struct kernel_export { const char *name; u32 addr; };
 extern const struct kernel_export kernel_exports[];
 extern const u32 nr_kernel_exports;
 
+/* Boot CPU, once: makes the core's symbols findable. */
+void symbols_init(void);
+
 struct module;
-/* Finds `name` among the core's and all LIVE modules' exports; *provider is the
- * module or NULL for the core. Caller holds modules_mutex. */
+/* Finds `name` among the core's and all modules' exports; *provider is the
+ * module, whatever its state, or NULL for the core. Caller holds modules_mutex. */
 bool symbol_find(const char *name, u32 *addr, struct module **provider);

@@ -11,7 +11,6 @@ struct ktimer {
 	struct ktimer *child, *next, *prev;	/* pairing heap */
 	u32 cpu;
 	bool queued;
-	bool running;			/* its function is being called */
 };
 
 void ktimer_init(struct ktimer *t, void (*fn)(struct ktimer *t));
@@ -20,7 +19,7 @@ void ktimer_arm(struct ktimer *t, u64 deadline);
 /* Takes it out; true when it was queued. Its function may still be running. */
 bool ktimer_cancel(struct ktimer *t);
 /* The same, and waits until the function is not running (spins; not from the
- * function itself). */
+ * function itself). The function may free its timer. */
 bool ktimer_cancel_sync(struct ktimer *t);
 /* Runs what is due on this CPU, and returns the next deadline (~0: none).
  * From the timer interrupt. */

@@ -4,11 +4,16 @@
 #include "sched/wait.h"
 
 struct mutex {
-	struct wait_queue queue;	/* its lock protects the fields below */
+	struct wait_queue queue;
+	/* Under the queue's lock. */
 	struct task *owner;
+	/* Under chain_lock (mutex.c); in use while somebody waits. */
+	struct list held_node;		/* in owner->held */
+	u32 top_waiter;			/* the highest priority that waits */
 };
 
-#define MUTEX(var, n) { .queue = WAIT_QUEUE((var).queue, n) }
+#define MUTEX(var, n) \
+	{ .queue = WAIT_QUEUE((var).queue, n), .held_node = LIST_INIT((var).held_node) }
 void mutex_init(struct mutex *m, const char *name);
 /* May sleep. The owner must not take it again (asserted). */
 void mutex_lock(struct mutex *m);

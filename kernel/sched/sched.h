@@ -32,8 +32,10 @@ bool wake_task(struct task *t);
 
 /* Context switches on all CPUs so far. */
 u64  sched_switches(void);
-/* For `top`: busy nanoseconds of a CPU since boot. */
-u64  sched_cpu_busy_ns(u32 cpu);
+/* Busy TSC cycles of a CPU since boot. */
+u64  sched_cpu_busy_cycles(u32 cpu);
+/* Leaves this CPU for one that the task's affinity allows. May sleep. */
+void migrate_current(void);
 
 /* -- Johnson's trap ----------------------------------------------------- */
 /* linux-kernel, 8 Jul 2002: "it doesn't have to be atomic. It needs only to be

@@ -30,7 +30,7 @@ struct task {
 	/* Fixed after creation. */
 	u32 id;
 	char name[TASK_NAME_LEN];
-	u32 stack;			/* lowest usable byte; STACK_SIZE long */
+	u32 stack, stack_top;		/* lowest usable byte, and one past the highest */
 	void (*fn)(void *arg);
 	void *arg;
 	struct owner *owner;		/* NULL: the core's */
@@ -42,34 +42,32 @@ struct task {
 	u32 prio;			/* effective */
 	struct list rq_node;
 	u32 cpu;
-	u64 run_start, run_ns;		/* accounting, clock_ns() */
+	u64 run_cycles;			/* of the TSC */
 
 	/* The CPU that runs it writes; others read after load_acquire(&on_cpu) == 0. */
 	u32 on_cpu;			/* still on a CPU's stack pointer */
 	u32 sp;				/* saved; all registers lie at and above it */
 	u32 ran_generation;		/* load_generation when it last left a CPU */
 
-	/* Own task only. */
-	u32 base_prio;
-	u32 irq_flags_in_schedule;
-
-	/* Under the lock of what it waits for. */
+	/* Own task writes. */
 	char waiting_for[WAIT_NAME_LEN];	/* a copy: the name may lie in a module */
 	u32 wait_caller;		/* return address of who asked to sleep */
+
+	/* Under the mutexes' chain_lock (mutex.c). */
+	u32 base_prio;
+	u32 helped;			/* what an unload has raised it to; 0: nothing */
 	struct mutex *blocked_on;	/* for handing priority on */
-	int wait_error;			/* why a wait was cut short */
+	struct list held;		/* contended mutexes that it owns */
 
 	/* Atomic. */
 	u32 refs;
+	u32 dead;			/* has exited and left its stack for good */
 	bool killed;
 	bool should_stop;
 
 	/* Under tasklist_lock. */
 	struct list all_node;
 	u32 inspected;			/* unload/: number of the inspection that passed it */
-
-	/* unload/: where a scan found it; only the unloader touches it. */
-	u32 helped;			/* priority was raised for an unload */
 };
 
 /* Raised by each load before any of the module's code can be reached. A task
@@ -105,8 +103,14 @@ static inline bool task_should_stop(void) { return READ_ONCE(current->should_sto
 int task_join(struct task *t, u64 deadline) must_use;
 /* Has it left its stack for good? Any context. */
 bool task_is_dead(const struct task *t);
-/* Changes the priority of `t` (also while it runs or waits). Any context. */
+/* Changes the effective priority of `t`, also while it runs or waits. Any
+ * context; for mutex.c and task_boost(). */
 void task_set_prio(struct task *t, u32 prio);
+/* Raises `t` to at least `prio` until it is called with 0, and whoever owns the
+ * mutex that `t` waits for, and so on. Any context. */
+void task_boost(struct task *t, u32 prio);
 void task_set_affinity(struct task *t, cpumask_t mask);
 const char *task_state_name(const struct task *t);
-static inline u32 task_stack_top(const struct task *t) { return t->stack + STACK_SIZE; }
+static inline u32 task_stack_top(const struct task *t) { return t->stack_top; }
+/* TSC cycles that it has run, up to its last switch. */
+u64 task_run_cycles(const struct task *t);

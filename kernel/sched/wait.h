@@ -18,8 +18,9 @@ struct wait_queue {
 
 struct waiter {
 	struct task *task;
-	struct list node;		/* under the queue's lock */
 	struct wait_queue *queue;
+	struct list node;		/* under the queue's lock */
+	bool woken;			/* atomic */
 };
 
 #define WAIT_QUEUE(var, n) \
@@ -33,6 +34,8 @@ void wait_prepare(struct wait_queue *q, struct waiter *w);
  * is closing. Prepares the next round before it returns 0. */
 int  wait_sleep(struct waiter *w, u64 deadline) must_use;
 void wait_finish(struct waiter *w);
+/* wait_sleep() on behalf of `caller`, a return address. */
+int  wait_sleep_for(struct waiter *w, u64 deadline, u32 caller) must_use;
 
 #define wait_event_until(q, cond, deadline) ({                                  \
 	struct waiter w_;                                                       \
@@ -68,7 +71,8 @@ int  wait_sleep_uninterruptible(struct waiter *w, u64 deadline) must_use;
 	wait_finish(&w_);                                                       \
 	err_; })
 
-/* Any context. */
+/* Any context. wake_waiter(): caller holds the queue's lock. */
+void wake_waiter(struct waiter *w);
 void wake_all(struct wait_queue *q);
 void wake_one(struct wait_queue *q);
 

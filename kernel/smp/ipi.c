@@ -58,18 +58,15 @@ static void answer(struct cpu *asker, const struct answer_context *ctx, u32 sp)
 	store_release(state, (u8)IPI_DONE);
 }
 
-/* Interrupts off. irq_depth says to fn, and to the locks it takes, that this is
- * interrupt context, also where the CPU serves while it waits. */
+/* Interrupts off. */
 static u32 answer_all(void *arg, u32 sp)
 {
 	const struct answer_context *ctx = arg;
-	this_cpu_inc(irq_depth);
 	for (u32 w = 0; w < ARRAY_SIZE(ctx->me->inbox); w++) {
 		u32 bits = atomic_xchg(&ctx->me->inbox[w], 0);
 		for (; bits; bits &= bits - 1)
 			answer(cpus[w * 32 + (u32)__builtin_ctz(bits)], ctx, sp);
 	}
-	this_cpu_dec(irq_depth);
 	return 0;
 }
 
@@ -89,7 +86,10 @@ void ipi_serve(void)
 	DEBUG_ASSERT(this_cpu()->nr_held == 0);
 	u32 flags = irq_save();
 	struct answer_context ctx = { this_cpu(), NULL };
+	/* To fn, and to the locks it takes, this is an interrupt like any other. */
+	this_cpu_inc(irq_depth);
 	with_registers_on_stack(answer_all, &ctx);
+	this_cpu_dec(irq_depth);
 	irq_restore(flags);
 }
 

@@ -41,8 +41,13 @@ cpumask_t tlb_shootdown(u32 start, u32 end, u64 timeout_ns) must_use;
 u32 ipi_broadcasts(void);
 
 /* Looks at a CPU that does not answer maskable interrupts: an NMI copies its
- * registers. True when it answered within timeout_ns. For diagnosis only: NMI
- * comes at any instant, so it proves nothing. */
+ * registers (user_esp: its stack pointer, in ring 0 as well). True when it
+ * answered within timeout_ns. For diagnosis only: NMI comes at any instant, so
+ * it proves nothing. Any context but NMI. */
 bool nmi_look(u32 cpu, struct regs *out, u64 timeout_ns) must_use;
 /* Hook on NMIs that nobody asked for (hardware, monitor): counts by default. */
 extern void (*nmi_hook)(struct regs *regs);
+
+/* For panic, which shows what each CPU was doing: the name of its task. Set
+ * once by sched/; in NMI context and with locks broken, so it takes none. */
+extern const char *(*cpu_task_name)(u32 cpu);

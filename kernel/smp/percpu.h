@@ -9,7 +9,7 @@ struct task;
 struct rq;
 struct spinlock;
 
-/* One cross-CPU request: see ipi.c for the life of `state`. */
+/* One cross-CPU request: see ipi.c for the life of `state`. fn: NULL when there is none. */
 struct ipi_request {
 	void (*fn)(void *arg, const struct regs *regs, u32 sp);
 	void *arg;
@@ -36,12 +36,14 @@ struct cpu {
 	/* Written by any CPU, read and cleared by this one. */
 	u32 need_resched;
 	u32 inbox[NR_CPUS / 32];	/* bit s: CPU s has posted a request (atomic) */
+	u32 nmi_look;			/* somebody wants nmi_copy (atomic) */
 
 	/* This CPU writes, any CPU reads. */
 	bool online;
 	struct ipi_request outgoing;	/* this CPU's one call in flight */
-	struct regs *nmi_regs;		/* answer to an NMI look */
-	u32 nmi_seq;
+	struct regs nmi_copy;		/* answer to an NMI look ... */
+	u32 nmi_seq;			/* ... of which this is the number */
+	struct regs *stopped_at;	/* where a panic elsewhere stopped it */
 
 	/* Debug builds: locks held, in order of taking. This CPU only. */
 	u32 nr_held;
@@ -50,9 +52,11 @@ struct cpu {
 	struct x86_cpu hw;
 } aligned(64);
 
-/* All CPUs that the MADT named and that fit; [0] is the boot CPU. */
+/* The CPUs that run, without gaps; [0] is the boot CPU. Written by the boot CPU
+ * during boot only. The mask is two words, each a subset of the truth while it
+ * grows. */
 extern struct cpu *cpus[NR_CPUS];
-extern u32 nr_cpus;			/* fixed after boot: those that answered */
+extern u32 nr_cpus;
 extern cpumask_t cpus_online;
 
 /* This CPU. The caller must not migrate while it uses the answer. */

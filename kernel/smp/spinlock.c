@@ -50,8 +50,8 @@ static void check_before(const struct spinlock *l, u32 where)
 		      l->name, where);
 }
 
-/* Ranks rise. Equal ones (two run queues) are ordered by their addresses'
- * owners, which only the caller can know. */
+/* Ranks rise. Locks of equal rank (two run queues) have an order of their own,
+ * which their user knows. */
 static void check_rank(const struct spinlock *l, u32 where)
 {
 	struct cpu *c = this_cpu();

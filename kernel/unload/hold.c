@@ -2,7 +2,6 @@
 #include "lib/errno.h"
 #include "sched/mutex.h"
 #include "sched/sched.h"
-#include "sched/sync.h"
 #include "smp/ipi.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
@@ -84,7 +83,6 @@ void hold_cpus(struct hold *h, u64 deadline)
 	}
 	h->unparked = others & ~h->parked;
 	h->silent &= h->unparked;
-	sync_point("trap:held");
 }
 
 void release_cpus(struct hold *h)

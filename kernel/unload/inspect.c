@@ -36,7 +36,7 @@ void inspection_begin(struct inspection *in)
 	in->nr_unseen = 0;
 	in->silent = 0;
 	in->epoch_changed = false;
-	memset(in->on_cpu, 0, sizeof(in->on_cpu));
+	memset(in->on_cpu, 0, nr_cpus * sizeof(in->on_cpu[0]));
 	in->u->report.tries++;
 }
 
@@ -94,13 +94,13 @@ static bool finds_module(const struct inspection *in, const struct task *t, u32 
 	return true;
 }
 
-static void note_insider(struct inspection *in, const struct insider *found)
+/* Counts it; keeps it, with its reference, while there is room. */
+static bool note_insider(struct inspection *in, const struct insider *found)
 {
-	if (in->nr_insiders < MAX_INSIDERS) {
-		task_get(found->task);
-		in->insider[in->nr_insiders] = *found;
-	}
-	in->nr_insiders++;
+	if (in->nr_insiders++ >= MAX_INSIDERS)
+		return false;
+	in->insider[in->nr_insiders - 1] = *found;
+	return true;
 }
 
 /* On the asked CPU, in its answer: what it holds lies on its stack from sp up;
@@ -113,6 +113,7 @@ static void sample(void *arg, const struct regs *regs, u32 sp)
 	u32 ebp = regs ? regs->ebp : 0;
 
 	if (finds_module(in, t, sp, ebp, found)) {
+		task_get(t);	/* here, where it cannot go away before it is noted */
 		if (regs && owner_holds(in->owner, regs->eip))
 			found->certain = true;
 		return;
@@ -128,8 +129,9 @@ void inspect_unparked_cpus(struct inspection *in, struct hold *h)
 		return;
 	in->silent = smp_call(h->unparked, sample, in, SAMPLE_LIMIT_NS);
 	for_each_cpu_in(cpu, h->unparked & ~in->silent) {
-		if (in->on_cpu[cpu].task)
-			note_insider(in, &in->on_cpu[cpu]);
+		struct task *t = in->on_cpu[cpu].task;
+		if (t && !note_insider(in, &in->on_cpu[cpu]))
+			task_put(t);
 	}
 }
 
@@ -171,10 +173,12 @@ static void inspect_task(struct inspection *in, struct task *t)
 	in->u->report.inspected++;
 	in->u->report.words += (task_stack_top(t) - sp) / sizeof(u32);
 	/* switch.asm and with_registers_on_stack() push edi, esi, ebx, ebp. */
-	if (finds_module(in, t, sp, ((const u32 *)sp)[3], &found))
-		note_insider(in, &found);
-	else
+	if (finds_module(in, t, sp, ((const u32 *)sp)[3], &found)) {
+		if (note_insider(in, &found))
+			task_get(t);
+	} else {
 		t->inspected = in->number;
+	}
 }
 
 bool inspect_tasks_and_commit(struct inspection *in, u32 epoch)

@@ -26,6 +26,7 @@ struct boot_info {
 	struct boot_framebuffer fb;
 	u8   rsdp[36];		/* a copy; rsdp_len 0: not told, 20: ACPI 1, 36: ACPI 2+ */
 	u32  rsdp_len;
+	bool truncated;		/* the loader told more than there is room for here */
 };
 
 #define MULTIBOOT1_LOADED 0x2badb002u
@@ -35,12 +36,13 @@ struct boot_info {
  * runs on the host as well. Returns 0 or -EBADMSG (what was understood before
  * the damage stays in *out). Multiboot2 specification 2.0, section 3.6. */
 int multiboot2_parse(const void *info, u32 max, struct boot_info *out) must_use;
-/* Multiboot 0.6.96, section 3.3. `phys` turns a physical address into a
+/* Multiboot 0.6.96, section 3.3. Of `info` the fields are read whose flags are
+ * set, at most 116 bytes. `phys` turns a physical address into a
  * readable pointer for `len` bytes, or NULL. */
 int multiboot1_parse(const void *info, const void *(*phys)(u32 addr, u32 len),
                      struct boot_info *out) must_use;
 
 /* The boot's information; fixed after early boot. */
 extern struct boot_info boot_info;
-/* Fills boot_info from the values the loader left in EAX and EBX. */
+/* Fills boot_info, while the early map is in force, from the values the loader left in EAX and EBX. */
 void boot_info_init(u32 magic, u32 info_phys);

@@ -140,6 +140,7 @@ static u8 input_buf[INPUT_SIZE];
 static struct ring input = { .buf = input_buf, .size = INPUT_SIZE };
 static struct rawlock input_lock;	/* several producers; also protects keyboard */
 static struct keymap keyboard;
+static u32 keyboard_visits;		/* by a driver: its sign of life */
 
 /* Caller holds input_lock. What does not fit is lost: nobody reads. */
 static void input_put(u8 c)
@@ -164,7 +165,7 @@ void console_input(u8 c)
 	input_arrived();
 }
 
-void console_scancode(u8 code)
+static void take_scancode(u8 code)
 {
 	char out[KEYMAP_MAX_OUT];
 	u32 flags = raw_lock(&input_lock);
@@ -177,6 +178,12 @@ void console_scancode(u8 code)
 		input_arrived();
 }
 
+void console_scancode(u8 code)
+{
+	atomic_add(&keyboard_visits, 1);
+	take_scancode(code);
+}
+
 int console_getc_nonblock(void)
 {
 	u8 c;
@@ -185,7 +192,7 @@ int console_getc_nonblock(void)
 }
 
 /* -- who reads which source ------------------------------------------------ */
-static u32 no_visits(void) { return 0; }
+static u32 keyboard_driver_visits(void) { return READ_ONCE(keyboard_visits); }
 
 static struct source {
 	/* Fixed. */
@@ -206,7 +213,7 @@ static struct source {
 	},
 	[CONSOLE_KEYBOARD] = {
 		.present = i8042_present, .ready = i8042_ready, .read = i8042_read,
-		.deliver = console_scancode, .driver_visits = no_visits,
+		.deliver = take_scancode, .driver_visits = keyboard_driver_visits,
 	},
 };
 
@@ -228,20 +235,20 @@ void console_release(enum console_source s)
 }
 
 /* Does its driver still look after it? One that was torn out by force, or whose
- * interrupt is masked, lets characters lie. */
+ * interrupt is held back, lets characters lie; from then on the core takes them,
+ * until the driver shows itself again. */
 static bool driver_attends(struct source *src)
 {
 	u32 visits = src->driver_visits();
 
 	if (!load_acquire(&src->claimed))
 		return false;
-	if (!src->ready() || visits != src->visits_seen) {
+	if (visits != src->visits_seen) {
 		src->visits_seen = visits;
 		src->neglected = 0;
-		return true;
+	} else if (src->neglected < NEGLECT_POLLS) {
+		src->neglected = src->ready() ? src->neglected + 1 : 0;
 	}
-	if (src->neglected < NEGLECT_POLLS)
-		src->neglected++;
 	return src->neglected < NEGLECT_POLLS;
 }
 

@@ -14,6 +14,19 @@
 #define CR4_SMEP    (1u << 20)
 #define CR4_SMAP    (1u << 21)
 
+/* CPUID (Intel SDM vol. 2, tables 3-10, 3-11 and 3-8). */
+#define CPUID1_EDX_TSC   (1u << 4)
+#define CPUID1_EDX_MSR   (1u << 5)
+#define CPUID1_EDX_PAE   (1u << 6)
+#define CPUID1_EDX_CX8   (1u << 8)
+#define CPUID1_EDX_APIC  (1u << 9)
+#define CPUID1_EDX_PGE   (1u << 13)
+#define CPUID1_EDX_CMOV  (1u << 15)
+#define CPUID7_EBX_SMEP  (1u << 7)
+#define CPUID7_EBX_SMAP  (1u << 20)
+#define CPUID7_ECX_UMIP  (1u << 2)
+#define CPUIDX1_EDX_NX   (1u << 20)	/* leaf 0x80000001 */
+
 #define MSR_APIC_BASE  0x1b
 #define MSR_EFER       0xc0000080
 #define EFER_NXE       (1u << 11)

@@ -22,8 +22,11 @@ struct x86_cpu {			/* this CPU only, after set-up */
 	u64 gdt[8];
 	struct tss tss;
 	struct tss df_tss;
-	u8 df_stack[2048] aligned(16);
+	u8 df_stack[4096] aligned(16);
 };
+
+/* Where the double fault's task starts (trap.c). */
+void double_fault(struct x86_cpu *c) noreturn;
 
 /* Builds and loads GDT, GS (base `percpu`) and task register on this CPU. */
 void descriptors_load(struct x86_cpu *c, void *percpu);

@@ -1,5 +1,5 @@
-/* The kernel's quarter of the address space. Also read by NASM and the linker
- * script through the preprocessor, hence only plain #defines. */
+/* The kernel's quarter of the address space. Also read by the linker script
+ * through the preprocessor, hence only plain #defines. */
 #pragma once
 
 #define KERNEL_BASE      0xc0000000	/* direct map of physical memory, W^X */

@@ -30,14 +30,24 @@ static void halt_for_good(void)
 	}
 }
 
+/* The hardware takes a while to react; a port read takes about a microsecond,
+ * with or without a calibrated clock. */
+static void wait_a_little(void)
+{
+	for (u32 i = 0; i < 50000; i++)
+		inb(I8042_STATUS);
+}
+
 void machine_poweroff(u32 status)
 {
 	printk("quiesce: exit status %u\n", status);
 	console_flush();
 	outl(DEBUG_EXIT_PORT, status);
 	acpi_poweroff();
+	wait_a_little();
 	outw(PM1A_CNT_QEMU, SLP_EN);
 	outw(PM1A_CNT_BOCHS, SLP_EN);
+	wait_a_little();
 	printk("It is now safe to turn off this computer.\n");
 	console_flush();
 	halt_for_good();
@@ -62,13 +72,6 @@ static void triple_fault(void)
 	struct { u16 limit; u32 base; } packed none = { 0, 0 };
 
 	__asm__ volatile("lidt %0; int3" :: "m"(none));
-}
-
-/* The hardware takes a while to react: some milliseconds of port reads. */
-static void wait_a_little(void)
-{
-	for (u32 i = 0; i < 50000; i++)
-		inb(I8042_STATUS);
 }
 
 void machine_reboot(void)

@@ -29,7 +29,9 @@ pte_t prot_to_pte(enum prot prot);
  * identity map gone, fixmap ready. `ram_end`: first byte above usable memory.
  * Uses page tables from the image; call once, on the boot CPU. */
 void paging_init(u64 ram_end);
-/* Switches NX, WP, PGE, and SMEP, SMAP, UMIP on where this CPU has them. */
+/* Switches NX, WP, PGE, and SMEP, SMAP, UMIP on where this CPU has them, and
+ * leaves the trampoline's map. Every CPU; it has set EFER.NXE before paging
+ * if paging_has_nx(), as the entry of its stack would be invalid otherwise. */
 void paging_enable_protections(void);
 bool paging_has_nx(void);
 
@@ -52,5 +54,12 @@ static inline bool phys_is_direct(paddr_t pa, u32 len)
  * CPUs see it because they have not touched it. */
 void *fixmap(paddr_t pa, u32 len, bool cached) must_use;
 
-/* CR3 of the kernel-only address space, for CPUs that wake up. */
+/* CR3 of the kernel-only address space. The same from the first instruction
+ * with paging on. */
 u32 kernel_cr3(void);
+/* CR3 for CPUs that wake up: the kernel's map, and the first 2 MiB where they
+ * lie, executable. Nobody else ever uses it. */
+u32 paging_trampoline_cr3(void);
+/* The same addition to the map of all CPUs; see paging_trampoline_cr3(), which
+ * needs nothing to be undone. */
+void paging_map_low_identity(bool on);

@@ -15,7 +15,8 @@ static cell_t shown[SCREEN_MAX_ROWS][SCREEN_MAX_COLS];
 static u64 dirty_rows;			/* bit r: row r may differ */
 
 static u32 row, col;			/* col == cols: the next character wraps */
-static u32 shown_row, shown_col;	/* where the cursor was drawn */
+static bool cursor_drawn;
+static u32 shown_row, shown_col;	/* where, when it is drawn */
 static u8 attr;
 static bool bright;
 
@@ -86,7 +87,7 @@ static void select_rendition(u32 p)
 	} else if (p == 22) {
 		bright = false;
 	} else if (p == 7) {
-		attr = (u8)(attr << 4 | attr >> 4);
+		attr = (u8)((attr << 4 & 0x70) | (attr >> 4));	/* bit 7 would blink */
 	} else if (p >= 30 && p <= 37) {
 		attr = (attr & 0xf0) | vga_colour(p - 30);
 	} else if (p == 39) {
@@ -225,29 +226,37 @@ static void refresh_row(u32 r)
 	}
 }
 
+/* What the cursor covers is redrawn: it is made unlike any wanted cell. */
+static void lift_cursor(void)
+{
+	if (!cursor_drawn)
+		return;
+	shown[shown_row][shown_col] = (cell_t)~wanted[shown_row][shown_col];
+	dirty_rows |= 1ull << shown_row;
+	cursor_drawn = false;
+}
+
 void screen_refresh(u32 max_rows)
 {
 	if (!display)
 		return;
 	u32 c = MIN(col, display->cols - 1);
-	if (!dirty_rows && row == shown_row && c == shown_col)
+	if (!dirty_rows && cursor_drawn && row == shown_row && c == shown_col)
 		return;
 
-	/* Unlike any wanted cell: redraws what the cursor covered. */
-	shown[shown_row][shown_col] = (cell_t)~wanted[shown_row][shown_col];
-	dirty_rows |= 1ull << shown_row;
-	for (u32 r = 0; r < display->rows && max_rows; r++) {
-		if (dirty_rows & 1ull << r) {
-			refresh_row(r);
-			dirty_rows &= ~(1ull << r);
-			max_rows--;
-		}
+	lift_cursor();
+	for (u32 r = 0; r < display->rows; r++) {
+		if (!(dirty_rows & 1ull << r))
+			continue;
+		if (!max_rows--)
+			return;		/* the rest, and the cursor, another time */
+		refresh_row(r);
+		dirty_rows &= ~(1ull << r);
 	}
-	if (dirty_rows & ((1ull << (display->rows - 1) << 1) - 1))
-		return;		/* the rest, and the cursor, another time */
 	dirty_rows = 0;
 	shown_row = row;
 	shown_col = c;
+	cursor_drawn = true;
 	display->cursor(row, c, wanted[row][c]);
 }
 
@@ -257,4 +266,5 @@ void screen_init(const struct display *d)
 	attr = ATTR_DEFAULT;
 	blank_rows(0, d->rows);
 	memset(shown, 0xff, sizeof(shown));
+	cursor_drawn = false;
 }

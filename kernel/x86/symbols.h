@@ -3,8 +3,17 @@
 #include "lib/types.h"
 #include "x86/regs.h"
 
-/* Finds the kernel function that holds `addr`; NULL when none does. The table
- * is made by tools/kallsyms from the linked image (two-pass link). */
+/* The table, made by tools/kallsyms from the linked image: addresses in rising
+ * order, and the names one behind the other in the same order, with the place of
+ * each sixteenth. */
+#define SYMBOLS_PER_START 16
+extern const u32 symbol_count;
+extern const u32 symbol_address[];
+extern const u32 symbol_name_start[];
+extern const char symbol_names[];
+
+/* Finds the kernel function that holds `addr`; NULL when none does. Any
+ * context. */
 const char *kernel_symbol(u32 addr, u32 *offset);
 
 /* Names addresses outside the kernel image (module/ sets it): writes

@@ -13,7 +13,7 @@ void panic(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	(vsnprintf)(panic_text, sizeof(panic_text), fmt, args);
+	vsnprintf(panic_text, sizeof(panic_text), fmt, args);
 	va_end(args);
 	if (!panic_expected)
 		fail_msg("panic: %s", panic_text);

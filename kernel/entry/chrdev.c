@@ -1,0 +1,241 @@
+/* Character devices: the record, from registration to its end. */
+#include "entry/device.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "x86/console.h"
+#include "x86/panic.h"
+
+struct list devices = LIST_INIT(devices);
+
+/* -- stubs: what the driver does not offer ------------------------------------ */
+
+static int no_read(struct file *f, void *buf, u32 len)
+{
+	(void)f, (void)buf, (void)len;
+	return -EINVAL;
+}
+
+static int no_write(struct file *f, const void *buf, u32 len)
+{
+	(void)f, (void)buf, (void)len;
+	return -EINVAL;
+}
+
+static int no_ioctl(struct file *f, u32 cmd, u32 arg)
+{
+	(void)f, (void)cmd, (void)arg;
+	return -ENOTTY;
+}
+
+/* -- stubs: unregistered -------------------------------------------------------- */
+
+static int gone_read(struct file *f, void *buf, u32 len)
+{
+	(void)f, (void)buf, (void)len;
+	return -ENODEV;
+}
+
+static int gone_write(struct file *f, const void *buf, u32 len)
+{
+	(void)f, (void)buf, (void)len;
+	return -ENODEV;
+}
+
+static int gone_ioctl(struct file *f, u32 cmd, u32 arg)
+{
+	(void)f, (void)cmd, (void)arg;
+	return -ENODEV;
+}
+
+/* -- the record ----------------------------------------------------------------------- */
+
+/* Caller holds registry_lock, or nobody else knows the record. */
+static void lead_to(struct chrdev *d, read_fn read, write_fn write, ioctl_fn ioctl)
+{
+	WRITE_ONCE(d->read, read);
+	WRITE_ONCE(d->write, write);
+	WRITE_ONCE(d->ioctl, ioctl);
+}
+
+static struct chrdev *to_chrdev(struct entry *e)
+{
+	return container_of(e, struct chrdev, e);
+}
+
+static void chrdev_close(struct entry *e)
+{
+	lead_to(to_chrdev(e), held_read, held_write, held_ioctl);
+}
+
+static void chrdev_reopen(struct entry *e)
+{
+	struct chrdev *d = to_chrdev(e);
+
+	lead_to(d, d->driver.read, d->driver.write, d->driver.ioctl);
+}
+
+static void chrdev_unlink(struct entry *e)
+{
+	struct chrdev *d = to_chrdev(e);
+	u32 flags = spin_lock_irqsave(&registry_lock);
+
+	WRITE_ONCE(d->gone, true);
+	lead_to(d, gone_read, gone_write, gone_ioctl);
+	list_del(&d->node);
+	wake_all(&e->owner->gate);
+	spin_unlock_irqrestore(&registry_lock, flags);
+}
+
+void device_put(struct chrdev *d)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	bool last = --d->refs == 0;
+
+	spin_unlock_irqrestore(&registry_lock, flags);
+	if (last)
+		kfree(d);
+}
+
+/* Files that are open keep the record; the last of them frees it:
+ *
+ *   CPU 0 (file_close)               CPU 1 (chrdev_unregister)
+ *                                    gone, unlinked
+ *   off dev->files
+ *                                    refs 2 -> 1
+ *   refs 1 -> 0: frees
+ *
+ * Both decrements are under registry_lock, so exactly one of them sees 0. */
+static void chrdev_free(struct entry *e)
+{
+	device_put(to_chrdev(e));
+}
+
+u32 device_count_files(const struct chrdev *d)
+{
+	struct file *f;
+	u32 n = 0;
+
+	list_for_each(f, &d->files, node)
+		n += !f->revoked;
+	return n;
+}
+
+static void chrdev_describe(struct entry *e, char *buf, u32 size)
+{
+	u32 n = device_count_files(to_chrdev(e));
+
+	snprintf(buf, size, "device %s, %u open", e->name, n);
+}
+
+static const struct entry_ops chrdev_entry_ops = {
+	.kind = "device",
+	.close = chrdev_close,
+	.reopen = chrdev_reopen,
+	.unlink = chrdev_unlink,
+	.free = chrdev_free,
+	.describe = chrdev_describe,
+};
+
+struct chrdev *device_find(const char *name)
+{
+	struct chrdev *d;
+
+	ASSERT(spin_held(&registry_lock));
+	list_for_each(d, &devices, node)
+		if (streq(d->e.name, name))
+			return d;
+	return NULL;
+}
+
+/* The one module that the functions lie in; NULL: there are two. */
+static struct owner *owner_of_ops(const struct chrdev_ops *ops)
+{
+	const u32 fn[] = { (u32)ops->open, (u32)ops->release, (u32)ops->read,
+	                   (u32)ops->write, (u32)ops->ioctl };
+	struct owner *owner = &core_owner;
+
+	for (u32 i = 0; i < ARRAY_SIZE(fn); i++) {
+		struct owner *o = fn[i] ? owner_of(fn[i]) : &core_owner;
+		if (o == &core_owner || o == owner)
+			continue;
+		if (owner != &core_owner)
+			return NULL;
+		owner = o;
+	}
+	return owner;
+}
+
+static int publish(struct chrdev *d, struct owner *owner, const char *name)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	int err = -EEXIST;
+
+	if (!device_find(name))
+		err = entry_add_locked(&d->e, &chrdev_entry_ops, owner, name);
+	if (!err)
+		list_add_tail(&devices, &d->node);
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return err;
+}
+
+struct chrdev *chrdev_register(const char *name, const struct chrdev_ops *ops, void *private)
+{
+	struct owner *owner = owner_of_ops(ops);
+	struct chrdev *d;
+	int err;
+
+	if (!owner) {
+		printk("device %s: its functions lie in two modules; wrap those of the other one\n", name);
+		return ERR_PTR(-EINVAL);
+	}
+	if (!*name || strlen(name) >= sizeof(d->e.name)) {
+		printk("device \"%s\": a name has 1 to %u characters\n", name, (u32)sizeof(d->e.name) - 1);
+		return ERR_PTR(-EINVAL);
+	}
+	d = kzalloc(sizeof(*d));
+	if (!d)
+		return ERR_PTR(-ENOMEM);
+	d->driver = *ops;
+	d->driver.read = ops->read ? ops->read : no_read;
+	d->driver.write = ops->write ? ops->write : no_write;
+	d->driver.ioctl = ops->ioctl ? ops->ioctl : no_ioctl;
+	d->private = private;
+	d->refs = 1;
+	list_init(&d->files);
+	lead_to(d, d->driver.read, d->driver.write, d->driver.ioctl);
+	err = publish(d, owner, name);
+	if (err) {
+		kfree(d);
+		return ERR_PTR(err);
+	}
+	return d;
+}
+
+void chrdev_unregister(struct chrdev *d)
+{
+	entry_destroy(&d->e);
+}
+
+void *chrdev_private(const struct chrdev *d)
+{
+	return d->private;
+}
+
+bool chrdev_nth(u32 i, char *name, u32 size, char *owner, u32 owner_size)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	struct chrdev *d;
+	bool found = false;
+
+	list_for_each(d, &devices, node)
+		if (!i--) {
+			strlcpy(name, d->e.name, size);
+			strlcpy(owner, d->e.owner->name, owner_size);
+			found = true;
+			break;
+		}
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return found;
+}

@@ -1,0 +1,237 @@
+/* Interrupt lines: who is attached to them. */
+#include "entry/irq_line.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "mm/heap.h"
+#include "smp/percpu.h"
+#include "x86/atomic.h"
+#include "x86/console.h"
+
+struct irq_line irq_lines[MAX_LINES];
+static u32 nr_lines;			/* fixed after irq_init() */
+
+static struct irq_action *to_action(struct entry *e)
+{
+	return container_of(e, struct irq_action, e);
+}
+
+/* -- the record ----------------------------------------------------------------------- */
+
+/* Nobody is held back on it any more. Caller holds registry_lock. */
+static void resume_line(struct irq_line *line)
+{
+	if (!line->stalled || line_has_closed_action(line))
+		return;
+	line->stalled = false;
+	line_set_masked(line, false);
+}
+
+static void irq_close(struct entry *e)
+{
+	WRITE_ONCE(to_action(e)->handler, irq_held);
+}
+
+/* Replays on the line's own CPU, where it cannot run beside itself. */
+static void irq_reopen(struct entry *e)
+{
+	struct irq_action *a = to_action(e);
+	struct irq_line *line = a->line;
+
+	WRITE_ONCE(a->handler, a->driver);
+	if (a->pending && !line->level)
+		lapic_send(cpus[line->cpu]->apic_id, line_vector(line));
+	a->pending = false;
+	a->reopened = true;
+	resume_line(line);
+}
+
+static void irq_unlink(struct entry *e)
+{
+	struct irq_action *a = to_action(e), **link;
+	struct irq_line *line = a->line;
+	u32 flags = spin_lock_irqsave(&registry_lock);
+
+	for (link = &line->actions; *link != a; link = &(*link)->next)
+		;
+	store_release(link, a->next);
+	resume_line(line);
+	if (!line->actions)
+		line_set_masked(line, true);
+	spin_unlock_irqrestore(&registry_lock, flags);
+}
+
+static void irq_free(struct entry *e)
+{
+	kfree(to_action(e));
+}
+
+static void irq_describe(struct entry *e, char *buf, u32 size)
+{
+	struct irq_action *a = to_action(e);
+
+	snprintf(buf, size, "irq %u %s%s", a->line->irq, e->name, a->pending ? ", pending" : "");
+}
+
+static const struct entry_ops irq_ops = {
+	.kind = "irq",
+	.lockless = true,
+	.close = irq_close,
+	.reopen = irq_reopen,
+	.unlink = irq_unlink,
+	.free = irq_free,
+	.describe = irq_describe,
+};
+
+/* -- lines -------------------------------------------------------------------------------- */
+
+void irq_init(void)
+{
+	nr_lines = MIN(ioapic_nr_gsis(), (u32)MAX_LINES);
+	for (u32 gsi = 0; gsi < nr_lines; gsi++) {
+		irq_lines[gsi].masked = true;
+		trap_set_handler(line_vector(&irq_lines[gsi]), irq_dispatch);
+	}
+}
+
+/* The next CPU in turn, so that interrupts come in on all of them. */
+static u32 choose_cpu(void)
+{
+	static u32 last = NR_CPUS - 1;	/* under registry_lock */
+
+	do {
+		last = (last + 1) % NR_CPUS;
+	} while (!(cpus_online & CPU_BIT(last)));
+	return last;
+}
+
+/* Caller holds registry_lock. */
+static int route_line(struct irq_line *line, u32 irq)
+{
+	u32 cpu;
+	int err;
+
+	if (line->routed)
+		return 0;
+	cpu = choose_cpu();
+	err = ioapic_route(line_gsi(line), line_vector(line), cpus[cpu]->apic_id);
+	if (err)
+		return err;
+	line->irq = irq;
+	line->cpu = cpu;
+	line->level = ioapic_is_level(line_gsi(line));
+	line->routed = true;
+	return 0;
+}
+
+/* The line as a whole is free, or all its handlers share it. */
+static bool may_share(const struct irq_line *line, u32 flags)
+{
+	return !line->actions || (line->actions->flags & flags & IRQF_SHARED);
+}
+
+/* Caller holds registry_lock. */
+static int attach_action(struct irq_action *a, u32 irq, const char *name)
+{
+	struct irq_line *line = a->line;
+	struct irq_action **link;
+	int err;
+
+	if (!may_share(line, a->flags))
+		return -EBUSY;
+	err = route_line(line, irq);
+	if (err)
+		return err;
+	err = entry_add_locked(&a->e, &irq_ops, owner_of((u32)a->driver), name);
+	if (err)
+		return err;
+	for (link = &line->actions; *link; link = &(*link)->next)
+		;
+	store_release(link, a);
+	if (!line->stalled)
+		line_set_masked(line, false);
+	return 0;
+}
+
+struct irq_action *request_irq(u32 irq, irq_handler handler, u32 flags,
+                               const char *name, void *arg)
+{
+	u32 gsi = irq_to_gsi(irq), irq_flags;
+	struct irq_action *a;
+	int err;
+
+	if (gsi >= nr_lines) {
+		printk("irq %u for %s: this machine has lines 0 to %u\n", irq, name, nr_lines - 1);
+		return ERR_PTR(-EINVAL);
+	}
+	a = kzalloc(sizeof(*a));
+	if (!a)
+		return ERR_PTR(-ENOMEM);
+	a->handler = a->driver = handler;
+	a->arg = arg;
+	a->flags = flags;
+	a->line = &irq_lines[gsi];
+	irq_flags = spin_lock_irqsave(&registry_lock);
+	err = attach_action(a, irq, name);
+	spin_unlock_irqrestore(&registry_lock, irq_flags);
+	if (err) {
+		kfree(a);
+		return ERR_PTR(err);
+	}
+	return a;
+}
+
+void free_irq(struct irq_action *a)
+{
+	entry_destroy(&a->e);
+}
+
+/* -- for `irqs` ---------------------------------------------------------------------------- */
+
+/* Caller holds registry_lock. */
+static void list_handlers(const struct irq_line *line, char *buf, u32 size)
+{
+	u32 len = 0;
+
+	buf[0] = '\0';
+	for (const struct irq_action *a = line->actions; a && len < size; a = a->next)
+		len += snprintf(buf + len, size - len, "%s%s", len ? ", " : "", a->e.name);
+}
+
+/* Caller holds registry_lock. */
+static void fill_info(const struct irq_line *line, struct irq_info *out)
+{
+	out->irq = line->irq;
+	out->gsi = line_gsi(line);
+	out->vector = line_vector(line);
+	out->cpu = line->cpu;
+	out->count = line->count;
+	out->unhandled = line->unhandled;
+	out->masked = line->masked;
+	out->level = line->level;
+	list_handlers(line, out->handlers, sizeof(out->handlers));
+}
+
+bool irq_nth(u32 i, struct irq_info *out)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	bool found = false;
+
+	for (u32 gsi = 0; gsi < nr_lines && !found; gsi++)
+		if (irq_lines[gsi].actions && !i--) {
+			fill_info(&irq_lines[gsi], out);
+			found = true;
+		}
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return found;
+}
+
+u32 irq_lines_in_use(void)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	u32 n = 0;
+
+	for (u32 gsi = 0; gsi < nr_lines; gsi++)
+		n += irq_lines[gsi].actions != NULL;
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return n;
+}

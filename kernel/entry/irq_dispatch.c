@@ -1,0 +1,131 @@
+/* An interrupt on its way to the handlers of drivers. */
+#include "entry/irq_line.h"
+#include "smp/percpu.h"
+#include "x86/atomic.h"
+#include "x86/console.h"
+#include "x86/panic.h"
+
+/* A level-triggered line that nobody silences comes back at once, for ever: a
+ * line is masked when nearly all of this many interrupts were nobody's. */
+#define STORM_WINDOW    10000u
+#define STORM_TOLERATED 100u
+
+void line_set_masked(struct irq_line *line, bool masked)
+{
+	ASSERT(spin_held(&registry_lock));
+	if (line->masked == masked)
+		return;
+	line->masked = masked;
+	if (masked)
+		ioapic_mask(line_gsi(line));
+	else
+		ioapic_unmask(line_gsi(line));
+}
+
+bool line_has_closed_action(const struct irq_line *line)
+{
+	for (const struct irq_action *a = line->actions; a; a = a->next)
+		if (a->e.closed)
+			return true;
+	return false;
+}
+
+/* -- on an interrupt --------------------------------------------------------------- */
+
+/* The stub of a closed handler. That may have been opened again meanwhile:
+ *
+ *   CPU 0 (interrupt)                 CPU 1 (roll-back, registry_lock)
+ *   fn = a->handler: irq_held
+ *                                     a->handler = driver; nothing pending
+ *   lock: a was reopened, so raise
+ *   the vector again on this CPU
+ *
+ * Interrupts off. */
+enum irq_result irq_held(u32 irq, void *arg)
+{
+	struct irq_line *line = &irq_lines[irq_to_gsi(irq)];
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	bool again = false;
+
+	(void)arg;
+	for (struct irq_action *a = line->actions; a; a = a->next) {
+		if (a->e.closed)
+			a->pending = true;
+		else if (a->reopened)
+			again = true;
+		a->reopened = false;
+	}
+	/* A level-triggered line comes back by itself. */
+	if (again && !line->level)
+		lapic_send_self(line_vector(line));
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return IRQ_NONE;
+}
+
+/* Caller holds registry_lock. */
+static void watch_for_storm(struct irq_line *line)
+{
+	u32 taken = line->count - line->window_count;
+	u32 handled = taken - (line->unhandled - line->window_unhandled);
+
+	if (taken < STORM_WINDOW)
+		return;
+	line->window_count = line->count;
+	line->window_unhandled = line->unhandled;
+	if (handled > STORM_TOLERATED || line->masked)
+		return;
+	line_set_masked(line, true);
+	printk("irq %u: nobody cared for %u of the last %u interrupts; masked until a driver asks for it\n",
+	       line->irq, taken - handled, taken);
+}
+
+/* No handler said that it was its device. Interrupts off, before the EOI. */
+static noinline void nobody_cared(struct irq_line *line)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+
+	line->unhandled++;
+	if (line_has_closed_action(line)) {
+		/* The device waits for a driver that is held back. An edge has been
+		 * noted and is over; a level would interrupt again at once. */
+		if (line->level) {
+			line->stalled = true;
+			line_set_masked(line, true);
+		}
+	} else {
+		watch_for_storm(line);
+	}
+	spin_unlock_irqrestore(&registry_lock, flags);
+}
+
+/* Runs with interrupts off from the first to the last action, and the CPU answers
+ * no IPI before it is out. So a round of IPIs after an unlink finds nobody who
+ * still stands at the record:
+ *
+ *   CPU 0 (interrupt)                 CPU 1 (free_irq)
+ *   a = line->actions: A
+ *                                     line->actions = A->next, A->next kept
+ *   A's handler; a = A->next          sends IPIs, waits
+ *   iret, answers
+ *                                     frees A
+ *
+ * The EOI comes last: a level-triggered line must be silenced by its device
+ * first, and the next edge of an edge-triggered one is latched in the local
+ * APIC's IRR meanwhile (Intel SDM vol. 3, 10.8.4), so both are served right. */
+void irq_dispatch(struct regs *regs)
+{
+	struct irq_line *line = &irq_lines[regs->vector - VECTOR_IOAPIC_BASE];
+	u32 irq = line->irq;
+	bool handled = false;
+
+	line->count++;
+	for (struct irq_action *a = load_acquire(&line->actions); a; a = load_acquire(&a->next)) {
+		irq_handler fn = READ_ONCE(a->handler);
+
+		if (fn(irq, a->arg) == IRQ_HANDLED)
+			handled = true;
+	}
+	if (unlikely(!handled))
+		nobody_cared(line);
+	lapic_eoi();
+}

@@ -1,0 +1,61 @@
+/* What the files about interrupts share: a line, and the handlers on it. */
+#pragma once
+#include "entry/irq.h"
+#include "x86/apic.h"
+#include "x86/trap.h"
+
+#define MAX_LINES (VECTOR_IOAPIC_LAST - VECTOR_IOAPIC_BASE + 1)
+
+struct irq_line;
+
+struct irq_action {
+	struct entry e;
+	/* The driver's, or irq_held(). Under registry_lock; dispatch reads it once. */
+	irq_handler handler;
+	struct irq_action *next;	/* kept by unlink(): somebody may stand here */
+
+	/* Fixed. */
+	irq_handler driver;
+	void *arg;
+	u32 flags;
+	struct irq_line *line;
+
+	/* Under registry_lock. */
+	bool pending;			/* an interrupt came while it was closed */
+	bool reopened;			/* a dispatch may have met the stub just before */
+};
+
+struct irq_line {
+	/* Published with release, walked by dispatch without a lock. */
+	struct irq_action *actions;
+
+	/* Fixed while it has actions. */
+	u32 irq;			/* the driver's number for it */
+	bool level;
+
+	/* The CPU that it is routed to writes it. */
+	u32 count;
+
+	/* Under registry_lock. */
+	u32 cpu;
+	u32 unhandled;
+	u32 window_count, window_unhandled;	/* when the storm watch last looked */
+	bool routed;
+	bool masked;
+	bool stalled;			/* masked until its closed handlers open or go */
+} aligned(64);
+
+extern struct irq_line irq_lines[MAX_LINES];	/* by GSI */
+
+static inline u32 line_gsi(const struct irq_line *line)    { return (u32)(line - irq_lines); }
+static inline u8  line_vector(const struct irq_line *line) { return VECTOR_IOAPIC_BASE + line_gsi(line); }
+static inline u32 irq_to_gsi(u32 irq) { return irq < 16 ? ioapic_isa_to_gsi(irq) : irq; }
+
+/* -- irq_dispatch.c ----------------------------------------------------------- */
+/* From the vectors of all lines. */
+void irq_dispatch(struct regs *regs);
+/* Where a closed handler's interrupts lead. */
+enum irq_result irq_held(u32 irq, void *arg);
+/* These for holders of registry_lock. */
+void line_set_masked(struct irq_line *line, bool masked);
+bool line_has_closed_action(const struct irq_line *line);

@@ -1,0 +1,166 @@
+/* Notifier chains. */
+#include "entry/notifier.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "mm/heap.h"
+#include "sched/sync.h"
+#include "x86/panic.h"
+
+struct notifier {
+	struct entry e;
+	/* Fixed. */
+	struct notifier_chain *chain;
+	notifier_fn driver;
+	void *arg;
+	int prio;
+
+	/* Under registry_lock. */
+	struct list node;		/* in chain->list */
+	notifier_fn fn;			/* NULL: closed */
+	u32 walkers;			/* that stand at it: it stays in the list */
+	u32 missed;			/* calls that came while it was closed */
+	bool dying;			/* walkers pass it by */
+};
+
+struct notifier_chain reboot_chain = NOTIFIER_CHAIN(reboot_chain, "reboot");
+struct notifier_chain module_chain = NOTIFIER_CHAIN(module_chain, "module");
+
+static struct wait_queue walker_left = WAIT_QUEUE(walker_left, "notifier");
+
+static struct notifier *to_notifier(struct entry *e)
+{
+	return container_of(e, struct notifier, e);
+}
+
+static void notifier_close(struct entry *e)
+{
+	to_notifier(e)->fn = NULL;
+}
+
+/* What was missed was about an instant that has passed: it is not repeated. */
+static void notifier_reopen(struct entry *e)
+{
+	struct notifier *n = to_notifier(e);
+
+	n->fn = n->driver;
+}
+
+static bool has_no_walkers(struct notifier *n)
+{
+	return READ_ONCE(n->walkers) == 0;
+}
+
+/* Stays in the list for as long as a walker stands at it, so that the walker
+ * finds the next one from it. */
+static void notifier_unlink(struct entry *e)
+{
+	struct notifier *n = to_notifier(e);
+	u32 flags = spin_lock_irqsave(&registry_lock);
+
+	n->dying = true;
+	n->fn = NULL;
+	spin_unlock_irqrestore(&registry_lock, flags);
+	(void)wait_event_core(&walker_left, has_no_walkers(n), WAIT_FOREVER);
+	flags = spin_lock_irqsave(&registry_lock);
+	list_del(&n->node);
+	spin_unlock_irqrestore(&registry_lock, flags);
+}
+
+static void notifier_free(struct entry *e)
+{
+	kfree(to_notifier(e));
+}
+
+static void notifier_describe(struct entry *e, char *buf, u32 size)
+{
+	struct notifier *n = to_notifier(e);
+
+	snprintf(buf, size, "notifier %s on %s, %u missed", e->name, n->chain->name, n->missed);
+}
+
+static const struct entry_ops notifier_ops = {
+	.kind = "notifier",
+	.close = notifier_close,
+	.reopen = notifier_reopen,
+	.unlink = notifier_unlink,
+	.free = notifier_free,
+	.describe = notifier_describe,
+};
+
+/* Behind those of the same priority. Caller holds registry_lock. */
+static void insert_by_prio(struct notifier *n)
+{
+	struct notifier *other;
+
+	list_for_each(other, &n->chain->list, node)
+		if (other->prio < n->prio) {
+			list_add_tail(&other->node, &n->node);	/* right before it */
+			return;
+		}
+	list_add_tail(&n->chain->list, &n->node);
+}
+
+struct notifier *notifier_register(struct notifier_chain *c, const char *name,
+                                   notifier_fn fn, void *arg, int prio)
+{
+	struct notifier *n = kzalloc(sizeof(*n));
+	u32 flags;
+	int err;
+
+	if (!n)
+		return ERR_PTR(-ENOMEM);
+	n->chain = c;
+	n->driver = n->fn = fn;
+	n->arg = arg;
+	n->prio = prio;
+	flags = spin_lock_irqsave(&registry_lock);
+	err = entry_add_locked(&n->e, &notifier_ops, owner_of((u32)fn), name);
+	if (!err)
+		insert_by_prio(n);
+	spin_unlock_irqrestore(&registry_lock, flags);
+	if (err) {
+		kfree(n);
+		return ERR_PTR(err);
+	}
+	return n;
+}
+
+void notifier_unregister(struct notifier *n)
+{
+	entry_destroy(&n->e);
+}
+
+/* The first from `at` on that can be called; counts those that are closed.
+ * Caller holds registry_lock. */
+static struct notifier *next_callable(struct notifier_chain *c, struct list *at)
+{
+	for (; at != &c->list; at = at->next) {
+		struct notifier *n = list_entry(at, struct notifier, node);
+
+		if (n->fn)
+			return n;
+		n->missed++;
+	}
+	return NULL;
+}
+
+void notifier_call(struct notifier_chain *c, u32 event, void *data)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	struct notifier *n = next_callable(c, c->list.next);
+
+	while (n) {
+		notifier_fn fn = READ_ONCE(n->fn);
+
+		n->walkers++;
+		spin_unlock_irqrestore(&registry_lock, flags);
+		sync_point("notifier:call");
+		fn(event, data, n->arg);
+		flags = spin_lock_irqsave(&registry_lock);
+		struct notifier *last = n;
+		n = next_callable(c, n->node.next);
+		if (--last->walkers == 0 && last->dying)
+			wake_all(&walker_left);
+	}
+	spin_unlock_irqrestore(&registry_lock, flags);
+}

@@ -1,0 +1,184 @@
+/* Timers of modules: a record around a timer of the core. */
+#include "entry/timer.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/math64.h"
+#include "mm/heap.h"
+#include "sched/ktimer.h"
+#include "x86/clock.h"
+#include "x86/panic.h"
+
+struct timer {
+	struct entry e;
+	struct spinlock lock;
+	struct ktimer core;
+
+	/* Fixed. */
+	void (*driver)(void *arg);
+	void *arg;
+
+	/* Under lock; the handler's path reads it once, without. NULL: closed. */
+	void (*fn)(void *arg);
+
+	/* Under lock. */
+	u64 deadline;			/* of the last arming, clock_ns() */
+	bool wanted;			/* closed: arm it when it is opened again */
+	bool dying;			/* must not be armed any more */
+};
+
+static struct timer *to_timer(struct entry *e)
+{
+	return container_of(e, struct timer, e);
+}
+
+/* Fired while closed: the wish is kept. It may have been opened meanwhile:
+ *
+ *   CPU 0 (timer interrupt)          CPU 1 (roll-back)
+ *   fn = t->fn: NULL
+ *                                    fn = the driver's; nothing wanted
+ *   lock: open again, so arm anew
+ */
+static void hold_back(struct timer *t)
+{
+	u32 flags = spin_lock_irqsave(&t->lock);
+
+	if (t->fn)
+		ktimer_arm(&t->core, t->deadline);
+	else if (!t->dying)
+		t->wanted = true;
+	spin_unlock_irqrestore(&t->lock, flags);
+}
+
+/* Timer interrupt. `fn` may be the driver's although the timer is being closed;
+ * then this CPU is inside with interrupts off, and does not answer the IPI of an
+ * inspection before it is out. */
+static void fire(struct ktimer *core)
+{
+	struct timer *t = container_of(core, struct timer, core);
+	void (*fn)(void *arg) = READ_ONCE(t->fn);
+
+	if (likely(fn))
+		fn(t->arg);
+	else
+		hold_back(t);
+}
+
+/*   CPU 0 (timer_arm)                CPU 1 (close)
+ *   lock: open, arms, unlock
+ *                                    lock: closes, takes it out: was armed, so
+ *                                    wanted at its deadline
+ * or
+ *                                    lock: closes
+ *   lock: closed: wanted, epoch + 1
+ */
+static void timer_close(struct entry *e)
+{
+	struct timer *t = to_timer(e);
+	u32 flags = spin_lock_irqsave(&t->lock);
+
+	WRITE_ONCE(t->fn, NULL);
+	t->wanted = ktimer_cancel(&t->core);
+	spin_unlock_irqrestore(&t->lock, flags);
+}
+
+static void timer_reopen(struct entry *e)
+{
+	struct timer *t = to_timer(e);
+	u32 flags = spin_lock_irqsave(&t->lock);
+
+	WRITE_ONCE(t->fn, t->driver);
+	if (t->wanted)
+		ktimer_arm(&t->core, t->deadline);	/* passed: fires at once */
+	t->wanted = false;
+	spin_unlock_irqrestore(&t->lock, flags);
+}
+
+static void timer_unlink(struct entry *e)
+{
+	struct timer *t = to_timer(e);
+	u32 flags = spin_lock_irqsave(&t->lock);
+
+	t->dying = true;
+	t->wanted = false;
+	WRITE_ONCE(t->fn, NULL);
+	spin_unlock_irqrestore(&t->lock, flags);
+	ktimer_cancel_sync(&t->core);
+}
+
+static void timer_free(struct entry *e)
+{
+	kfree(to_timer(e));
+}
+
+static void timer_describe(struct entry *e, char *buf, u32 size)
+{
+	struct timer *t = to_timer(e);
+	const char *state = "idle";
+
+	if (READ_ONCE(t->core.queued))
+		state = "armed";
+	else if (t->wanted)
+		state = "held back";
+	snprintf(buf, size, "timer %s, %s", e->name, state);
+}
+
+static const struct entry_ops timer_ops = {
+	.kind = "timer",
+	.close = timer_close,
+	.reopen = timer_reopen,
+	.unlink = timer_unlink,
+	.free = timer_free,
+	.describe = timer_describe,
+};
+
+struct timer *timer_create(const char *name, void (*fn)(void *arg), void *arg)
+{
+	struct timer *t = kzalloc(sizeof(*t));
+	int err;
+
+	if (!t)
+		return ERR_PTR(-ENOMEM);
+	spin_init(&t->lock, "timer record", RANK_ENTRY_KIND, true);
+	ktimer_init(&t->core, fire);
+	t->driver = t->fn = fn;
+	t->arg = arg;
+	err = entry_add(&t->e, &timer_ops, owner_of((u32)fn), name);
+	if (err) {
+		kfree(t);
+		return ERR_PTR(err);
+	}
+	return t;
+}
+
+int timer_arm(struct timer *t, u64 ns)
+{
+	u32 flags = spin_lock_irqsave(&t->lock);
+	int err = 0;
+
+	t->deadline = clock_ns() + ns;
+	if (t->dying) {
+		err = -ENODEV;
+	} else if (!t->fn) {
+		t->wanted = owner_hold_back(t->e.owner);
+		err = -ENODEV;
+	} else {
+		ktimer_arm(&t->core, t->deadline);
+	}
+	spin_unlock_irqrestore(&t->lock, flags);
+	return err;
+}
+
+bool timer_cancel(struct timer *t)
+{
+	u32 flags = spin_lock_irqsave(&t->lock);
+	bool armed = ktimer_cancel(&t->core) || t->wanted;
+
+	t->wanted = false;
+	spin_unlock_irqrestore(&t->lock, flags);
+	return armed;
+}
+
+void timer_destroy(struct timer *t)
+{
+	entry_destroy(&t->e);
+}

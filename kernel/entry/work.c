@@ -1,0 +1,291 @@
+/* Deferred work. One queue, and as many workers as there are CPUs; a worker
+ * runs where the scheduler puts it, so a slow item never holds up a queue. */
+#include "entry/work.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "sched/sync.h"
+#include "x86/panic.h"
+
+struct work {
+	struct entry e;
+	/* Fixed. */
+	void (*fn)(void *arg);
+	void *arg;
+
+	/* Under work_lock. */
+	struct list node;		/* in the queue while WORK_QUEUED */
+	enum { WORK_IDLE, WORK_QUEUED, WORK_HELD } state;
+	struct task *worker;		/* runs it now; NULL: nobody */
+	bool closed;
+	bool dying;
+};
+
+/* Also protects the queue. The function of a record is fetched under it, and
+ * only from records in the queue, where no closed one is: so close() need not
+ * replace the function. */
+static struct spinlock work_lock = SPINLOCK_IRQ("work", RANK_ENTRY_KIND);
+static struct list queue = LIST_INIT(queue);
+static struct wait_queue workers_idle = WAIT_QUEUE(workers_idle, "work");
+static struct wait_queue work_done = WAIT_QUEUE(work_done, "work done");
+
+static struct work *to_work(struct entry *e)
+{
+	return container_of(e, struct work, e);
+}
+
+/* -- workers ------------------------------------------------------------------ */
+
+/* The first item that no other worker is running. Caller holds work_lock. */
+static struct work *first_runnable(void)
+{
+	struct work *w;
+
+	list_for_each(w, &queue, node)
+		if (!w->worker)
+			return w;
+	return NULL;
+}
+
+static bool work_is_waiting(void)
+{
+	u32 flags = spin_lock_irqsave(&work_lock);
+	bool yes = first_runnable() != NULL;
+
+	spin_unlock_irqrestore(&work_lock, flags);
+	return yes;
+}
+
+/* A function of its own, so that what it knows of a module leaves the stack with
+ * its frame before the worker sleeps. */
+static noinline bool run_next(void)
+{
+	u32 flags = spin_lock_irqsave(&work_lock);
+	struct work *w = first_runnable();
+	void (*fn)(void *arg);
+
+	if (!w) {
+		spin_unlock_irqrestore(&work_lock, flags);
+		return false;
+	}
+	list_del(&w->node);
+	w->state = WORK_IDLE;
+	w->worker = current;
+	fn = READ_ONCE(w->fn);
+	spin_unlock_irqrestore(&work_lock, flags);
+
+	sync_point("work:taken");
+	fn(w->arg);
+
+	flags = spin_lock_irqsave(&work_lock);
+	w->worker = NULL;		/* from here on the record may go */
+	spin_unlock_irqrestore(&work_lock, flags);
+	wake_all(&work_done);
+	return true;
+}
+
+/* Overwrites what the last item's calls left below this frame: a worker may
+ * sleep for hours on top of it, and a stale return address into a module would
+ * look like a way back (hazard A20). */
+static noinline void wipe_dead_stack(void)
+{
+	u32 below[STACK_SIZE / 4 / sizeof(u32)];
+
+	memset(below, 0, sizeof(below));
+	__asm__ volatile("" :: "r"(below) : "memory");
+}
+
+static void worker(void *unused)
+{
+	(void)unused;
+	for (;;) {
+		while (run_next())
+			wipe_dead_stack();
+		(void)wait_event_core(&workers_idle, work_is_waiting(), WAIT_FOREVER);
+	}
+}
+
+void work_init(void)
+{
+	char name[TASK_NAME_LEN];
+
+	for (u32 i = 0; i < MAX(nr_cpus, 1u); i++) {
+		snprintf(name, sizeof(name), "worker/%u", i);
+		struct task *t = task_create(name, PRIO_NORMAL, worker, NULL);
+		if (IS_ERR(t) && i == 0)
+			panic("no memory for the first worker task");
+		if (IS_ERR(t))
+			return;
+		task_put(t);
+	}
+}
+
+/* -- the record --------------------------------------------------------------- */
+
+/* Caller holds work_lock. */
+static void enqueue(struct work *w)
+{
+	w->state = WORK_QUEUED;
+	list_add_tail(&queue, &w->node);
+	wake_one(&workers_idle);
+}
+
+/* Caller holds work_lock. True when it was queued or held. */
+static bool dequeue(struct work *w)
+{
+	bool was_in = w->state != WORK_IDLE;
+
+	if (w->state == WORK_QUEUED)
+		list_del(&w->node);
+	w->state = WORK_IDLE;
+	return was_in;
+}
+
+/*   CPU 0 (worker)                     CPU 1 (close)
+ *   work_lock: takes w out, fn = w->fn
+ *                                      work_lock: not queued, nothing to hold
+ *   fn lies on its stack: an
+ *   inspection finds it
+ * or
+ *                                      work_lock: takes w out, held
+ *   work_lock: finds no w
+ */
+static void work_close(struct entry *e)
+{
+	struct work *w = to_work(e);
+	u32 flags = spin_lock_irqsave(&work_lock);
+
+	w->closed = true;
+	if (dequeue(w))
+		w->state = WORK_HELD;
+	spin_unlock_irqrestore(&work_lock, flags);
+	wake_all(&work_done);		/* those who flush look at the gate */
+}
+
+static void work_reopen(struct entry *e)
+{
+	struct work *w = to_work(e);
+	u32 flags = spin_lock_irqsave(&work_lock);
+
+	w->closed = false;
+	if (w->state == WORK_HELD)
+		enqueue(w);
+	spin_unlock_irqrestore(&work_lock, flags);
+}
+
+static bool is_running(struct work *w)
+{
+	return READ_ONCE(w->worker) != NULL;
+}
+
+static void work_unlink(struct entry *e)
+{
+	struct work *w = to_work(e);
+	u32 flags;
+
+	ASSERT(READ_ONCE(w->worker) != current);
+	flags = spin_lock_irqsave(&work_lock);
+	w->dying = true;
+	dequeue(w);
+	spin_unlock_irqrestore(&work_lock, flags);
+	wake_all(&work_done);
+	(void)wait_event_core(&work_done, !is_running(w), WAIT_FOREVER);
+	/* The worker may hold the lock still. */
+	flags = spin_lock_irqsave(&work_lock);
+	spin_unlock_irqrestore(&work_lock, flags);
+}
+
+static void work_free(struct entry *e)
+{
+	kfree(to_work(e));
+}
+
+static void work_describe(struct entry *e, char *buf, u32 size)
+{
+	static const char *const state[] = { "idle", "queued", "held back" };
+	struct work *w = to_work(e);
+
+	snprintf(buf, size, "work %s, %s", e->name, is_running(w) ? "running" : state[w->state]);
+}
+
+static const struct entry_ops work_ops = {
+	.kind = "work",
+	.close = work_close,
+	.reopen = work_reopen,
+	.unlink = work_unlink,
+	.free = work_free,
+	.describe = work_describe,
+};
+
+struct work *work_create(const char *name, void (*fn)(void *arg), void *arg)
+{
+	struct work *w = kzalloc(sizeof(*w));
+	int err;
+
+	if (!w)
+		return ERR_PTR(-ENOMEM);
+	w->fn = fn;
+	w->arg = arg;
+	list_init(&w->node);
+	err = entry_add(&w->e, &work_ops, owner_of((u32)fn), name);
+	if (err) {
+		kfree(w);
+		return ERR_PTR(err);
+	}
+	return w;
+}
+
+bool work_queue(struct work *w)
+{
+	u32 flags = spin_lock_irqsave(&work_lock);
+	bool put_in = false;
+
+	if (w->dying) {
+		/* nobody will run it */
+	} else if (w->closed) {
+		put_in = owner_hold_back(w->e.owner) && w->state == WORK_IDLE;
+		if (put_in)
+			w->state = WORK_HELD;
+	} else if (w->state == WORK_IDLE) {
+		enqueue(w);
+		put_in = true;
+	}
+	spin_unlock_irqrestore(&work_lock, flags);
+	return put_in;
+}
+
+bool work_cancel(struct work *w)
+{
+	u32 flags = spin_lock_irqsave(&work_lock);
+	bool was_in = dequeue(w);
+
+	spin_unlock_irqrestore(&work_lock, flags);
+	return was_in;
+}
+
+static bool is_busy(struct work *w)
+{
+	u32 flags = spin_lock_irqsave(&work_lock);
+	bool busy = w->worker || w->state != WORK_IDLE;
+
+	spin_unlock_irqrestore(&work_lock, flags);
+	return busy;
+}
+
+int work_flush(struct work *w)
+{
+	/* The wait below is called from the core, so the scheduler does not see that
+	 * a module waits here: ask for it. */
+	u32 caller = (u32)__builtin_return_address(0);
+	int going = 0, err;
+
+	ASSERT(READ_ONCE(w->worker) != current);
+	err = wait_event(&work_done, !is_busy(w) || (going = owner_gate_check(caller)));
+	return err ? err : going;
+}
+
+void work_destroy(struct work *w)
+{
+	entry_destroy(&w->e);
+}

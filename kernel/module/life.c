@@ -1,0 +1,231 @@
+/* The record of a module, from its making to its end. */
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "entry/notifier.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/kmap.h"
+#include "mm/modspace.h"
+#include "module/alloc.h"
+#include "module/arena.h"
+#include "module/loading.h"
+#include "module/param.h"
+#include "module/symbol.h"
+#include "smp/ipi.h"
+#include "x86/console.h"
+#include "x86/atomic.h"
+#include "x86/panic.h"
+#include "x86/symbols.h"
+
+struct mutex modules_mutex = MUTEX(modules_mutex, "modules");
+struct list modules = LIST_INIT(modules);
+u32 kernel_taint;
+int (*module_quiesce)(struct module *m);
+
+void modules_init(void)
+{
+	symbols_init();
+	symbol_hook = module_symbolise;
+}
+
+struct module *module_find(const char *name)
+{
+	struct module *m;
+
+	ASSERT(mutex_held(&modules_mutex));
+	list_for_each(m, &modules, node)
+		if (streq(m->owner.name, name))
+			return m;
+	return NULL;
+}
+
+const char *module_state_name(const struct module *m)
+{
+	switch (m->owner.state) {
+	case OWNER_COMING:
+		return "Loading";
+	case OWNER_LIVE:
+		return "Live";
+	default:
+		return "Unloading";
+	}
+}
+
+int module_name_of(const char *file_name, char name[MODULE_NAME_LEN])
+{
+	const char *slash = strrchr(file_name, '/');
+	const char *start = slash ? slash + 1 : file_name;
+	size_t len = strlen(start);
+
+	if (len > 3 && streq(start + len - 3, ".ko"))
+		len -= 3;
+	if (len >= MODULE_NAME_LEN)
+		return -ENAMETOOLONG;
+	for (size_t i = 0; i < len; i++) {
+		char c = start[i] == '-' ? '_' : start[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '_')
+			return -EINVAL;
+		name[i] = c;
+	}
+	name[len] = '\0';
+	return len ? 0 : -EINVAL;
+}
+
+/* -- beginning ------------------------------------------------------------- */
+
+static u32 range_pages(const struct module *m)
+{
+	return m->owner.size / PAGE_SIZE;
+}
+
+static void note_parts(struct module *m, const struct elf_view *v)
+{
+	for (u32 i = 0; i < NR_PARTS; i++) {
+		m->part_start[i] = v->part_start[i] / PAGE_SIZE;
+		m->part_pages[i] = ALIGN_UP(v->part_size[i], (u32)PAGE_SIZE) / PAGE_SIZE;
+	}
+	m->image_pages = v->image_size / PAGE_SIZE;
+	m->owner.size = v->image_size + MODULE_HEAP_SIZE;
+}
+
+static void note_modinfo(struct module *m, const struct elf_view *v)
+{
+	const char *description = elf_modinfo(v, "description", 0);
+	const char *license = elf_modinfo(v, "license", 0);
+
+	strlcpy(m->description, description ? description : "", sizeof(m->description));
+	strlcpy(m->license, license ? license : "", sizeof(m->license));
+}
+
+static int reserve(struct module *m)
+{
+	m->owner.base = modspace_reserve(range_pages(m));
+	if (!m->owner.base)
+		return -ENOMEM;
+	/* Before any of its code can be reached: see load_generation. */
+	m->owner.generation = atomic_add(&load_generation, 1);
+	return 0;
+}
+
+/* A record whose range is not reserved. */
+static void free_record(struct module *m)
+{
+	arena_destroy(m->arena);
+	kfree(m->names);
+	kfree(m->symbol);
+	kfree(m->exported);
+	kfree(m->params);
+	kfree(m->frames);
+	kfree(m);
+}
+
+int module_new(struct loading *l, const char *params)
+{
+	struct module *m = kzalloc(sizeof(*m));
+	int e = -ENOMEM;
+
+	if (!m)
+		goto out;
+	list_init(&m->node);
+	strlcpy(m->owner.name, l->name, sizeof(m->owner.name));
+	note_parts(m, &l->view);
+	note_modinfo(m, &l->view);
+	m->frames = kzalloc(range_pages(m) * sizeof(m->frames[0]));
+	m->params = kmalloc(strlen(params) + 1);
+	if (!m->frames || !m->params)
+		goto out_free;
+	memcpy(m->params, params, strlen(params) + 1);
+	if (reserve(m))
+		goto out_free;
+	if (module_heap_init(m))
+		goto out_release;
+	e = owner_register(&m->owner);
+	if (e)
+		goto out_release;
+	l->mod = m;
+	return 0;
+
+out_release:
+	modspace_release(m->owner.base, range_pages(m));
+out_free:
+	free_record(m);
+out:
+	return load_fail(l->err, e, e == -ENOSPC ? "%u modules are loaded; that is the most"
+	                                         : "no memory", MAX_OWNERS);
+}
+
+/* -- end ------------------------------------------------------------------- */
+
+void module_forget(struct module *m)
+{
+	mutex_lock(&modules_mutex);
+	symbolise_remove(m);
+	list_del(&m->node);
+	while (m->nr_deps)
+		m->dep[--m->nr_deps]->nr_users--;
+	mutex_unlock(&modules_mutex);
+}
+
+static void free_frames(paddr_t *frames, u32 n)
+{
+	for (; n--; *frames++ = 0)
+		if (*frames)
+			frame_free(*frames);
+}
+
+void module_unmap_image(struct module *m, struct freed_image *keep, cpumask_t *silent)
+{
+	u32 base = m->owner.base, pages = m->image_pages + module_heap_pages(m);
+
+	kmap_unmap(base, pages, m->frames);
+	*silent = tlb_shootdown(base, base + pages * PAGE_SIZE, TLB_TIMEOUT_NS);
+	m->quarantined = *silent != 0;
+	if (keep) {
+		*keep = (struct freed_image){ m->frames, range_pages(m), base };
+		m->frames = NULL;
+	} else if (!m->quarantined) {
+		free_frames(m->frames, pages);
+	}
+	m->range_kept = keep || m->quarantined;
+}
+
+void module_unmap(struct module *m, struct freed_image *keep, cpumask_t *silent)
+{
+	ASSERT(may_sleep());
+	if (m->loaded_at)
+		notifier_call(&module_chain, OWNER_GONE, m->owner.name);
+	module_forget(m);
+	module_unmap_image(m, keep, silent);
+}
+
+void module_free(struct module *m)
+{
+	owner_unregister(&m->owner);
+	/* Only now: while the registry has the range, nobody else may get it. */
+	if (!m->range_kept)
+		modspace_release(m->owner.base, range_pages(m));
+	if (!m->quarantined)
+		free_record(m);
+}
+
+void module_free_init(struct module *m)
+{
+	u32 first = m->part_start[PART_INIT_TEXT];
+	u32 pages = m->image_pages - first, va = m->owner.base + first * PAGE_SIZE;
+	cpumask_t silent;
+
+	/* The init parts are the last of the image. */
+	if (!pages)
+		return;
+	m->init = NULL;
+	m->part_pages[PART_INIT_TEXT] = m->part_pages[PART_INIT_DATA] = 0;
+	drop_init_symbols(m);
+	kmap_unmap(va, pages, m->frames + first);
+	silent = tlb_shootdown(va, va + pages * PAGE_SIZE, TLB_TIMEOUT_NS);
+	if (silent)
+		printk("%s: CPUs %llx do not answer; the memory of its init is set aside\n",
+		       m->owner.name, silent);
+	else
+		free_frames(m->frames + first, pages);
+}

@@ -1,0 +1,306 @@
+/* insmod: from bytes in memory to a LIVE module. */
+#include "entry/chrdev.h"
+#include "entry/entry.h"
+#include "entry/notifier.h"
+#include "entry/thread.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "mm/kmap.h"
+#include "module/loading.h"
+#include "module/param.h"
+#include "sched/sync.h"
+#include "x86/clock.h"
+#include "x86/console.h"
+#include "x86/panic.h"
+
+/* -- the file -------------------------------------------------------------- */
+
+static int check_abi(struct loading *l)
+{
+	const char *abi = elf_modinfo(&l->view, "abi", 0);
+
+	if (!abi)
+		return load_fail(l->err, -ENOEXEC,
+		                 "no ABI stamp; a module includes module/api.h (docs/MODULES.md)");
+	if (!streq(abi, MODULE_ABI))
+		return load_fail(l->err, -ENOEXEC, "built for ABI %.40s, this kernel has %s; build it anew",
+		                 abi, MODULE_ABI);
+	return 0;
+}
+
+static int check_file(struct loading *l, const void *file, u32 size)
+{
+	int e = elf_check(file, size, &l->view, l->err);
+
+	if (!e)
+		e = check_abi(l);
+	if (!e)
+		e = elf_layout(&l->view, l->err);
+	return e;
+}
+
+/* -- its place in the list ------------------------------------------------- */
+
+/* Caller holds modules_mutex. */
+static int check_not_there(struct loading *l)
+{
+	const struct module *m = module_find(l->name);
+
+	if (!m)
+		return 0;
+	if (m->owner.state == OWNER_COMING)
+		return load_fail(l->err, -EEXIST, "is being loaded already");
+	if (m->owner.state == OWNER_LIVE && !m->unloading)
+		return load_fail(l->err, -EEXIST, "is loaded already");
+	return load_fail(l->err, -EBUSY, "the old one is still being unloaded by task %u (%s)",
+	                 m->unloader_id, m->unloader);
+}
+
+static int check_name(struct loading *l)
+{
+	int e;
+
+	if (module_name_of(l->file_name, l->name))
+		return load_fail(l->err, -EINVAL, "not a module's name: a-z, 0-9, _ and -, up to %u",
+		                 MODULE_NAME_LEN - 1);
+	/* Asked again when it is entered; here, so that nothing is done in vain. */
+	mutex_lock(&modules_mutex);
+	e = check_not_there(l);
+	mutex_unlock(&modules_mutex);
+	return e;
+}
+
+static int enter_in_list(struct loading *l)
+{
+	int e;
+
+	mutex_lock(&modules_mutex);
+	e = check_not_there(l);
+	if (!e) {
+		list_add_tail(&modules, &l->mod->node);
+		symbolise_add(l->mod);
+	}
+	mutex_unlock(&modules_mutex);
+	return e;
+}
+
+/* -- its image ------------------------------------------------------------- */
+
+static void protect_part(struct module *m, enum part part, enum prot prot)
+{
+	u32 va = m->owner.base + m->part_start[part] * PAGE_SIZE;
+
+	if (!m->part_pages[part])
+		return;
+	kmap_protect(va, m->part_pages[part], prot);
+	for (u32 i = 0; i < m->part_pages[part]; i++)
+		invlpg(va + i * PAGE_SIZE);
+}
+
+/* Text is writable until it is complete, then never again. Other CPUs have used no
+ * address of this range since its last user's pages were shot down, so only this
+ * CPU can have cached the right to write: no broadcast is needed, as long as the
+ * task does not move to another CPU in between. */
+static void fill_image(struct loading *l)
+{
+	struct module *m = l->mod;
+	void *image = (void *)m->owner.base;
+
+	preempt_disable();
+	elf_place(&l->view, image);
+	elf_relocate(&l->view, image, m->owner.base, l->value);
+	protect_part(m, PART_TEXT, PROT_RX);
+	protect_part(m, PART_INIT_TEXT, PROT_RX);
+	protect_part(m, PART_RODATA, PROT_RO);
+	preempt_enable();
+}
+
+static int map_image(struct loading *l)
+{
+	struct module *m = l->mod;
+
+	if (!m->image_pages)
+		return load_fail(l->err, -ENOEXEC, "nothing in it is to be loaded");
+	if (kmap_alloc(m->owner.base, m->image_pages, PROT_RW))
+		return load_fail(l->err, -ENOMEM, "no memory for its %u pages", m->image_pages);
+	return 0;
+}
+
+/* -- its init -------------------------------------------------------------- */
+
+static int run_init(struct loading *l)
+{
+	struct module *m = l->mod;
+	int e;
+
+	sync_point("load:coming");
+	e = m->init ? m->init() : 0;
+	if (!may_sleep())
+		panic("init of %s returned with a lock held or interrupts off", l->name);
+	sync_point("load:init-done");
+	if (e > 0)
+		return load_fail(l->err, -EINVAL, "init returned %d; 0 or a negative error is expected", e);
+	if (e < 0)
+		return load_fail(l->err, e, "init failed: %s (%s)", errno_name(e), errno_text(e));
+	return 0;
+}
+
+static void make_live(struct loading *l)
+{
+	struct module *m = l->mod;
+
+	module_free_init(m);
+	m->loaded_at = clock_ns();
+	m->load_instructions = (u32)(rdtsc() - l->start);
+	mutex_lock(&modules_mutex);
+	owner_set_state(&m->owner, OWNER_LIVE);
+	mutex_unlock(&modules_mutex);
+	/* From here on it may be unloaded at any time. */
+	notifier_call(&module_chain, OWNER_LIVE, l->name);
+}
+
+/* Init may have opened doors before it failed, and others may be inside by now:
+ * the way out is that of an unload. */
+static int quiesce(struct module *m)
+{
+	owner_set_state(&m->owner, OWNER_GOING);
+	entries_close(&m->owner);
+	owner_revoke_files(&m->owner);
+	owner_stop_threads(&m->owner);
+	if (module_quiesce)
+		return module_quiesce(m);
+	owner_set_state(&m->owner, OWNER_GONE);
+	return 0;
+}
+
+static void stay_mapped(struct module *m)
+{
+	printk("%s: its init failed, and somebody does not leave it; it stays mapped, and closed\n",
+	       m->owner.name);
+	mutex_lock(&modules_mutex);
+	m->unloading = true;
+	m->unloader_id = current->id;
+	strlcpy(m->unloader, current->name, sizeof(m->unloader));
+	mutex_unlock(&modules_mutex);
+}
+
+static void take_back(struct module *m)
+{
+	cpumask_t silent;
+
+	if (quiesce(m)) {
+		stay_mapped(m);
+		return;
+	}
+	entries_unlink(&m->owner, NULL, NULL);
+	module_unmap(m, NULL, &silent);
+	entries_free(&m->owner);
+	module_free(m);
+}
+
+/* -- all of it ------------------------------------------------------------- */
+
+static int bring_in(struct loading *l, const char *params)
+{
+	struct module *m;
+	cpumask_t silent;
+	int e = module_new(l, params);
+
+	if (e)
+		return e;
+	m = l->mod;
+	e = bind_module(l);
+	if (e)
+		goto out_forget;
+	e = enter_in_list(l);
+	if (e)
+		goto out_forget;
+	e = map_image(l);
+	if (e)
+		goto out_forget;
+	fill_image(l);
+	e = read_tables(l);
+	if (e)
+		goto out_unmap;
+	e = set_params(l);
+	if (e)
+		goto out_unmap;
+	e = run_init(l);
+	if (e)
+		take_back(m);
+	else
+		make_live(l);
+	return e;
+
+out_unmap:
+	module_unmap_image(m, NULL, &silent);
+out_forget:
+	module_forget(m);
+	module_free(m);
+	return e;
+}
+
+static int load(struct loading *l, const void *file, u32 size, const char *params)
+{
+	int e = check_name(l);
+
+	if (!e)
+		e = check_file(l, file, size);
+	if (!e)
+		e = bring_in(l, params);
+	return e;
+}
+
+static int load_file(const char *file_name, const void *file, u32 size, const char *params,
+                     const struct loading *parent, struct module **out, struct load_error *err)
+{
+	struct loading *l = kmalloc(sizeof(*l));
+	int e;
+
+	ASSERT(may_sleep());
+	if (!l) {
+		e = load_fail(err, -ENOMEM, "no memory");
+		goto out;
+	}
+	l->start = rdtsc();
+	l->file_name = file_name;
+	l->parent = parent;
+	l->depth = parent ? parent->depth + 1 : 0;
+	l->err = err;
+	l->mod = NULL;
+	l->value = NULL;
+	e = load(l, file, size, params);
+	if (!e && out)
+		*out = l->mod;
+	load_ended();
+	kfree(l->value);
+	kfree(l);
+out:
+	if (e)
+		load_error_prefix(err, file_name);
+	return e;
+}
+
+int module_load(const char *file_name, const void *file, u32 size, const char *params,
+                struct module **out, struct load_error *err)
+{
+	return load_file(file_name, file, size, params, NULL, out, err);
+}
+
+int load_by_name(const char *name, const char *params, const struct loading *parent,
+                 struct module **out, struct load_error *err)
+{
+	const void *file;
+	u32 size;
+
+	if (archive_find(name, &file, &size))
+		return load_fail(err, -ENOENT, "%.40s: no such module in the boot archive", name);
+	return load_file(name, file, size, params, parent, out, err);
+}
+
+int module_load_by_name(const char *name, const char *params, struct module **out,
+                        struct load_error *err)
+{
+	return load_by_name(name, params, NULL, out, err);
+}

@@ -1,0 +1,81 @@
+/* Names for addresses in modules. Asked at a panic and in NMIs, so it takes no
+ * lock: the list is changed by single stores, under modules_mutex, and a module
+ * that was taken out is freed only after every CPU has answered an IPI.
+ *
+ *   CPU 0 (symbolise, interrupts off) | CPU 1 (unload)
+ *   m = list                          |
+ *                                     | list = m->next_named
+ *   reads m's names                   | TLB shootdown: waits for CPU 0
+ *   interrupts on: answers            |
+ *                                     | kfree(m)
+ *
+ * A CPU inside an NMI answers no IPI either, and one that was stopped by a panic
+ * never does: then nothing is freed (m->quarantined). */
+#include "lib/format.h"
+#include "module/loading.h"
+#include "x86/atomic.h"
+#include "x86/panic.h"
+
+static struct module *named;
+
+void symbolise_add(struct module *m)
+{
+	ASSERT(mutex_held(&modules_mutex));
+	m->next_named = named;
+	store_release(&named, m);
+}
+
+void symbolise_remove(struct module *m)
+{
+	struct module **link = &named;
+
+	ASSERT(mutex_held(&modules_mutex));
+	while (*link && *link != m)
+		link = &(*link)->next_named;
+	if (*link)
+		store_release(link, m->next_named);	/* m's own link still leads readers on */
+}
+
+/* The last symbol that begins at or below `addr`. */
+static const struct module_symbol *find_symbol(const struct module *m, u32 addr)
+{
+	u32 low = 0, high = READ_ONCE(m->nr_symbols);
+	/* The graveyard may just have taken the table over; it keeps it for long. */
+	const struct module_symbol *table = READ_ONCE(m->symbol);
+
+	while (table && low < high) {
+		u32 mid = (low + high) / 2;
+
+		if (table[mid].addr <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return table && low ? &table[low - 1] : NULL;
+}
+
+static void describe(const struct module *m, u32 addr, char *buf, u32 size)
+{
+	u32 offset = addr - m->owner.base;
+	const struct module_symbol *s = find_symbol(m, addr);
+
+	if (offset >= m->image_pages * PAGE_SIZE)
+		snprintf(buf, size, "heap+0x%x [%s]", offset - m->image_pages * PAGE_SIZE, m->owner.name);
+	else if (s)
+		snprintf(buf, size, "%s+0x%x [%s]", s->name, addr - s->addr, m->owner.name);
+	else
+		snprintf(buf, size, "image+0x%x [%s]", offset, m->owner.name);
+}
+
+bool module_symbolise(u32 addr, char *buf, u32 size)
+{
+	u32 flags = irq_save();
+	const struct module *m = load_acquire(&named);
+
+	while (m && !owner_holds(&m->owner, addr))
+		m = load_acquire(&m->next_named);
+	if (m)
+		describe(m, addr, buf, size);
+	irq_restore(flags);
+	return m != NULL;
+}

@@ -1,0 +1,82 @@
+#include "x86/descriptors.h"
+#include "x86/paging.h"
+
+#define EFLAGS_FIXED (1u << 1)		/* always 1 (Intel SDM vol. 1, figure 3-8) */
+
+/* Access byte and flags of a segment descriptor (SDM vol. 3, 3.4.5). The accessed
+ * bit is set, so that loading one writes nothing. */
+#define SEG_CODE(dpl) (0x9bu | (dpl) << 5)
+#define SEG_DATA(dpl) (0x93u | (dpl) << 5)
+#define SEG_TSS       0x89u		/* available 32-bit TSS (3.5, 7.2.2) */
+#define SEG_4G        0xcu		/* limit counts pages; 32-bit */
+
+static u64 make_segment(u32 base, u32 limit, u32 access, u32 flags)
+{
+	u32 low = (base & 0xffff) << 16 | (limit & 0xffff);
+	u32 high = (base & 0xff000000) | flags << 20 | (limit & 0xf0000) | access << 8 |
+	           (base >> 16 & 0xff);
+
+	return (u64)high << 32 | low;
+}
+
+static u64 make_flat(u32 base, u32 access)      { return make_segment(base, 0xfffff, access, SEG_4G); }
+static u64 make_tss_segment(const struct tss *t) { return make_segment((u32)t, sizeof(*t) - 1, SEG_TSS, 0); }
+
+static void build_gdt(struct x86_cpu *c, void *percpu)
+{
+	u64 *gdt = c->gdt;
+
+	gdt[0] = 0;
+	gdt[SEL_KERNEL_CODE / 8] = make_flat(0, SEG_CODE(0));
+	gdt[SEL_KERNEL_DATA / 8] = make_flat(0, SEG_DATA(0));
+	gdt[SEL_USER_CODE / 8] = make_flat(0, SEG_CODE(3));
+	gdt[SEL_USER_DATA / 8] = make_flat(0, SEG_DATA(3));
+	gdt[SEL_PERCPU / 8] = make_flat((u32)percpu, SEG_DATA(0));
+	gdt[SEL_TSS / 8] = make_tss_segment(&c->tss);
+	gdt[SEL_DF_TSS / 8] = make_tss_segment(&c->df_tss);
+}
+
+/* The double fault's task starts in double_fault(c), on its own stack. */
+static void build_tss(struct x86_cpu *c)
+{
+	u32 *sp = (u32 *)(c->df_stack + sizeof(c->df_stack));
+
+	*--sp = (u32)c;				/* its argument */
+	*--sp = 0;				/* and nobody to return to */
+	c->tss = (struct tss){ .ss0 = SEL_KERNEL_DATA, .iomap = sizeof(struct tss) };
+	c->df_tss = (struct tss){
+		.cr3 = kernel_cr3(), .eip = (u32)double_fault, .esp = (u32)sp,
+		.eflags = EFLAGS_FIXED, .cs = SEL_KERNEL_CODE, .ss = SEL_KERNEL_DATA,
+		.ds = SEL_KERNEL_DATA, .es = SEL_KERNEL_DATA, .gs = SEL_PERCPU,
+		.iomap = sizeof(struct tss),
+	};
+}
+
+static void load_gdt(const struct x86_cpu *c)
+{
+	struct { u16 limit; u32 base; } packed gdtr = { sizeof(c->gdt) - 1, (u32)c->gdt };
+
+	__asm__ volatile("lgdt %0" :: "m"(gdtr));
+}
+
+static void load_segments(void)
+{
+	__asm__ volatile(
+		"ljmp %0, $1f\n"
+		"1:	movl %1, %%ds\n"
+		"	movl %1, %%es\n"
+		"	movl %1, %%ss\n"
+		"	movl %2, %%fs\n"
+		"	movl %3, %%gs\n"
+		"	ltr %w4\n"
+		:: "i"(SEL_KERNEL_CODE), "r"(SEL_KERNEL_DATA), "r"(0), "r"(SEL_PERCPU), "r"(SEL_TSS)
+		: "memory");
+}
+
+void descriptors_load(struct x86_cpu *c, void *percpu)
+{
+	build_gdt(c, percpu);
+	build_tss(c);
+	load_gdt(c);
+	load_segments();
+}

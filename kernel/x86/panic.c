@@ -1,0 +1,88 @@
+#include "x86/panic.h"
+#include "lib/format.h"
+#include "x86/atomic.h"
+#include "x86/console.h"
+#include "x86/cpu.h"
+#include "x86/machine.h"
+#include "x86/symbols.h"
+
+#define STATUS_PANIC 125
+
+void (*panic_stop_others)(void);
+
+static u32 panicking;			/* atomic: who_am_i() of the CPU that panics */
+/* That CPU only. */
+static u32 depth;
+static char message[256];
+
+static void stay_here(void) noreturn;
+static void stay_here(void)
+{
+	for (;;) {
+		irq_disable();
+		halt();
+	}
+}
+
+/* Each CPU has a GDT of its own, so its address tells CPUs apart, whatever else
+ * is broken. */
+static u32 who_am_i(void)
+{
+	struct { u16 limit; u32 base; } packed gdtr;
+
+	__asm__ volatile("sgdt %0" : "=m"(gdtr));
+	return gdtr.base;
+}
+
+/* Returns on the one CPU whose panic it is, once. Another CPU waits for the NMI
+ * that shows its registers. What fails inside a panic gets one line. */
+static void enter_panic(const char *fmt, va_list args)
+{
+	irq_disable();
+	if (!atomic_cmpxchg(&panicking, 0, who_am_i()) && panicking != who_am_i())
+		stay_here();
+	console_bust_locks();
+	vsnprintf(message, sizeof(message), fmt, args);
+	switch (depth++) {
+	case 0:
+		return;
+	case 1:
+		printk("panic inside panic: %s\n", message);
+		machine_poweroff(STATUS_PANIC);
+	default:
+		stay_here();
+	}
+}
+
+static void finish_panic(void) noreturn;
+static void finish_panic(void)
+{
+	if (panic_stop_others)
+		panic_stop_others();
+	machine_poweroff(STATUS_PANIC);
+}
+
+void panic(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	enter_panic(fmt, args);
+	va_end(args);
+	printk("panic: %s\n", message);
+	backtrace((u32)__builtin_return_address(0) - 1, *(u32 *)__builtin_frame_address(0));
+	finish_panic();
+}
+
+void panic_regs(const struct regs *regs, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	enter_panic(fmt, args);
+	va_end(args);
+	printk("panic: %s\n", message);
+	print_regs(regs);
+	backtrace(regs->eip, regs->ebp);
+	finish_panic();
+}

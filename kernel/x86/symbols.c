@@ -1,0 +1,126 @@
+#include "x86/symbols.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "x86/console.h"
+#include "x86/cpu.h"
+#include "x86/paging.h"
+#include "x86/trap.h"
+
+#define MAX_FRAMES 32
+
+extern const char __text_start[], __text_end[];
+extern const char trap_return[];	/* vectors.asm */
+
+bool (*symbol_hook)(u32 addr, char *buf, u32 size);
+
+/* -- names ------------------------------------------------------------------------- */
+
+/* The last symbol at or below addr; symbol_count when there is none. */
+static u32 find_symbol(u32 addr)
+{
+	u32 low = 0, high = symbol_count;
+
+	while (low < high) {
+		u32 mid = (low + high) / 2;
+
+		if (symbol_address[mid] <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low ? low - 1 : symbol_count;
+}
+
+const char *kernel_symbol(u32 addr, u32 *offset)
+{
+	const char *name;
+	u32 i;
+
+	if (addr < (u32)__text_start || addr >= (u32)__text_end)
+		return NULL;
+	i = find_symbol(addr);
+	if (i == symbol_count)
+		return NULL;
+	*offset = addr - symbol_address[i];
+	name = symbol_names + symbol_name_start[i / SYMBOLS_PER_START];
+	for (i %= SYMBOLS_PER_START; i; i--)
+		name += strlen(name) + 1;
+	return name;
+}
+
+void symbolise(u32 addr, char *buf, u32 size)
+{
+	u32 offset;
+	const char *name = kernel_symbol(addr, &offset);
+
+	if (name)
+		snprintf(buf, size, "%s+0x%x", name, offset);
+	else if (!symbol_hook || !symbol_hook(addr, buf, size))
+		snprintf(buf, size, "0x%08x", addr);
+}
+
+/* -- frames ------------------------------------------------------------------------ */
+
+static void print_place(u32 addr)
+{
+	char name[64];
+
+	symbolise(addr, name, sizeof(name));
+	printk("  %08x %s\n", addr, name);
+}
+
+/* A frame: the caller's EBP and the return address. Devices are not for reading. */
+static bool is_frame(u32 ebp)
+{
+	return !(ebp & 3) && ebp >= KERNEL_BASE && ebp < FIXMAP_BASE &&
+	       kernel_translate(ebp) != ~0ull && kernel_translate(ebp + 4) != ~0ull;
+}
+
+/* The frame that vectors.asm makes of a trap: EBP points into its struct regs,
+ * and the "return address" is where it came, exactly. */
+static void print_trap(u32 ebp)
+{
+	const struct regs *r = container_of((const u32 *)ebp, const struct regs, ebp);
+
+	printk("  -- %s (vector %u) at\n", trap_name(r->vector), r->vector);
+}
+
+void backtrace(u32 eip, u32 ebp)
+{
+	bool trap = false;
+
+	print_place(eip);
+	for (u32 n = 1; n < MAX_FRAMES && is_frame(ebp); n++) {
+		const u32 *frame = (const u32 *)ebp;
+
+		if (trap)
+			print_trap(ebp);
+		if (!frame[1])
+			return;
+		if (frame[1] != (u32)trap_return) {
+			/* The call, not what follows it: that may be another function. */
+			print_place(trap ? frame[1] : frame[1] - 1);
+		}
+		trap = frame[1] == (u32)trap_return;
+		if (frame[0] <= ebp)
+			return;
+		ebp = frame[0];
+	}
+}
+
+static u32 regs_sp(const struct regs *r)
+{
+	/* A double fault does not push: trap.c fills its frame. */
+	return regs_from_user(r) || r->vector == TRAP_DF ? r->user_esp : regs_kernel_sp(r);
+}
+
+void print_regs(const struct regs *r)
+{
+	printk("  eip %08x  esp %08x  ebp %08x  eflags %08x  vector %u  error %x\n",
+	       r->eip, regs_sp(r), r->ebp, r->eflags, r->vector, r->error);
+	printk("  eax %08x  ebx %08x  ecx %08x  edx %08x  esi %08x  edi %08x\n",
+	       r->eax, r->ebx, r->ecx, r->edx, r->esi, r->edi);
+	printk("  cs %04x  ds %04x  es %04x  fs %04x  gs %04x  cr0 %08x  cr2 %08x  cr3 %08x  cr4 %08x\n",
+	       r->cs & 0xffff, r->ds & 0xffff, r->es & 0xffff, r->fs & 0xffff, r->gs & 0xffff,
+	       read_cr0(), read_cr2(), read_cr3(), read_cr4());
+}

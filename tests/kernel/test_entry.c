@@ -1,0 +1,811 @@
+/* Entry points, tried out with a module that lies inside the kernel: a few
+ * functions in a section of their own, and an owner with that range. */
+#include "entry/chrdev.h"
+#include "entry/irq.h"
+#include "entry/notifier.h"
+#include "entry/thread.h"
+#include "entry/timer.h"
+#include "entry/work.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "sched/sched.h"
+#include "smp/ipi.h"
+#include "x86/apic.h"
+#include "x86/atomic.h"
+#include "x86/clock.h"
+#include "x86/console.h"
+
+int test_entry_owner_of(void);
+int test_entry_seal(void);
+int test_entry_timer(void);
+int test_entry_work(void);
+int test_entry_work_flush(void);
+int test_entry_irq(void);
+int test_entry_irq_shared(void);
+int test_entry_chrdev(void);
+int test_entry_chrdev_unregister(void);
+int test_entry_gate(void);
+int test_entry_gate_gone(void);
+int test_entry_revoke(void);
+int test_entry_release(void);
+int test_entry_notifier(void);
+int test_entry_thread(void);
+int test_entry_forgotten(void);
+
+#define PATIENCE_NS (2 * NSEC_PER_SEC)
+#define TEST_IRQ    5u			/* nothing in a PC of today is there */
+
+#define CHECK(cond)                                                             \
+	do {                                                                    \
+		if (!(cond)) {                                                  \
+			printk("%s: line %d: not so: %s\n", __func__, __LINE__, #cond); \
+			return -EIO;                                            \
+		}                                                               \
+	} while (0)
+
+/* Polls: what is waited for happens in interrupts and other tasks. */
+#define CHECK_SOON(cond)                                                        \
+	do {                                                                    \
+		u64 deadline_ = clock_ns() + PATIENCE_NS;                       \
+		while (!(cond) && !clock_passed(deadline_))                     \
+			sleep_ms(1);                                            \
+		CHECK(cond);                                                    \
+	} while (0)
+
+/* -- the module ------------------------------------------------------------------ */
+
+#define FAKE_TEXT noinline __attribute__((section(".text.fake_module")))
+/* Subsection 1 of that section: behind all functions in it. */
+__asm__(".pushsection .text.fake_module, 1, \"ax\", @progbits\n"
+        "fake_module_end:\n"
+        ".popsection\n");
+extern const char fake_module_end[];
+
+static struct owner fake;
+static struct wait_queue fake_queue = WAIT_QUEUE(fake_queue, "fake");
+static u32 runs, starts, inside, most_inside, releases;
+static bool hold_inside;
+
+static FAKE_TEXT void fake_count(void *arg)
+{
+	(void)arg;
+	atomic_add(&runs, 1);
+}
+
+static FAKE_TEXT void fake_slow(void *arg)
+{
+	u32 now = atomic_add(&inside, 1);
+
+	(void)arg;
+	most_inside = MAX(most_inside, now);
+	while (READ_ONCE(hold_inside))
+		sleep_ms(1);
+	atomic_sub(&inside, 1);
+	atomic_add(&runs, 1);
+}
+
+static FAKE_TEXT enum irq_result fake_irq(u32 irq, void *arg)
+{
+	(void)irq, (void)arg;
+	atomic_add(&runs, 1);
+	return IRQ_HANDLED;
+}
+
+static FAKE_TEXT void fake_thread(void *arg)
+{
+	(void)arg;
+	atomic_add(&starts, 1);
+	while (!kthread_should_stop())
+		(void)sleep_interruptible_ns(NSEC_PER_SEC);
+}
+
+static FAKE_TEXT void fake_notified(u32 event, void *data, void *arg)
+{
+	u32 *order = data;
+
+	(void)event;
+	*order = *order * 10 + (u32)arg;
+}
+
+static FAKE_TEXT int fake_read(struct file *f, void *buf, u32 len)
+{
+	(void)f, (void)buf;
+	atomic_add(&runs, 1);
+	return (int)len;
+}
+
+static FAKE_TEXT int fake_read_sleeps(struct file *f, void *buf, u32 len)
+{
+	int err;
+
+	(void)f, (void)buf;
+	atomic_add(&inside, 1);
+	err = wait_event(&fake_queue, !READ_ONCE(hold_inside));
+	atomic_sub(&inside, 1);
+	return err ? err : (int)len;
+}
+
+static FAKE_TEXT void fake_release(struct file *f)
+{
+	(void)f;
+	atomic_add(&releases, 1);
+}
+
+static FAKE_TEXT int fake_open_fails(struct file *f)
+{
+	(void)f;
+	return -EACCES;
+}
+
+static const struct chrdev_ops fake_ops = { .read = fake_read, .release = fake_release };
+static const struct chrdev_ops fake_sleepy_ops = { .read = fake_read_sleeps, .release = fake_release };
+static const struct chrdev_ops fake_shy_ops = { .open = fake_open_fails };
+
+static const u32 fake_functions[] = {
+	(u32)fake_count, (u32)fake_slow, (u32)fake_irq, (u32)fake_thread, (u32)fake_notified,
+	(u32)fake_read, (u32)fake_read_sleeps, (u32)fake_release, (u32)fake_open_fails,
+};
+
+static u32 blocks_before, entries_before;
+
+static int fake_load(void)
+{
+	int err;
+
+	runs = starts = inside = most_inside = releases = 0;
+	hold_inside = false;
+	blocks_before = heap_used_blocks();
+	entries_before = entries_count(NULL);
+	memset(&fake, 0, sizeof(fake));
+	strlcpy(fake.name, "fake", sizeof(fake.name));
+	fake.base = ~0u;
+	for (u32 i = 0; i < ARRAY_SIZE(fake_functions); i++)
+		fake.base = MIN(fake.base, fake_functions[i]);
+	fake.size = (u32)fake_module_end - fake.base;
+	err = owner_register(&fake);
+	if (!err)
+		owner_set_state(&fake, OWNER_LIVE);
+	return err;
+}
+
+static void fake_go(void)
+{
+	owner_set_state(&fake, OWNER_GOING);
+	entries_close(&fake);
+}
+
+static void fake_come_back(void)
+{
+	owner_set_state(&fake, OWNER_LIVE);
+	entries_reopen(&fake);
+}
+
+static void nothing(void *arg, const struct regs *regs, u32 sp)
+{
+	(void)arg, (void)regs, (void)sp;
+}
+
+/* What an unload does after its commit. Then all must be as it was. */
+static int fake_unload(void)
+{
+	WRITE_ONCE(hold_inside, false);
+	if (fake.state != OWNER_GOING)
+		fake_go();
+	CHECK(owner_commit_gone(&fake, owner_epoch(&fake)));
+	owner_release_files(&fake);
+	entries_unlink(&fake, NULL, NULL);
+	CHECK(!smp_call(cpus_online, nothing, NULL, NSEC_PER_SEC));
+	entries_free(&fake);
+	owner_unregister(&fake);
+	CHECK(entries_count(NULL) == entries_before);
+	return 0;
+}
+
+/* Runs `body` between load and unload. */
+static int with_fake(int (*body)(void))
+{
+	int err = fake_load(), end;
+
+	if (err)
+		return err;
+	err = body();
+	end = fake_unload();
+	return err ? err : end;
+}
+
+/* -- owners --------------------------------------------------------------------------- */
+
+static int owner_of_body(void)
+{
+	CHECK(owner_of((u32)fake_count) == &fake);
+	CHECK(owner_of(fake.base) == &fake);
+	CHECK(owner_of(fake.base - 1) == &core_owner);
+	CHECK(owner_of(fake.base + fake.size - 1) == &fake);
+	CHECK(owner_of(fake.base + fake.size) == &core_owner);
+	CHECK(owner_of(0) == &core_owner);
+	return 0;
+}
+
+int test_entry_owner_of(void)
+{
+	int err = with_fake(owner_of_body);
+
+	CHECK(owner_of((u32)fake_count) == &core_owner);
+	return err;
+}
+
+/* A code pointer that is handed over while the module is going is refused and
+ * raises the epoch; from its exit it is refused, and that is all. */
+static int seal_body(void)
+{
+	u32 epoch;
+
+	fake_go();
+	epoch = owner_epoch(&fake);
+	CHECK(PTR_ERR(timer_create("t", fake_count, NULL)) == -ENODEV);
+	CHECK(owner_epoch(&fake) == epoch + 1);
+	CHECK(PTR_ERR(work_create("w", fake_count, NULL)) == -ENODEV);
+	CHECK(PTR_ERR(kthread_run(fake_thread, NULL, "t")) == -ENODEV);
+	CHECK(PTR_ERR(chrdev_register("fake", &fake_ops, NULL)) == -ENODEV);
+	CHECK(PTR_ERR(request_irq(TEST_IRQ, fake_irq, 0, "i", NULL)) == -ENODEV);
+	CHECK(PTR_ERR(notifier_register(&reboot_chain, "n", fake_notified, NULL, 0)) == -ENODEV);
+	CHECK(owner_epoch(&fake) == epoch + 6);
+	CHECK(!owner_commit_gone(&fake, epoch));
+
+	epoch = owner_epoch(&fake);
+	owner_set_exiting(&fake, current);
+	CHECK(PTR_ERR(timer_create("t", fake_count, NULL)) == -ENODEV);
+	owner_set_exiting(&fake, NULL);
+	CHECK(owner_epoch(&fake) == epoch);
+	CHECK(entries_count(&fake) == 0);
+	return 0;
+}
+
+int test_entry_seal(void)
+{
+	return with_fake(seal_body);
+}
+
+/* -- timers and work ------------------------------------------------------------------- */
+
+static int timer_body(void)
+{
+	struct timer *t = timer_create("blink", fake_count, NULL);
+	u32 epoch;
+
+	CHECK(!IS_ERR(t));
+	CHECK(!timer_arm(t, NSEC_PER_MSEC));
+	CHECK_SOON(READ_ONCE(runs) == 1);
+
+	/* Armed before, due while closed. */
+	CHECK(!timer_arm(t, 20 * NSEC_PER_MSEC));
+	fake_go();
+	sleep_ms(40);
+	CHECK(READ_ONCE(runs) == 1);
+	fake_come_back();
+	CHECK_SOON(READ_ONCE(runs) == 2);
+
+	/* Armed while closed. */
+	fake_go();
+	epoch = owner_epoch(&fake);
+	CHECK(timer_arm(t, NSEC_PER_MSEC) == -ENODEV);
+	CHECK(owner_epoch(&fake) == epoch + 1);
+	sleep_ms(10);
+	CHECK(READ_ONCE(runs) == 2);
+	fake_come_back();
+	CHECK_SOON(READ_ONCE(runs) == 3);
+
+	/* Neither due nor wanted. */
+	fake_go();
+	fake_come_back();
+	CHECK(!timer_cancel(t));
+	CHECK(!timer_arm(t, 50 * NSEC_PER_SEC));
+	CHECK(timer_cancel(t));
+	timer_destroy(t);
+	CHECK(entries_count(&fake) == 0);
+	return 0;
+}
+
+int test_entry_timer(void)
+{
+	return with_fake(timer_body);
+}
+
+static int work_body(void)
+{
+	struct work *w = work_create("slow", fake_slow, NULL);
+	u32 epoch;
+
+	CHECK(!IS_ERR(w));
+	/* Queued again while it runs: waits, and never runs beside itself. */
+	hold_inside = true;
+	CHECK(work_queue(w));
+	CHECK_SOON(READ_ONCE(inside) == 1);
+	CHECK(work_queue(w));
+	CHECK(!work_queue(w));
+	sleep_ms(5);
+	WRITE_ONCE(hold_inside, false);
+	CHECK(!work_flush(w));
+	CHECK(READ_ONCE(runs) == 2 && most_inside == 1);
+
+	/* Held back while it is closed, and raised the epoch. */
+	fake_go();
+	epoch = owner_epoch(&fake);
+	CHECK(work_queue(w));
+	CHECK(!work_queue(w));
+	CHECK(owner_epoch(&fake) != epoch);
+	sleep_ms(10);
+	CHECK(READ_ONCE(runs) == 2);
+	fake_come_back();
+	CHECK(!work_flush(w));
+	CHECK(READ_ONCE(runs) == 3);
+
+	/* Cancelled while it is held back. */
+	fake_go();
+	CHECK(work_queue(w));
+	CHECK(work_cancel(w));
+	fake_come_back();
+	CHECK(!work_flush(w));
+	CHECK(READ_ONCE(runs) == 3);
+	work_destroy(w);
+	return 0;
+}
+
+int test_entry_work(void)
+{
+	return with_fake(work_body);
+}
+
+/* A destroy waits for the one that runs. */
+static int work_flush_body(void)
+{
+	struct work *w = work_create("slow", fake_slow, NULL);
+	u64 start = clock_ns();
+
+	CHECK(!IS_ERR(w));
+	hold_inside = true;
+	CHECK(work_queue(w));
+	CHECK_SOON(READ_ONCE(inside) == 1);
+	WRITE_ONCE(hold_inside, false);
+	work_destroy(w);
+	CHECK(READ_ONCE(inside) == 0 && READ_ONCE(runs) == 1);
+	CHECK(clock_ns() - start < PATIENCE_NS);
+	return 0;
+}
+
+int test_entry_work_flush(void)
+{
+	return with_fake(work_flush_body);
+}
+
+/* -- interrupts -------------------------------------------------------------------------- */
+
+static bool find_line(struct irq_info *out)
+{
+	for (u32 i = 0; irq_nth(i, out); i++)
+		if (out->irq == TEST_IRQ)
+			return true;
+	return false;
+}
+
+/* What the I/O APIC would send. */
+static int raise_line(void)
+{
+	struct irq_info line;
+
+	CHECK(find_line(&line));
+	lapic_send(cpus[line.cpu]->apic_id, line.vector);
+	return 0;
+}
+
+static int irq_body(void)
+{
+	u32 lines = irq_lines_in_use();
+	struct irq_action *a = request_irq(TEST_IRQ, fake_irq, 0, "fake", NULL);
+
+	CHECK(!IS_ERR(a));
+	CHECK(irq_lines_in_use() == lines + 1);
+	CHECK(PTR_ERR(request_irq(TEST_IRQ, fake_irq, IRQF_SHARED, "other", NULL)) == -EBUSY);
+	CHECK(!raise_line());
+	CHECK_SOON(READ_ONCE(runs) == 1);
+
+	fake_go();
+	CHECK(!raise_line());
+	CHECK(!raise_line());
+	sleep_ms(10);
+	CHECK(READ_ONCE(runs) == 1);
+	fake_come_back();
+	CHECK_SOON(READ_ONCE(runs) == 2);
+	sleep_ms(5);
+	CHECK(READ_ONCE(runs) == 2);		/* once, however many came */
+
+	free_irq(a);
+	CHECK(irq_lines_in_use() == lines);
+	CHECK(PTR_ERR(request_irq(4000, fake_irq, 0, "fake", NULL)) == -EINVAL);
+	return 0;
+}
+
+int test_entry_irq(void)
+{
+	return with_fake(irq_body);
+}
+
+static u32 core_runs;
+
+static enum irq_result core_irq(u32 irq, void *arg)
+{
+	(void)irq, (void)arg;
+	atomic_add(&core_runs, 1);
+	return IRQ_HANDLED;
+}
+
+/* The neighbour on a shared line goes on while the module is going. */
+static int irq_shared_body(void)
+{
+	struct irq_action *mine = request_irq(TEST_IRQ, fake_irq, IRQF_SHARED, "fake", NULL);
+	struct irq_action *core = request_irq(TEST_IRQ, core_irq, IRQF_SHARED, "core", NULL);
+
+	CHECK(!IS_ERR(mine) && !IS_ERR(core));
+	core_runs = 0;
+	CHECK(!raise_line());
+	CHECK_SOON(READ_ONCE(core_runs) == 1 && READ_ONCE(runs) == 1);
+	fake_go();
+	CHECK(!raise_line());
+	CHECK_SOON(READ_ONCE(core_runs) == 2);
+	CHECK(READ_ONCE(runs) == 1);
+	fake_come_back();
+	CHECK_SOON(READ_ONCE(runs) == 2);
+	free_irq(mine);
+	CHECK_SOON(READ_ONCE(core_runs) == 3);
+	CHECK(!raise_line());
+	CHECK_SOON(READ_ONCE(core_runs) == 4);
+	CHECK(READ_ONCE(runs) == 2);
+	free_irq(core);
+	return 0;
+}
+
+int test_entry_irq_shared(void)
+{
+	return with_fake(irq_shared_body);
+}
+
+/* -- devices -------------------------------------------------------------------------------- */
+
+static int chrdev_body(void)
+{
+	struct chrdev *d = chrdev_register("fake", &fake_ops, &fake);
+	struct chrdev *shy = chrdev_register("fake-shy", &fake_shy_ops, NULL);
+	struct file_holder holder;
+	struct file *f;
+	char buf[8];
+
+	CHECK(!IS_ERR(d) && !IS_ERR(shy));
+	CHECK(chrdev_private(d) == &fake);
+	CHECK(PTR_ERR(chrdev_register("fake", &fake_ops, NULL)) == -EEXIST);
+	CHECK(PTR_ERR(chrdev_register("", &fake_ops, NULL)) == -EINVAL);
+	CHECK(PTR_ERR(file_open("no-such-device", 0)) == -ENODEV);
+
+	f = file_open("fake", 0);
+	CHECK(!IS_ERR(f));
+	CHECK(owner_open_files(&fake) == 1);
+	CHECK(owner_file_holder(&fake, 0, &holder) && holder.task_id == current->id);
+	CHECK(!owner_file_holder(&fake, 1, &holder));
+	CHECK(file_read(f, buf, sizeof(buf)) == sizeof(buf));
+	CHECK(file_write(f, buf, 1) == -EINVAL);
+	CHECK(file_ioctl(f, 0, 0) == -ENOTTY);
+	file_close(f);
+	CHECK(releases == 1 && owner_open_files(&fake) == 0);
+
+	CHECK(PTR_ERR(file_open("fake-shy", 0)) == -EACCES);
+	CHECK(owner_open_files(&fake) == 0);
+	chrdev_unregister(shy);
+	chrdev_unregister(d);
+	return 0;
+}
+
+int test_entry_chrdev(void)
+{
+	int err = with_fake(chrdev_body);
+
+	CHECK(err || heap_used_blocks() == blocks_before);
+	return err;
+}
+
+static int unregister_body(void)
+{
+	struct chrdev *d = chrdev_register("fake", &fake_ops, NULL);
+	struct file *f;
+	char byte;
+
+	CHECK(!IS_ERR(d));
+	f = file_open("fake", 0);
+	CHECK(!IS_ERR(f));
+	chrdev_unregister(d);
+	CHECK(PTR_ERR(file_open("fake", 0)) == -ENODEV);
+	CHECK(file_read(f, &byte, 1) == -ENODEV);
+	CHECK(READ_ONCE(runs) == 0);
+	file_close(f);
+	CHECK(releases == 0);
+	return 0;
+}
+
+int test_entry_chrdev_unregister(void)
+{
+	return with_fake(unregister_body);
+}
+
+/* A task of its own that reads once. */
+struct reader { struct file *f; struct task *task; int result; bool done; };
+
+static void reader_main(void *arg)
+{
+	struct reader *r = arg;
+	char byte;
+
+	r->result = file_read(r->f, &byte, 1);
+	store_release(&r->done, true);
+}
+
+static int open_reader(struct reader *r)
+{
+	*r = (struct reader){ .f = file_open("fake", 0) };
+	CHECK(!IS_ERR(r->f));
+	return 0;
+}
+
+static int start_reader(struct reader *r)
+{
+	r->task = task_create("reader", PRIO_NORMAL, reader_main, r);
+	CHECK(!IS_ERR(r->task));
+	return 0;
+}
+
+static int end_reader(struct reader *r)
+{
+	CHECK(!task_join(r->task, clock_ns() + PATIENCE_NS));
+	task_put(r->task);
+	file_close(r->f);
+	return 0;
+}
+
+/* Not on the stack: the task outlives a test that fails half-way. */
+static struct reader r;
+
+static int gate_body(void)
+{
+	CHECK(!IS_ERR(chrdev_register("fake", &fake_ops, NULL)));
+	CHECK(!open_reader(&r));
+	fake_go();
+	CHECK(!start_reader(&r));
+	sleep_ms(10);
+	CHECK(!load_acquire(&r.done) && READ_ONCE(runs) == 0);
+	fake_come_back();
+	CHECK_SOON(load_acquire(&r.done));
+	CHECK(r.result == 1 && runs == 1);
+	return end_reader(&r);
+}
+
+int test_entry_gate(void)
+{
+	return with_fake(gate_body);
+}
+
+static int opener_result;
+
+static void opener_main(void *unused)
+{
+	struct file *f = file_open("fake", 0);
+
+	(void)unused;
+	opener_result = IS_ERR(f) ? PTR_ERR(f) : 1;
+}
+
+/* Those at the gate when the module goes for good are sent home, and the file
+ * they hold can be closed afterwards. */
+static int gate_gone_body(void)
+{
+	struct task *opener;
+
+	CHECK(!IS_ERR(chrdev_register("fake", &fake_ops, NULL)));
+	CHECK(!open_reader(&r));
+	fake_go();
+	opener_result = 0;
+	opener = task_create("opener", PRIO_NORMAL, opener_main, NULL);
+	CHECK(!IS_ERR(opener));
+	CHECK(!start_reader(&r));
+	sleep_ms(10);
+	CHECK(!load_acquire(&r.done) && !opener_result);
+	CHECK(owner_revoke_files(&fake) == 1);
+	CHECK(!fake_unload());
+	CHECK(!task_join(opener, clock_ns() + PATIENCE_NS));
+	task_put(opener);
+	CHECK(opener_result == -ENODEV);
+	CHECK(releases == 1);
+	CHECK(!end_reader(&r));
+	CHECK(r.result == -ENODEV && runs == 0 && releases == 1);
+	return 0;
+}
+
+int test_entry_gate_gone(void)
+{
+	int err = fake_load();
+
+	return err ? err : gate_gone_body();
+}
+
+/* A reader that sleeps inside the driver walks out when its file is cut off. */
+static int revoke_body(void)
+{
+	char byte;
+
+	CHECK(!IS_ERR(chrdev_register("fake", &fake_sleepy_ops, NULL)));
+	hold_inside = true;
+	CHECK(!open_reader(&r));
+	CHECK(!start_reader(&r));
+	CHECK_SOON(READ_ONCE(inside) == 1);
+	owner_set_state(&fake, OWNER_GOING);
+	CHECK(owner_revoke_files(&fake) == 1);
+	CHECK_SOON(load_acquire(&r.done));
+	CHECK(r.result == -ENODEV && READ_ONCE(inside) == 0);
+	CHECK(owner_open_files(&fake) == 0);
+	owner_set_state(&fake, OWNER_LIVE);
+	WRITE_ONCE(hold_inside, false);
+	CHECK(file_read(r.f, &byte, 1) == -ENODEV);	/* stays cut off */
+	CHECK(!end_reader(&r));
+	CHECK(releases == 1);
+	return 0;
+}
+
+int test_entry_revoke(void)
+{
+	return with_fake(revoke_body);
+}
+
+/* Closing while the module is going is allowed, and makes an inspection void. */
+static int release_body(void)
+{
+	struct file *f;
+	u32 epoch;
+
+	CHECK(!IS_ERR(chrdev_register("fake", &fake_ops, NULL)));
+	f = file_open("fake", 0);
+	CHECK(!IS_ERR(f));
+	fake_go();
+	epoch = owner_epoch(&fake);
+	file_close(f);
+	CHECK(releases == 1);
+	CHECK(!owner_commit_gone(&fake, epoch));
+	return 0;
+}
+
+int test_entry_release(void)
+{
+	return with_fake(release_body);
+}
+
+/* -- notifiers, threads, what was forgotten ---------------------------------------------------- */
+
+static struct notifier_chain test_chain = NOTIFIER_CHAIN(test_chain, "test");
+
+static int notifier_body(void)
+{
+	struct notifier *low = notifier_register(&test_chain, "low", fake_notified, (void *)3, -5);
+	struct notifier *high = notifier_register(&test_chain, "high", fake_notified, (void *)1, 5);
+	struct notifier *mid = notifier_register(&test_chain, "mid", fake_notified, (void *)2, 0);
+	u32 order = 0;
+
+	CHECK(!IS_ERR(low) && !IS_ERR(high) && !IS_ERR(mid));
+	notifier_call(&test_chain, 0, &order);
+	CHECK(order == 123);
+	notifier_unregister(mid);
+	order = 0;
+	notifier_call(&test_chain, 0, &order);
+	CHECK(order == 13);
+	fake_go();
+	notifier_call(&test_chain, 0, &order);
+	CHECK(order == 13);
+	fake_come_back();
+	notifier_call(&test_chain, 0, &order);
+	CHECK(order == 1313);
+	return 0;
+}
+
+int test_entry_notifier(void)
+{
+	int err = with_fake(notifier_body);
+
+	CHECK(list_empty(&test_chain.list));
+	return err;
+}
+
+static int thread_body(void)
+{
+	struct thread *t = kthread_run(fake_thread, NULL, "fake/thread");
+	char name[TASK_NAME_LEN];
+	u32 id;
+
+	CHECK(!IS_ERR(t));
+	CHECK_SOON(READ_ONCE(starts) == 1);
+	CHECK(owner_threads_alive(&fake, &id, name) == 1 && streq(name, "fake/thread"));
+
+	/* Comes back after it has ended. */
+	fake_go();
+	owner_stop_threads(&fake);
+	CHECK_SOON(owner_threads_alive(&fake, NULL, NULL) == 0);
+	fake_come_back();
+	CHECK_SOON(READ_ONCE(starts) == 2);
+
+	/* Comes back while it may still be on its way out. */
+	fake_go();
+	owner_stop_threads(&fake);
+	fake_come_back();
+	CHECK_SOON(READ_ONCE(starts) == 3);
+	CHECK(owner_threads_alive(&fake, NULL, NULL) == 1);
+
+	/* Nobody asked it to stop: it just goes on. */
+	fake_go();
+	fake_come_back();
+	sleep_ms(5);
+	CHECK(READ_ONCE(starts) == 3);
+	kthread_stop(t);
+	CHECK(entries_count(&fake) == 0);
+	return 0;
+}
+
+int test_entry_thread(void)
+{
+	return with_fake(thread_body);
+}
+
+static void count_forgotten(struct entry *e, void *ctx)
+{
+	char text[64];
+
+	entry_describe(e, text, sizeof(text));
+	*(u32 *)ctx += *text != '\0';
+}
+
+/* The exit gives back one thing and forgets the rest; a record that it gives
+ * back stays until the unload's one round of IPIs. */
+static int forgotten_body(void)
+{
+	struct timer *t = timer_create("kept", fake_count, NULL);
+	struct irq_info line;
+	u32 seen = 0;
+
+	CHECK(!IS_ERR(t));
+	CHECK(!IS_ERR(timer_create("lost", fake_count, NULL)));
+	CHECK(!IS_ERR(work_create("lost", fake_count, NULL)));
+	CHECK(!IS_ERR(chrdev_register("fake", &fake_ops, NULL)));
+	CHECK(!IS_ERR(request_irq(TEST_IRQ, fake_irq, 0, "lost", NULL)));
+	CHECK(!IS_ERR(notifier_register(&test_chain, "lost", fake_notified, NULL, 0)));
+	CHECK(!IS_ERR(kthread_run(fake_thread, NULL, "lost")));
+	CHECK(entries_count(&fake) == 7);
+
+	fake_go();
+	owner_stop_threads(&fake);
+	CHECK_SOON(owner_threads_alive(&fake, NULL, NULL) == 0);
+	CHECK(owner_commit_gone(&fake, owner_epoch(&fake)));
+	owner_set_exiting(&fake, current);
+	CHECK(timer_arm(t, 1) == -ENODEV);
+	timer_destroy(t);
+	owner_set_exiting(&fake, NULL);
+	CHECK(entries_count(&fake) == 7);
+	entries_unlink(&fake, count_forgotten, &seen);
+	CHECK(seen == 6);
+	CHECK(!find_line(&line));
+	return 0;
+}
+
+int test_entry_forgotten(void)
+{
+	int err = fake_load();
+
+	if (err)
+		return err;
+	err = forgotten_body();
+	owner_set_state(&fake, OWNER_GOING);
+	int end = fake_unload();
+	return err ? err : end;
+}

@@ -1,0 +1,240 @@
+/* Memory: the parts that need real page tables. The allocators' book-keeping is
+ * tested on the host (tests/unit). */
+#include "lib/prng.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/kmap.h"
+#include "mm/modspace.h"
+#include "shell/ktest.h"
+#include "smp/ipi.h"
+#include "tests/kernel/tests.h"
+
+#define NOT_MAPPED (~0ull)
+
+/* Frames that are somebody's: those that caches keep do not count. */
+static u32 frames_owned(void)
+{
+	return frame_total() - frame_available() - heap_frames() - stack_frames() -
+	       kmap_table_frames();
+}
+
+int test_mm_frames(void);
+int test_mm_frames(void)
+{
+	paddr_t one[16], run;
+	u32 owned = frames_owned();
+
+	for (u32 i = 0; i < ARRAY_SIZE(one); i++) {
+		one[i] = frame_alloc();
+		CHECK(one[i] >= 0x100000 && one[i] < DIRECT_MAP_SIZE);
+		CHECK(!(one[i] & (PAGE_SIZE - 1)));
+		*(paddr_t *)phys_to_virt(one[i]) = one[i];
+	}
+	run = frames_alloc(64);
+	CHECK(run && !(run & (64 * PAGE_SIZE - 1)));
+	memset(phys_to_virt(run), 0xee, 64 * PAGE_SIZE);
+	CHECK(frames_owned() == owned + 16 + 64);
+	for (u32 i = 0; i < ARRAY_SIZE(one); i++) {
+		CHECK(*(paddr_t *)phys_to_virt(one[i]) == one[i]);
+		frame_free(one[i]);
+	}
+	frames_free(run, 64);
+	CHECK(frames_owned() == owned);
+	return 0;
+}
+
+int test_mm_heap(void);
+int test_mm_heap(void)
+{
+	static struct { u8 *p; u32 size; u8 fill; } held[100];
+	u32 bytes = heap_used_bytes(), blocks = heap_used_blocks(), owned = frames_owned(), n = 0;
+	struct prng rng;
+
+	prng_seed(&rng, 1);
+	for (u32 round = 0; round < 3000; round++) {
+		if (n < ARRAY_SIZE(held) && prng_below(&rng, 2)) {
+			u32 size = prng_below(&rng, prng_below(&rng, 20) ? 2500 : 40000);
+			u8 *p = kzalloc(size);
+
+			CHECK(p && !((u32)p & 15) && (!size || (!p[0] && !p[size - 1])));
+			memset(p, (int)round, size);
+			held[n].p = p;
+			held[n].size = size;
+			held[n++].fill = (u8)round;
+		} else if (n) {
+			u32 i = prng_below(&rng, n), size = held[i].size;
+
+			CHECK(!size || (held[i].p[0] == held[i].fill && held[i].p[size - 1] == held[i].fill));
+			kfree(held[i].p);
+			held[i] = held[--n];
+		}
+	}
+	while (n--)
+		kfree(held[n].p);
+	CHECK(heap_used_bytes() == bytes && heap_used_blocks() == blocks);
+	CHECK(frames_owned() == owned);
+	CHECK(!kmalloc((4u << 20) + 1) && !kmalloc(~0u));
+	kfree(NULL);
+	return 0;
+}
+
+static void free_frames(const paddr_t *frames, u32 n)
+{
+	while (n--)
+		frame_free(frames[n]);
+}
+
+int test_mm_kmap(void);
+int test_mm_kmap(void)
+{
+	enum { PAGES = 5 };
+	paddr_t frames[PAGES];
+	u32 owned = frames_owned(), va = modspace_reserve(PAGES), *word = (u32 *)va;
+
+	CHECK(va);
+	CHECK(kmap_alloc(va, PAGES, PROT_RW) == 0);
+	for (u32 i = 0; i < PAGES * PAGE_SIZE / 4; i++) {
+		CHECK(word[i] == 0);
+		word[i] = i;
+	}
+	CHECK(kernel_translate(va - PAGE_SIZE) == NOT_MAPPED);
+	CHECK(kernel_translate(va + PAGES * PAGE_SIZE) == NOT_MAPPED);
+
+	/* W and X never together, whichever way the rights change. */
+	kmap_protect(va, PAGES, PROT_RX);
+	CHECK(!(*kernel_pte(va) & (PTE_W | PTE_NX)));
+	kmap_protect(va, PAGES, PROT_RW);
+	CHECK(*kernel_pte(va) & PTE_W && (*kernel_pte(va) & PTE_NX || !paging_has_nx()));
+	kmap_protect(va, PAGES, PROT_RO);
+	CHECK(!(*kernel_pte(va) & PTE_W) && (*kernel_pte(va) & PTE_NX || !paging_has_nx()));
+	CHECK(word[PAGES * PAGE_SIZE / 4 - 1] == PAGES * PAGE_SIZE / 4 - 1);
+
+	kmap_unmap(va, PAGES, frames);
+	CHECK(!tlb_shootdown(va, va + PAGES * PAGE_SIZE, TLB_TIMEOUT_NS));
+	for (u32 i = 0; i < PAGES; i++) {
+		CHECK(kernel_translate(va + i * PAGE_SIZE) == NOT_MAPPED);
+		CHECK(frames[i] && *(u32 *)phys_to_virt(frames[i]) == i * PAGE_SIZE / 4);
+	}
+	/* One frame at an address of our choice. */
+	CHECK(kmap_frame(va + PAGE_SIZE, frames[0], PROT_RO) == 0);
+	CHECK(kernel_translate(va + PAGE_SIZE + 12) == frames[0] + 12);
+	CHECK(word[PAGE_SIZE / 4 + 3] == 3);
+	free_frames(frames + 1, PAGES - 1);
+	kmap_unmap(va, PAGES, frames);
+	CHECK(!frames[0] && frames[1] && !frames[2]);
+	CHECK(!tlb_shootdown(va, va + PAGES * PAGE_SIZE, TLB_TIMEOUT_NS));
+	frame_free(frames[1]);
+	modspace_release(va, PAGES);
+	CHECK(frames_owned() == owned);
+	return 0;
+}
+
+/* Wherever memory runs out, nothing is lost and nothing stays mapped. */
+int test_mm_kmap_out_of_memory(void);
+int test_mm_kmap_out_of_memory(void)
+{
+	enum { PAGES = 1100 };		/* three page tables at least */
+	static paddr_t frames[PAGES];
+	u32 owned = frames_owned(), va = modspace_reserve(PAGES), n;
+
+	CHECK(va);
+	for (n = 1; ; n += n < 10 ? 1 : 97) {
+		alloc_fail_nth(n);
+		int err = kmap_alloc(va, PAGES, PROT_RW);
+		bool delivered = alloc_fail_delivered();
+
+		alloc_fail_nth(0);
+		CHECK(err == (delivered ? -ENOMEM : 0));
+		if (!err)
+			break;
+		CHECK(frames_owned() == owned);
+		for (u32 i = 0; i < PAGES; i++)
+			CHECK(kernel_translate(va + i * PAGE_SIZE) == NOT_MAPPED);
+	}
+	CHECK(n > PAGES);
+	CHECK(frames_owned() == owned + PAGES);
+	kmap_unmap(va, PAGES, frames);
+	CHECK(!tlb_shootdown(va, va + PAGES * PAGE_SIZE, TLB_TIMEOUT_NS));
+	free_frames(frames, PAGES);
+	modspace_release(va, PAGES);
+	CHECK(frames_owned() == owned);
+	return 0;
+}
+
+int test_mm_alloc_fail_nth(void);
+int test_mm_alloc_fail_nth(void)
+{
+	void *p;
+
+	alloc_fail_nth(2);
+	p = kmalloc(100000);
+	CHECK(p && !alloc_fail_delivered());
+	CHECK(!kmalloc(100000) && alloc_fail_delivered());
+	kfree(p);
+	p = kmalloc(100000);		/* once only */
+	CHECK(p);
+	kfree(p);
+	alloc_fail_nth(1);
+	CHECK(!kmalloc(16) && alloc_fail_delivered());
+	alloc_fail_nth(1);
+	CHECK(!frame_alloc());
+	return 0;
+}
+
+int test_mm_stacks(void);
+int test_mm_stacks(void)
+{
+	u32 stack[20], owned = frames_owned();
+
+	for (u32 i = 0; i < ARRAY_SIZE(stack); i++) {
+		stack[i] = stack_alloc();
+		CHECK(stack[i] && !stack_is_guard(stack[i]) && stack_is_guard(stack[i] - 1));
+		CHECK(kernel_translate(stack[i] - 1) == NOT_MAPPED);
+		memset((void *)stack[i], 0x55, STACK_SIZE);
+	}
+	for (u32 i = 0; i < ARRAY_SIZE(stack); i++)
+		stack_free(stack[i]);
+	CHECK(stack_cached() >= ARRAY_SIZE(stack));
+	/* The last one freed is the next one used. */
+	CHECK(stack_alloc() == stack[ARRAY_SIZE(stack) - 1]);
+	stack_free(stack[ARRAY_SIZE(stack) - 1]);
+	CHECK(frames_owned() == owned);
+	return 0;
+}
+
+int test_mm_stacks_are_trimmed(void);
+int test_mm_stacks_are_trimmed(void)
+{
+	u32 a = stack_alloc(), b = stack_alloc(), owned = frames_owned(), frames;
+
+	CHECK(a && b);
+	stack_free(a);
+	stack_free(b);
+	frames = stack_frames();
+	CHECK(stack_trim(1) >= 1);
+	CHECK(stack_frames() < frames && stack_cached() <= 1);
+	CHECK(frames_owned() == owned);
+	a = stack_alloc();
+	CHECK(a);
+	memset((void *)a, 0x66, STACK_SIZE);
+	stack_free(a);
+	return 0;
+}
+
+int test_mm_failing_stack_alloc(void);
+int test_mm_failing_stack_alloc(void)
+{
+	u32 owned = frames_owned(), frames, stack;
+
+	(void)stack_trim(0);
+	frames = stack_frames();
+	alloc_fail_nth(2);
+	CHECK(!stack_alloc());
+	CHECK(alloc_fail_delivered());
+	CHECK(stack_frames() == frames && frames_owned() == owned);
+	stack = stack_alloc();
+	CHECK(stack);
+	stack_free(stack);
+	return 0;
+}

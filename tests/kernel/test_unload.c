@@ -1,0 +1,397 @@
+/* Unloading, in the default strategy: what it promises, one promise a test. */
+#include "entry/chrdev.h"
+#include "entry/entry.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "module/module.h"
+#include "sched/sched.h"
+#include "sched/sync.h"
+#include "sched/wait.h"
+#include "shell/balance_sheet.h"
+#include "shell/ktest.h"
+#include "tests/kernel/tests.h"
+#include "unload/graveyard.h"
+#include "unload/unload.h"
+#include "x86/clock.h"
+#include "x86/console.h"
+
+#define PATIENCE (2 * NSEC_PER_SEC)
+
+static struct unload request;	/* one test at a time */
+
+static int load(const char *name, const char *params)
+{
+	struct load_error why;
+	int err = module_load_by_name(name, params, NULL, &why);
+
+	if (err)
+		printk("%s\n", why.text);
+	return err;
+}
+
+static int unload(const char *name, u32 flags, u64 patience)
+{
+	memset(&request, 0, sizeof(request));
+	strlcpy(request.name, name, sizeof(request.name));
+	request.flags = flags;
+	request.patience_ns = patience;
+	int err = module_unload(&request);
+	if (err)
+		printk("(%s: %s)\n", errno_name(err), request.report.error);
+	return err;
+}
+
+static bool error_says(const char *text)
+{
+	return strstr(request.report.error, text) != NULL;
+}
+
+static bool usable(const char *device)
+{
+	char buf[64];
+	struct file *f = file_open(device, 0);
+
+	if (IS_ERR(f))
+		return false;
+	int n = file_read(f, buf, sizeof(buf));
+	file_close(f);
+	return n > 0;
+}
+
+/* Loads labrat, runs `body`, takes labrat out if it is still there, and checks
+ * that nothing is missing and nobody touched it late. */
+static int with_labrat(const char *params, int (*body)(void))
+{
+	struct balance_sheet before = balance_take(), after;
+	u32 uses = graveyard_uses();
+
+	int err = load("labrat", params);
+	if (!err)
+		err = body();
+	sync_reset();
+	mutex_lock(&modules_mutex);
+	bool there = module_find("labrat") != NULL;
+	mutex_unlock(&modules_mutex);
+	if (there && unload("labrat", UNLOAD_WAIT | UNLOAD_REVOKE, PATIENCE))
+		err = err ? err : -EBUSY;
+	after = balance_take();
+	CHECK(graveyard_uses() == uses);
+	CHECK(balance_compare("labrat", &before, &after));
+	return err;
+}
+
+/* -- readers in other tasks ------------------------------------------------------------- */
+
+struct reader { u32 len; int result; struct task *task; };
+
+static void reader_task(void *arg)
+{
+	struct reader *r = arg;
+	char buf[8];
+	struct file *f = file_open("labrat", 0);
+
+	if (IS_ERR(f)) {
+		r->result = PTR_ERR(f);
+		return;
+	}
+	r->result = file_read(f, buf, r->len);
+	file_close(f);
+}
+
+static int start_reader(struct reader *r, u32 len)
+{
+	*r = (struct reader){ .len = len };
+	r->task = task_create("reader", PRIO_NORMAL, reader_task, r);
+	return IS_ERR(r->task) ? PTR_ERR(r->task) : 0;
+}
+
+static int join_reader(struct reader *r)
+{
+	int err = task_join(r->task, clock_ns() + PATIENCE);
+
+	task_put(r->task);
+	return err;
+}
+
+static struct owner *labrat_owner(void)
+{
+	mutex_lock(&modules_mutex);
+	struct module *m = module_find("labrat");
+	mutex_unlock(&modules_mutex);
+	return m ? &m->owner : NULL;
+}
+
+/* Until somebody has the device open. */
+static int wait_open(void)
+{
+	u64 end = clock_ns() + PATIENCE;
+
+	while (!owner_open_files(labrat_owner())) {
+		if (clock_passed(end))
+			return -ETIMEDOUT;
+		yield();
+	}
+	return 0;
+}
+
+/* -- the tests ------------------------------------------------------------------------------ */
+
+static int idle(void)
+{
+	CHECK(unload("labrat", 0, 0) == 0);
+	CHECK(request.report.tries >= 1 && request.report.broadcasts <= 3);
+	CHECK(request.report.forgotten >= 4);		/* labrat has no exit */
+	CHECK(request.report.forgotten_allocs == 2);
+	CHECK(labrat_owner() == NULL);
+	return 0;
+}
+
+int test_unload_idle(void) { return with_labrat("", idle); }
+
+static int holder_is_named(void)
+{
+	struct reader r;
+
+	CHECK(sync_hold("labrat:read", 1) == 0);
+	CHECK(start_reader(&r, 1) == 0);
+	CHECK(sync_wait_held("labrat:read", clock_ns() + PATIENCE) == 0);
+	CHECK(unload("labrat", 0, 0) == -EBUSY);
+	CHECK(error_says("in use by task") && error_says("(reader)"));
+	CHECK(usable("labrat"));
+	sync_release("labrat:read");
+	CHECK(join_reader(&r) == 0 && r.result == 1);
+	CHECK(unload("labrat", 0, 0) == 0);
+	return 0;
+}
+
+int test_unload_names_the_holder(void) { return with_labrat("", holder_is_named); }
+
+/* The file is cut off, but the task is still inside: the unload must find it
+ * there, give up, and leave a module that works. */
+static int inside_rolls_back(void)
+{
+	struct reader r;
+
+	CHECK(sync_hold("labrat:read", 1) == 0);
+	CHECK(start_reader(&r, 1) == 0);
+	CHECK(sync_wait_held("labrat:read", clock_ns() + PATIENCE) == 0);
+	CHECK(unload("labrat", UNLOAD_REVOKE, 50 * NSEC_PER_MSEC) == -EBUSY);
+	CHECK(request.report.rolled_back && request.report.tries > 1);
+	CHECK(request.report.nr_insiders >= 1);
+	CHECK(streq(request.report.insider[0].task_name, "reader"));
+	CHECK(error_says("(reader) is inside, at labrat_read+"));
+	CHECK(usable("labrat"));
+	sync_release("labrat:read");
+	CHECK(join_reader(&r) == 0 && r.result == 1);
+	return 0;
+}
+
+int test_unload_finds_a_task_inside(void) { return with_labrat("", inside_rolls_back); }
+
+static int sleeper_walks_out(void)
+{
+	struct reader r;
+
+	CHECK(start_reader(&r, 2) == 0);
+	CHECK(wait_open() == 0);
+	CHECK(unload("labrat", UNLOAD_REVOKE, PATIENCE) == 0);
+	CHECK(join_reader(&r) == 0 && r.result == -ENODEV);
+	return 0;
+}
+
+int test_unload_sends_sleepers_home(void) { return with_labrat("", sleeper_walks_out); }
+
+static int wait_for_holder(void)
+{
+	struct reader r;
+
+	CHECK(start_reader(&r, 2) == 0);
+	CHECK(wait_open() == 0);
+	CHECK(unload("labrat", UNLOAD_WAIT, 30 * NSEC_PER_MSEC) == -ETIMEDOUT);
+	CHECK(usable("labrat"));
+	task_kill(r.task);
+	CHECK(unload("labrat", UNLOAD_WAIT, PATIENCE) == 0);
+	CHECK(join_reader(&r) == 0 && r.result == -EINTR);
+	return 0;
+}
+
+int test_unload_waits_for_holders(void) { return with_labrat("", wait_for_holder); }
+
+static int thread_is_stopped(void)
+{
+	CHECK(unload("labrat", 0, PATIENCE) == 0);
+	return 0;
+}
+
+int test_unload_stops_threads(void) { return with_labrat("thread=1 busy_timer=1", thread_is_stopped); }
+
+static u32 counter(u32 which)
+{
+	char buf[64];
+	u32 value[3] = { 0 }, n = 0;
+	struct file *f = file_open("labrat", 0);
+
+	if (IS_ERR(f))
+		return 0;
+	int len = file_read(f, buf, sizeof(buf));
+	file_close(f);
+	for (int i = 0; i < len && n < 3; i++) {
+		if (buf[i] >= '0' && buf[i] <= '9')
+			value[n] = value[n] * 10 + (u32)(buf[i] - '0');
+		else if (buf[i] == ',')
+			n++;
+	}
+	return value[which];
+}
+
+static int wait_counter_above(u32 which, u32 value)
+{
+	u64 end = clock_ns() + PATIENCE;
+
+	while (counter(which) <= value) {
+		if (clock_passed(end))
+			return -ETIMEDOUT;
+		sleep_ms(1);
+	}
+	return 0;
+}
+
+/* After a roll-back the timer that re-arms itself, the work that it queues and
+ * the thread go on. */
+static int goes_on_after_roll_back(void)
+{
+	struct reader r;
+
+	CHECK(sync_hold("labrat:read", 1) == 0);
+	CHECK(start_reader(&r, 1) == 0);
+	CHECK(sync_wait_held("labrat:read", clock_ns() + PATIENCE) == 0);
+	CHECK(unload("labrat", UNLOAD_REVOKE, 30 * NSEC_PER_MSEC) == -EBUSY);
+	CHECK(wait_counter_above(0, counter(0)) == 0);
+	CHECK(wait_counter_above(1, counter(1)) == 0);
+	CHECK(wait_counter_above(2, counter(2)) == 0);
+	sync_release("labrat:read");
+	CHECK(join_reader(&r) == 0);
+	return 0;
+}
+
+int test_unload_rolls_back_whole(void)
+{
+	return with_labrat("thread=1 busy_timer=1", goes_on_after_roll_back);
+}
+
+static int veto_is_heard(void)
+{
+	CHECK(unload("labrat", 0, 0) == -EPERM);
+	CHECK(error_says("says no"));
+	CHECK(usable("labrat"));
+	return 0;
+}
+
+int test_unload_veto(void) { return with_labrat("veto=1", veto_is_heard); }
+
+static void unloader_task(void *arg)
+{
+	static struct unload other;
+
+	memset(&other, 0, sizeof(other));
+	strlcpy(other.name, "labrat", sizeof(other.name));
+	*(int *)arg = module_unload(&other);
+}
+
+static int asked_twice(void)
+{
+	int result = 1;
+
+	CHECK(sync_hold("unload:closed", 1) == 0);
+	struct task *t = task_create("unloader", PRIO_NORMAL, unloader_task, &result);
+	CHECK(!IS_ERR(t));
+	CHECK(sync_wait_held("unload:closed", clock_ns() + PATIENCE) == 0);
+	CHECK(unload("labrat", 0, 0) == -EBUSY);
+	CHECK(error_says("is being unloaded by task") && error_says("(unloader)"));
+	struct load_error why;
+	CHECK(module_load_by_name("labrat", "", NULL, &why) == -EBUSY);
+	sync_release("unload:closed");
+	CHECK(task_join(t, clock_ns() + PATIENCE) == 0);
+	task_put(t);
+	CHECK(result == 0);
+	return 0;
+}
+
+int test_unload_asked_twice(void) { return with_labrat("", asked_twice); }
+
+/* An opener that comes while the module is going waits at the gate and is told
+ * the outcome. */
+static int gate_holds(void)
+{
+	struct reader r;
+	int result = 1;
+
+	CHECK(sync_hold("unload:closed", 1) == 0);
+	struct task *t = task_create("unloader", PRIO_NORMAL, unloader_task, &result);
+	CHECK(!IS_ERR(t));
+	CHECK(sync_wait_held("unload:closed", clock_ns() + PATIENCE) == 0);
+	CHECK(start_reader(&r, 1) == 0);
+	CHECK(task_join(r.task, clock_ns() + 20 * NSEC_PER_MSEC) == -ETIMEDOUT);
+	sync_release("unload:closed");
+	CHECK(task_join(t, clock_ns() + PATIENCE) == 0);
+	task_put(t);
+	CHECK(result == 0);
+	CHECK(join_reader(&r) == 0 && r.result == -ENODEV);
+	return 0;
+}
+
+int test_unload_gate(void) { return with_labrat("", gate_holds); }
+
+int test_unload_unknown(void)
+{
+	CHECK(unload("nonesuch", 0, 0) == -ENOENT);
+	CHECK(error_says("not loaded"));
+	return 0;
+}
+
+int test_unload_dependents(void)
+{
+	struct balance_sheet before = balance_take(), after;
+
+	CHECK(load("primes", "") == 0);			/* brings mathlib */
+	CHECK(unload("mathlib", UNLOAD_FORCE, 0) == -EBUSY);
+	CHECK(error_says("used by primes"));
+	CHECK(unload("primes", 0, 0) == 0);
+	CHECK(unload("mathlib", 0, 0) == 0);
+	after = balance_take();
+	CHECK(balance_compare("dependents", &before, &after));
+	return 0;
+}
+
+/* init that fails at each of its steps leaves nothing behind. */
+int test_load_init_fails_at_each_step(void)
+{
+	struct balance_sheet before = balance_take(), after;
+	struct load_error why;
+	char params[40];
+
+	for (u32 step = 1; step <= 7; step++) {
+		snprintf(params, sizeof(params), "thread=1 fail_at=%u", step);
+		CHECK(module_load_by_name("labrat", params, NULL, &why) == -EIO);
+		CHECK(strstr(why.text, "labrat"));
+	}
+	after = balance_take();
+	CHECK(balance_compare("failed init", &before, &after));
+	return 0;
+}
+
+/* Loaded and unloaded again and again: what is forgotten each time is given back. */
+int test_unload_many_times(void)
+{
+	struct balance_sheet before = balance_take(), after;
+
+	for (u32 i = 0; i < 100; i++) {
+		CHECK(load("labrat", i & 1 ? "thread=1" : "busy_timer=1") == 0);
+		CHECK(unload("labrat", 0, PATIENCE) == 0);
+	}
+	after = balance_take();
+	CHECK(balance_compare("100 times", &before, &after));
+	return 0;
+}

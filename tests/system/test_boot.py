@@ -1,0 +1,42 @@
+"""Every machine comes up with all its CPUs, and the prompt works on it."""
+
+import pytest
+
+from machine import run
+
+MACHINES = {
+    "direct": ["--direct"],
+    "bios-cd": [],
+    "bios-usb": ["--usb"],
+    "q35": ["--machine", "q35"],
+    "uefi-x64": ["--uefi", "x64"],
+    "uefi-x64-q35-usb": ["--uefi", "x64", "--machine", "q35", "--usb"],
+    "uefi-ia32-q35": ["--uefi", "ia32", "--machine", "q35"],
+    "bochs": ["--on", "bochs"],
+}
+
+
+@pytest.mark.parametrize("options", MACHINES.values(), ids=MACHINES.keys())
+def test_boots_and_takes_commands(boot, options):
+    m = boot(*options, cpus=4)
+    assert m.command("help").status == "ok"
+    assert m.command("no-such-command").status == "ENOENT"
+    m.send("poweroff\r")
+    assert m.wait_for_end() == 0
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 4, 8])
+@pytest.mark.parametrize("options", [["--direct"], []], ids=["direct", "iso"])
+def test_cpu_counts(options, cpus):
+    done = run(*options, "-c", "cpus", cpus=cpus)
+    assert done.status == 0
+
+
+@pytest.mark.parametrize("cpu", ["qemu32", "pentium3", "n270", "coreduo", "Nehalem", "qemu64"])
+def test_cpu_models(cpu):
+    model = ["--cpu", cpu] if cpu != "qemu64" else ["--uefi", "x64", "--cpu", cpu]
+    assert run(*([] if cpu == "qemu64" else ["--direct"]), *model, "-c", "cpus").status == 0
+
+
+def test_small_memory():
+    assert run("--direct", "--mem", "64", "-c", "mem").status == 0
