@@ -9,22 +9,16 @@ GOALS := $(or $(MAKECMDGOALS),all)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-MAKEFLAGS += --no-builtin-rules
+MAKEFLAGS += --no-builtin-rules -j$(shell nproc)
 SHELL := /bin/bash
 
-# -- Tools: install what running or testing needs, then find the cross compiler --
+# -- Tools: what running and testing need is installed, a cross compiler found --
 LEVEL := $(if $(filter test soak,$(GOALS)),test,$(if $(filter run iso debug bench,$(GOALS)),run))
-ifneq ($(LEVEL),)
-ifneq ($(shell tools/deps $(LEVEL) >&2; echo $$?),0)
+ifneq ($(filter-out help clean deps,$(GOALS)),)
+PREFIX := $(shell $(if $(LEVEL),tools/deps $(LEVEL) >&2 &&) CROSS='$(CROSS)' CLANG='$(CLANG)' tools/toolchain)
+ifeq ($(PREFIX),)
 $(error something is missing; see above)
 endif
-endif
-ifneq ($(filter-out help clean deps,$(GOALS)),)
-TOOLCHAIN := $(shell CROSS='$(CROSS)' CLANG='$(CLANG)' tools/toolchain)
-ifeq ($(TOOLCHAIN),)
-$(error no compiler to build the kernel with; see above)
-endif
-PREFIX := $(word 1,$(TOOLCHAIN))
 endif
 CC      := $(if $(CLANG),clang --target=i686-elf,$(PREFIX)gcc)
 LD      := $(PREFIX)ld -m elf_i386
@@ -61,11 +55,13 @@ module_of   = $(if $(wildcard $(dir $1)$(call folder,$1).c),$(call folder,$1),$(
 parts_of    = $(foreach s,$(MODULE_SRC),$(if $(filter $1,$(call module_of,$s)),$s))
 MODULE_DIR := $(if $(M),$(abspath $(M)),$(BUILD)/modules)
 MODULES    := $(sort $(foreach s,$(MODULE_SRC),$(MODULE_DIR)/$(call module_of,$s).ko))
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all kernel modules iso deps run test debug bench soak unit fuzz clean help FORCE
 all: $(if $(M),modules,kernel modules)		## the kernel and all modules (with M=folder: the modules there)
-kernel: $(KERNEL)				## $(BUILD)/quiesce.elf
-modules: $(MODULES)				## $(BUILD)/modules/*.ko
+kernel: $(KERNEL)				## build/quiesce.elf
+modules: $(MODULES)				## build/modules/*.ko
 iso: $(BUILD)/quiesce.iso			## one image for CD and USB stick, BIOS and UEFI
 deps:						## install all that building, running and testing needs
 	@tools/deps test
@@ -96,10 +92,8 @@ $(BUILD)/linker.ld: linker.ld $(BUILD)/flags
 FONT := /usr/share/grub/unicode.pf2
 $(BUILD)/made/font.c: tools/mkfont
 	@mkdir -p $(@D); tools/mkfont $(FONT) $@
-$(BUILD)/made/ktests.c: $(filter tests/kernel/%.c,$(KERNEL_SRC)) $(BUILD)/sources
-	@mkdir -p $(@D); sed -n 's/^int \(test_[a-z0-9_]*\)(void)$$/\1/p' /dev/null $(filter %.c,$^) | \
-	awk '{ declared = declared "int " $$1 "(void);\n"; rows = rows "\t{ \"" substr($$1, 6) "\", " $$1 " },\n" } \
-	END { print "#include \"shell/ktest.h\"\n" declared "const struct ktest ktests[] = {\n" rows "\t{ NULL, NULL },\n};" }' >$@
+$(BUILD)/made/ktests.c: $(filter tests/kernel/%.c,$(KERNEL_SRC)) $(BUILD)/sources tools/ktests
+	@mkdir -p $(@D); tools/ktests $(filter %.c,$^) >$@
 $(BUILD)/made/%.o: $(BUILD)/made/%.c $(BUILD)/flags
 	@$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 MADE_OBJ := $(BUILD)/made/font.o $(BUILD)/made/ktests.o
@@ -148,37 +142,25 @@ bench: kernel $(BUILD)/modules.tar		## what things cost: instructions on 1 and 4
 	@$(RUN) --direct --smp 2 -c bench $(ARGS)
 soak: kernel $(BUILD)/modules.tar		## torture for an hour
 	@$(RUN) --direct --timeout 4000 -c "torture -t 3600" $(ARGS)
-test: iso $(UNIT_TESTS) $(FUZZERS)			## everything: host, fuzz, in the kernel, whole machines
+
+# -- Tests: tests/host-cc builds those for the host, tests/run-all runs all of them --
+test: iso $(UNIT_TESTS) $(FUZZERS)		## everything: host, fuzz, in the kernel, whole machines
 	@tests/run-all --build $(BUILD) $(ARGS)
-
-# -- Tests on the host, under the address and undefined-behaviour sanitizers --
-# The first lines of a test name what it is linked with:   // sources: lib/tar.c lib/string.c
-HOST_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover -I. -Ikernel
-UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
-FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-unit: $(UNIT_TESTS)				## host unit tests
+unit: $(UNIT_TESTS)				## tests of parts, on the host
 	@tests/run-all --build $(BUILD) --only unit
-fuzz: $(FUZZERS)				## a few seconds of fuzzing for each parser
+fuzz: $(FUZZERS)				## a few seconds of damaged input for each parser
 	@tests/run-all --build $(BUILD) --only fuzz
-named = $$(sed -n '1,9s,^// $1: ,,p' $<)	# what the first lines of a test say of themselves
-host   = $1 $(HOST_CFLAGS) $(call named,cflags) $< $(call named,sources)
-
-$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/fixtures $(BUILD)/flags
-	@mkdir -p $(@D); echo "  HOST  $<"
-	@$(call host,gcc) -MM -MT $@ >$@.d && $(call host,gcc) -o $@ -lcmocka
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/fixtures $(BUILD)/flags
-	@mkdir -p $(@D); echo "  FUZZ  $<"
-	@$(call host,gcc) -MM -MT $@ >$@.d
-	@if command -v clang >/dev/null; then $(call host,clang) -fsanitize=fuzzer -o $@; \
-	else $(call host,gcc) $(STANDALONE) -o $@; fi
-STANDALONE := $(wildcard tests/fuzz/standalone.c)	# a driver for hosts without libFuzzer
-$(BUILD)/fixtures: $(wildcard tests/unit/make_fixtures.sh) $(BUILD)/flags
-	@$(if $(wildcard tests/unit/make_fixtures.sh),CROSS=$(PREFIX) tests/unit/make_fixtures.sh $(BUILD) &&) touch $@
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/fixtures tests/host-cc
+	@echo "  HOST  $<"; tests/host-cc unit $< $@
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/fixtures tests/host-cc
+	@echo "  FUZZ  $<"; tests/host-cc fuzz $< $@
+$(BUILD)/fixtures: tests/unit/make_fixtures.sh
+	@mkdir -p $(@D); CROSS=$(PREFIX) $< $(BUILD) && touch $@
 
 clean:						## throw all of it away
-	rm -rf $(BUILD)
+	rm -rf build build-debug $(BUILD)
 help:						## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1@\2/p' Makefile | sed 's|$$(BUILD)|$(BUILD)|' | column -t -s@
-	@sed -n '3,4s/^#//p' Makefile
+	@sed -n 's/^\([a-z]*\):.*## /\1@/p' Makefile | awk -F@ '{ printf "  make %-9s %s\n", $$1, $$2 }'
+	@sed -n '3,5s/^#//p' Makefile
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)

@@ -145,8 +145,7 @@ _start:
 	mov [PHYS(kernel_pdpt)], eax
 	mov [PHYS(kernel_pdpt) + (KERNEL_BASE >> 30) * 8], eax
 
-	mov eax, cr4
-	or eax, CR4_PAE
+	mov eax, CR4_PAE		; the same start, whatever the firmware had switched on
 	mov cr4, eax
 	mov eax, PHYS(kernel_pdpt)
 	mov cr3, eax

@@ -81,21 +81,20 @@ static void find_interrupt_hardware(void)
 
 static struct cpu *new_cpu(void)
 {
-	struct cpu *c = kzalloc(sizeof(struct cpu));
-
-	return c;
+	return kzalloc(sizeof(struct cpu));
 }
 
-static u32 new_stack(void)
+/* With the stack comes the idle task that will run on it. */
+static u32 new_idle_stack(struct cpu *c)
 {
 	u32 base = stack_alloc();
 
-	return base ? base + STACK_SIZE : 0;
+	return base && !sched_prepare_cpu(c, base) ? base + STACK_SIZE : 0;
 }
 
 static void start_other_cpus(void)
 {
-	u32 running = smp_start_cpus(new_cpu, new_stack, sched_enter_idle);
+	u32 running = smp_start_cpus(new_cpu, new_idle_stack, sched_enter_idle);
 
 	if (acpi.nr_cpus_seen > NR_CPUS)
 		printk("%u CPUs in this machine, %u is the most that Quiesce uses\n",

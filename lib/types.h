@@ -46,6 +46,14 @@ typedef u64 paddr_t;
 #define NR_CPUS              64
 typedef u64 cpumask_t;
 #define CPU_BIT(cpu)         (1ull << (cpu))
+/* The lowest CPU of a mask that is not empty. In halves: the compiler's own for
+ * 64 bits calls its runtime library. */
+static inline uint32_t first_cpu(cpumask_t mask)
+{
+	uint32_t low = (uint32_t)mask;
+
+	return (uint32_t)(low ? __builtin_ctz(low) : 32 + __builtin_ctz((uint32_t)(mask >> 32)));
+}
+
 #define for_each_cpu_in(cpu, mask) \
-	for (cpumask_t rest_ = (mask); rest_ && ((cpu) = (u32)__builtin_ctzll(rest_), 1); \
-	     rest_ &= rest_ - 1)
+	for (cpumask_t rest_ = (mask); rest_ && ((cpu) = first_cpu(rest_), 1); rest_ &= rest_ - 1)

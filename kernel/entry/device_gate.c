@@ -9,7 +9,8 @@ bool gate_is_shut(const struct chrdev *d, bool opening)
 		return true;
 	/* Files that are open may go on while the asker waits for their holders;
 	 * new ones would keep it waiting for ever. */
-	return opening && READ_ONCE(d->e.owner->state) >= OWNER_GOING;
+	return opening && (READ_ONCE(d->e.owner->state) >= OWNER_GOING ||
+	                   READ_ONCE(d->e.owner->draining));
 }
 
 int gate_pass(struct chrdev *d, bool opening, const bool *cut)

@@ -57,6 +57,7 @@ struct file *file_open(const char *name, u32 flags)
 	int err;
 
 	ASSERT(may_sleep());
+	wipe_dead_stack();	/* it may rest at the gate */
 	f = kzalloc(sizeof(*f));
 	if (!f)
 		return ERR_PTR(-ENOMEM);

@@ -107,6 +107,7 @@ int owner_register(struct owner *o)
 	bool fits;
 
 	o->state = OWNER_COMING;
+	o->draining = false;
 	o->exiting = NULL;
 	o->gate_users = 0;
 	o->epoch = 0;
@@ -135,6 +136,15 @@ void owner_set_state(struct owner *o, enum owner_state s)
 	u32 flags = spin_lock_irqsave(&registry_lock);
 
 	change_state(o, s);
+	spin_unlock_irqrestore(&registry_lock, flags);
+}
+
+void owner_set_draining(struct owner *o, bool on)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+
+	WRITE_ONCE(o->draining, on);
+	wake_all(&o->gate);
 	spin_unlock_irqrestore(&registry_lock, flags);
 }
 
@@ -187,6 +197,7 @@ bool owner_commit_gone(struct owner *o, u32 epoch)
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	bool same = owner_epoch(o) == epoch;
 
+	ASSERT(o->state == OWNER_GOING);
 	if (same)
 		change_state(o, OWNER_GONE);
 	spin_unlock_irqrestore(&registry_lock, flags);

@@ -25,6 +25,7 @@ struct owner {
 	struct list entries;	/* every way into its code, oldest first */
 	struct task *exiting;	/* runs the module's exit: may still destroy records */
 	u32 gate_users;		/* callers that still touch `gate` */
+	bool draining;		/* LIVE, but opens wait at the gate: an unload waits for users */
 
 	/* Atomic. Raised by every core function that is handed a code pointer into
 	 * the module while it is GOING: an inspection that saw it change is void. */
@@ -47,6 +48,11 @@ void owner_unregister(struct owner *o);
 /* Any context. When a module comes back, make it LIVE before entries_reopen():
  * what a driver does when it is called again must not find it GOING. */
 void owner_set_state(struct owner *o, enum owner_state s);
+/* Lets no new user in (opens wait at the gate) while those there go on as before.
+ * Any context. */
+void owner_set_draining(struct owner *o, bool on);
+/* Who runs the module's exit, and may still destroy its records; NULL: nobody. */
+void owner_set_exiting(struct owner *o, struct task *t);
 
 /* The module whose range holds `addr`; &core_owner when none does. The answer
  * is stable as long as the caller runs in that module, or may not be unloaded.
@@ -57,16 +63,14 @@ static inline bool owner_holds(const struct owner *o, u32 addr)
 	return addr - o->base < o->size;
 }
 
-/* Who runs the module's exit (NULL: nobody, any more). */
-void owner_set_exiting(struct owner *o, struct task *t);
-
 /* -- the seal --------------------------------------------------------------- */
+/* The epoch now, for owner_commit_gone(). */
 static inline u32 owner_epoch(const struct owner *o)
 {
 	return __atomic_load_n(&o->epoch, __ATOMIC_ACQUIRE);
 }
-/* GOING -> GONE, if the epoch is `epoch` still; else false, and nothing is
- * changed. Any context. */
+/* GOING -> GONE, unless the epoch is not `epoch` any more: then a code pointer was
+ * handed over meanwhile, nothing changes, and the answer is false. Any context. */
 bool owner_commit_gone(struct owner *o, u32 epoch) must_use;
 /* Notes that a code pointer into a GOING module was handed over. Any context. */
 void owner_raise_epoch(struct owner *o);

@@ -85,17 +85,6 @@ static noinline bool run_next(void)
 	return true;
 }
 
-/* Overwrites what the last item's calls left below this frame: a worker may
- * sleep for hours on top of it, and a stale return address into a module would
- * look like a way back (hazard A20). */
-static noinline void wipe_dead_stack(void)
-{
-	u32 below[STACK_SIZE / 4 / sizeof(u32)];
-
-	memset(below, 0, sizeof(below));
-	__asm__ volatile("" :: "r"(below) : "memory");
-}
-
 static void worker(void *unused)
 {
 	(void)unused;

@@ -8,6 +8,7 @@
 
 #define TASK_NAME_LEN 24
 #define WAIT_NAME_LEN 16
+#define DEAD_STACK_WIPED 512	/* bytes; deeper than any core path from there to the switch */
 
 enum task_state {
 	TASK_RUNNABLE,		/* on a run queue, or running */
@@ -112,5 +113,22 @@ void task_boost(struct task *t, u32 prio);
 void task_set_affinity(struct task *t, cpumask_t mask);
 const char *task_state_name(const struct task *t);
 static inline u32 task_stack_top(const struct task *t) { return t->stack_top; }
+/* Zeroes dead stack below the caller's frame, before it is built upon by frames
+ * that will rest there. A frame has slots that are not written on every path;
+ * what an earlier, deeper call left in them would look, for as long as the task
+ * rests, as if it were inside the module that it once called. Task context.
+ *
+ * Interrupts may use the same memory meanwhile: what they push is dead again
+ * when the zeroing goes on. */
+static always_inline void wipe_dead_stack(void)
+{
+	u32 sp, bottom;
+
+	__asm__ volatile("movl %%esp, %0" : "=r"(sp));
+	bottom = MAX(sp - DEAD_STACK_WIPED, current->stack);
+	u32 words = (sp - bottom) / sizeof(u32);
+	__asm__ volatile("rep stosl" : "+D"(bottom), "+c"(words) : "a"(0) : "memory");
+}
+
 /* TSC cycles that it has run, up to its last switch. */
 u64 task_run_cycles(const struct task *t);

@@ -21,6 +21,7 @@ void wait_queue_init(struct wait_queue *q, const char *name)
 void wait_prepare(struct wait_queue *q, struct waiter *w)
 {
 	ASSERT(may_sleep());
+	wipe_dead_stack();
 	w->task = current;
 	w->queue = q;
 	w->woken = false;

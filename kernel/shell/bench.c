@@ -143,7 +143,7 @@ static int bench_unload(struct bench *b, bool wake)
 	struct stats s_load, s_out, s_held;
 	struct task *task[SLEEPERS];
 	u32 broadcasts = 0, nr = 0;
-	u64 load, unload;
+	u64 load = 0, unload = 0;
 	int err = 0;
 
 	stats_init(&s_load, b->sample, SAMPLES);

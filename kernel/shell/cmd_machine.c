@@ -83,14 +83,12 @@ const struct command mem_command = { "mem", "mem [-j]", "memory and what it is u
 static int dmesg_run(int argc, char **argv)
 {
 	char piece[256];
-	u32 pos = 0, n, end;
+	u32 pos = 0, n;
 
 	(void)argv;
 	if (argc != 1)
 		return usage_error("dmesg");
-	/* What is printed here is logged as well; stop where the log ended. */
-	end = dmesg_end();
-	while (pos < end && (n = dmesg_read(&pos, piece, MIN((u32)sizeof(piece), end - pos))))
+	while ((n = dmesg_read(&pos, piece, sizeof(piece))))
 		console_write(piece, n);
 	return 0;
 }

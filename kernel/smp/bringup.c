@@ -155,17 +155,14 @@ static int start_at(u32 apic_id, struct trampoline *t)
 
 /* After a failure, stack and area stay with the CPU that did not come: it may
  * be on its way through them, and they are never given to another. */
-static int start_cpu(u32 apic_id, u32 page, struct cpu *c, u32 stack, void (*run)(void))
+static int start_cpu(struct cpu *c, u32 page, u32 stack, void (*run)(void))
 {
-	c->self = c;
-	c->id = nr_cpus;
-	c->apic_id = apic_id;
 	cpus[c->id] = c;
-	int err = start_at(apic_id, fill_page(page, c, stack, run));
+	int err = start_at(c->apic_id, fill_page(page, c, stack, run));
 	if (err) {
 		cpus[c->id] = NULL;
 		printk("smp: the CPU with APIC ID %u %s within a second; going on without it\n",
-		       apic_id, err == -ETIMEDOUT ? "did not start" : "started but was not ready");
+		       c->apic_id, err == -ETIMEDOUT ? "did not start" : "started but was not ready");
 		return err;
 	}
 	/* From here on others may call it; it answers when `run` turns interrupts
@@ -189,41 +186,53 @@ static u32 cpu_limit(void)
 	return limit;
 }
 
-static void start_all(u32 limit, struct cpu *(*alloc_cpu)(void), u32 (*alloc_stack)(void),
+static struct cpu *new_area(struct cpu *(*alloc_cpu)(void), u32 apic_id)
+{
+	struct cpu *c = alloc_cpu();
+	if (!c)
+		return NULL;
+	ASSERT(((u32)c & (__alignof__(struct cpu) - 1)) == 0);
+	c->self = c;
+	c->id = nr_cpus;
+	c->apic_id = apic_id;
+	return c;
+}
+
+static void start_all(u32 nr, struct cpu *(*alloc_cpu)(void), u32 (*alloc_stack)(struct cpu *c),
                       void (*run)(void))
 {
 	u32 page = next_low_page(FIRST_LOW_PAGE);
-	for (u32 i = 1; i < acpi.nr_cpus && nr_cpus < limit; i++) {
+	for (u32 i = 1; i < nr; i++) {
 		if (!page) {
 			printk("smp: no free page below 640 KiB to start a CPU from\n");
 			return;
 		}
-		struct cpu *c = alloc_cpu();
-		u32 stack = alloc_stack();
-		if (!c || !stack) {
+		struct cpu *c = new_area(alloc_cpu, acpi.apic_id[i]);
+		u32 stack = c ? alloc_stack(c) : 0;
+		if (!stack) {
 			printk("smp: no memory for CPU %u and those after it\n", i);
 			return;
 		}
-		ASSERT(((u32)c & (__alignof__(struct cpu) - 1)) == 0);
-		if (start_cpu(acpi.apic_id[i], page, c, stack, run) != 0)
+		if (start_cpu(c, page, stack, run) != 0)
 			page = next_low_page(page + PAGE_SIZE);
 	}
 }
 
 /* All wait for their SIPI at once, so that the long delay passes only once. */
-static void init_all(void)
+static void init_all(u32 nr)
 {
-	for (u32 i = 1; i < acpi.nr_cpus; i++)
+	for (u32 i = 1; i < nr; i++)
 		lapic_send_init(acpi.apic_id[i]);
 	delay_us(INIT_DELAY_US);
 }
 
-u32 smp_start_cpus(struct cpu *(*alloc_cpu)(void), u32 (*alloc_stack)(void), void (*entry)(void))
+u32 smp_start_cpus(struct cpu *(*alloc_cpu)(void), u32 (*alloc_stack)(struct cpu *c),
+                   void (*entry)(void))
 {
-	u32 limit = cpu_limit();
-	if (acpi.nr_cpus < 2 || limit < 2)
+	u32 nr = MIN(acpi.nr_cpus, cpu_limit());
+	if (nr < 2)
 		return nr_cpus;
-	init_all();
-	start_all(limit, alloc_cpu, alloc_stack, entry);
+	init_all(nr);
+	start_all(nr, alloc_cpu, alloc_stack, entry);
 	return nr_cpus;
 }

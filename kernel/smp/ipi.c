@@ -30,6 +30,7 @@
 #include "lib/errno.h"
 #include "smp/machine_check.h"
 #include "smp/nmi.h"
+#include "x86/acpi.h"
 #include "x86/apic.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
@@ -111,13 +112,20 @@ static void post(struct cpu *me, cpumask_t mask)
 	}
 }
 
+/* The shorthand reaches CPUs too that were left out, in whatever state firmware
+ * or a failed start left them, so it is only for when there are none: QEMU's
+ * SeaBIOS parks them with an enabled APIC, and there it resets the machine. */
+static bool every_cpu_runs(void) { return nr_cpus == acpi.nr_cpus_seen; }
+
 static void ring(cpumask_t mask)
 {
 	u32 cpu;
 	if (mask == cpus_others()) {
 		atomic_add(&broadcasts, 1);
-		lapic_broadcast_others(VECTOR_IPI_CALL);
-		return;
+		if (every_cpu_runs()) {
+			lapic_broadcast_others(VECTOR_IPI_CALL);
+			return;
+		}
 	}
 	for_each_cpu_in(cpu, mask)
 		lapic_send(cpus[cpu]->apic_id, VECTOR_IPI_CALL);

@@ -37,7 +37,7 @@ void smp_reschedule(u32 cpu);
 cpumask_t tlb_shootdown(u32 start, u32 end, u64 timeout_ns) must_use;
 #define TLB_TIMEOUT_NS (500 * 1000000ull)
 
-/* Broadcasts sent so far, for `bench` ("at most three"). */
+/* Calls of all other CPUs so far, each one broadcast, for `bench` ("at most three"). */
 u32 ipi_broadcasts(void);
 
 /* Looks at a CPU that does not answer maskable interrupts: an NMI copies its

@@ -61,19 +61,20 @@ const u32 *scan_words(const u32 *p, const u32 *end, u32 start, u32 size)
 	return NULL;
 }
 
-/* Does the chain of frames that starts at `ebp` return into the module? Then a
- * hit is no stale word. Reads only between sp and top. */
-static bool returns_into(const struct owner *o, u32 ebp, u32 sp, u32 top)
+/* The innermost return address into the module on the chain of frames that
+ * starts at `ebp`: then a hit is no stale word. 0: none. Reads only between sp
+ * and top. */
+static u32 returns_into(const struct owner *o, u32 ebp, u32 sp, u32 top)
 {
 	while (ebp >= sp && ebp + 8 <= top && !(ebp & 3)) {
 		const u32 *frame = (const u32 *)ebp;
 		if (owner_holds(o, frame[1]))
-			return true;
+			return frame[1];
 		if (frame[0] <= ebp)
-			return false;
+			return 0;
 		ebp = frame[0];
 	}
-	return false;
+	return 0;
 }
 
 /* Reads one stack. `ebp`: the frame pointer that goes with sp. Any context. */
@@ -85,11 +86,12 @@ static bool finds_module(const struct inspection *in, const struct task *t, u32 
 
 	if (!hit)
 		return false;
+	u32 back = returns_into(in->owner, ebp, sp, top);
 	*found = (struct insider){
 		.task = (struct task *)t,
 		.cpu = t->cpu,
-		.offset = *hit - in->owner->base,
-		.certain = returns_into(in->owner, ebp, sp, top),
+		.offset = (back ? back : *hit) - in->owner->base,
+		.certain = back != 0,
 	};
 	return true;
 }
@@ -114,8 +116,10 @@ static void sample(void *arg, const struct regs *regs, u32 sp)
 
 	if (finds_module(in, t, sp, ebp, found)) {
 		task_get(t);	/* here, where it cannot go away before it is noted */
-		if (regs && owner_holds(in->owner, regs->eip))
+		if (regs && owner_holds(in->owner, regs->eip)) {
+			found->offset = regs->eip - in->owner->base;
 			found->certain = true;
+		}
 		return;
 	}
 	t->inspected = in->number;

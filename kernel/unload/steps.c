@@ -18,18 +18,21 @@
 
 /* -- 1 --------------------------------------------------------------------- */
 
+/* Opens wait at the gate first, so once the count of holders is zero it stays
+ * zero; only then is the module GOING, which those inside would notice. */
 int unload_begin(struct unload *u)
 {
 	struct owner *o = &u->mod->owner;
 	int err;
 
-	owner_set_state(o, OWNER_GOING);
-	sync_point("unload:going");
+	owner_set_draining(o, true);
+	sync_point("unload:draining");
 	if (u->flags & UNLOAD_REVOKE)
 		u->report.revoked = owner_revoke_files(o);
 	err = holders_wait(u);
-	if (err)
-		owner_set_state(o, OWNER_LIVE);
+	if (!err)
+		owner_set_state(o, OWNER_GOING);
+	owner_set_draining(o, false);
 	return err;
 }
 
@@ -98,22 +101,15 @@ static int say_who(struct unload *u, const struct inspection *in, int err)
 
 static void move_to_front(const struct inspection *in)
 {
-	for (u32 i = 0; i < MIN(in->nr_insiders, MAX_INSIDERS); i++) {
-		struct task *t = in->insider[i].task;
-		/* In case it waits for somebody's mutex, the mutex hands the priority on. */
-		t->helped = 1;
-		task_set_prio(t, PRIO_TOP);
-	}
+	for (u32 i = 0; i < MIN(in->nr_insiders, MAX_INSIDERS); i++)
+		task_boost(in->insider[i].task, PRIO_TOP);
 }
 
 /* Undoes move_to_front() for the tasks that are still known. */
 static void move_back(const struct inspection *in)
 {
-	for (u32 i = 0; i < MIN(in->nr_insiders, MAX_INSIDERS); i++) {
-		struct task *t = in->insider[i].task;
-		t->helped = 0;
-		task_set_prio(t, t->base_prio);
-	}
+	for (u32 i = 0; i < MIN(in->nr_insiders, MAX_INSIDERS); i++)
+		task_boost(in->insider[i].task, 0);
 }
 
 int help_insiders_out(struct unload *u, struct inspection *in)

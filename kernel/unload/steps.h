@@ -5,7 +5,7 @@
 #include "unload/inspect.h"
 #include "unload/unload.h"
 
-/* LIVE -> GOING: opens and binds of symbols wait or fail from here on. With
+/* LIVE -> GOING: opens wait at the gate from here on. With
  * holders (dependents, open files): -EBUSY, or with UNLOAD_WAIT waits for them
  * until the deadline (-ETIMEDOUT); with UNLOAD_REVOKE files are cut off, with
  * UNLOAD_FORCE ignored. On error the module is LIVE and the report says who. */

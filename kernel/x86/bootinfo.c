@@ -4,8 +4,7 @@
 #include "x86/panic.h"
 #include "x86/paging.h"
 
-#define MULTIBOOT1_SIZE 88		/* up to the first field with a flag of its own that may lack */
-#define MULTIBOOT2_MAX  0x100000u	/* a memory map of a thousand regions has 24 KiB */
+#define MULTIBOOT1_SIZE 116
 
 struct boot_info boot_info;
 
@@ -30,7 +29,7 @@ static int parse_multiboot2(u32 info_phys)
 
 	if (!info)
 		panic("boot: the loader's information is at 0x%08x, above 512 MiB", info_phys);
-	return multiboot2_parse(info, MIN(MULTIBOOT2_MAX, DIRECT_MAP_SIZE - info_phys), &boot_info);
+	return multiboot2_parse(info, DIRECT_MAP_SIZE - info_phys, &boot_info);
 }
 
 static u32 usable_mib(void)

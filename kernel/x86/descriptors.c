@@ -36,13 +36,14 @@ static void build_gdt(struct x86_cpu *c, void *percpu)
 	gdt[SEL_DF_TSS / 8] = make_tss_segment(&c->df_tss);
 }
 
-/* The double fault's task starts in double_fault(c), on its own stack. */
+/* The double fault's task starts in double_fault(c), on its own stack. The error
+ * code that the CPU pushes there (SDM vol. 3, 6.13), always 0, takes the place of
+ * a return address. */
 static void build_tss(struct x86_cpu *c)
 {
 	u32 *sp = (u32 *)(c->df_stack + sizeof(c->df_stack));
 
-	*--sp = (u32)c;				/* its argument */
-	*--sp = 0;				/* and nobody to return to */
+	*--sp = (u32)c;
 	c->tss = (struct tss){ .ss0 = SEL_KERNEL_DATA, .iomap = sizeof(struct tss) };
 	c->df_tss = (struct tss){
 		.cr3 = kernel_cr3(), .eip = (u32)double_fault, .esp = (u32)sp,
@@ -68,6 +69,7 @@ static void load_segments(void)
 		"	movl %1, %%ss\n"
 		"	movl %2, %%fs\n"
 		"	movl %3, %%gs\n"
+		"	lldt %w2\n"		/* none; reset leaves one at address 0 */
 		"	ltr %w4\n"
 		:: "i"(SEL_KERNEL_CODE), "r"(SEL_KERNEL_DATA), "r"(0), "r"(SEL_PERCPU), "r"(SEL_TSS)
 		: "memory");

@@ -76,6 +76,9 @@ static void set_framebuffer(struct boot_framebuffer *fb, u64 addr, const u8 *p, 
 #define TAG_RSDP2   15
 #define TAG_HEADER   8		/* type and size */
 
+/* A memory map of a thousand regions has 24 KiB; and no offset can wrap. */
+#define MULTIBOOT2_MAX 0x100000u
+
 struct tag {
 	u32 type;
 	const u8 *body;		/* behind the header */
@@ -167,7 +170,7 @@ int multiboot2_parse(const void *info, u32 max, struct boot_info *out)
 	*out = (struct boot_info){ 0 };
 	if (max < 8)
 		return -EBADMSG;
-	total = MIN(get32(base), max);
+	total = MIN(MIN(get32(base), max), MULTIBOOT2_MAX);
 
 	/* Tags begin on 8-byte boundaries (3.6.2). */
 	while (at <= total && total - at >= TAG_HEADER) {
@@ -182,8 +185,7 @@ int multiboot2_parse(const void *info, u32 max, struct boot_info *out)
 		err = understand_tag(out, &t);
 		if (err)
 			return err;
-		/* May pass `total`, but cannot wrap: the padding of the last tag. */
-		at = size <= ~7u - at ? at + ALIGN_UP(size, 8) : total;
+		at += ALIGN_UP(size, 8);
 	}
 	return -EBADMSG;		/* no end tag */
 }

@@ -87,7 +87,11 @@ static bool within(u32 va, const char *start, const char *end)
 	return va >= (u32)start && va < (u32)end;
 }
 
-/* VGA memory (0xa0000 to 0xbffff): a device, not to be cached. */
+/* Not cached, unless the firmware marked the range as write-combining, which suits
+ * a framebuffer: PCD without PWT gives way to an MTRR (SDM vol. 3, 11.5.2.2). */
+#define PTE_DEVICE   PTE_PCD
+
+/* VGA memory (0xa0000 to 0xbffff) is a device. */
 static bool is_vga(u32 va) { return va - (KERNEL_BASE + 0xa0000) < 0x20000; }
 
 /* The entry for one page of the 2 MiB pages that the image lies in. */
@@ -101,7 +105,7 @@ static pte_t image_page(u32 va)
 		return pa | prot_to_pte(PROT_RX);
 	if (within(va, __kernel_start, __text_start) || within(va, __rodata_start, __rodata_end))
 		return pa | prot_to_pte(PROT_RO);
-	return pa | prot_to_pte(PROT_RW) | (is_vga(va) ? PTE_PCD | PTE_PWT : 0);
+	return pa | prot_to_pte(PROT_RW) | (is_vga(va) ? PTE_DEVICE : 0);
 }
 
 static void map_image(void)
@@ -153,12 +157,6 @@ void paging_init(u64 ram_end)
 u32 kernel_cr3(void)            { return (u32)virt_to_phys(kernel_pdpt); }
 u32 paging_trampoline_cr3(void) { return (u32)virt_to_phys(trampoline_pdpt); }
 
-void paging_map_low_identity(bool on)
-{
-	kernel_pdpt[0] = on ? virt_to_phys(boot_pd) | PDPTE_P : 0;
-	write_cr3(kernel_cr3());
-}
-
 /* -- looking things up ------------------------------------------------------------- */
 
 pte_t *kernel_pde(u32 va)
@@ -204,7 +202,7 @@ static u64 phys_limit(void)
 	u32 bits = 36;
 
 	if (cpuid(0x80000000, 0).eax >= 0x80000008)
-		bits = cpuid(0x80000008, 0).eax & 0xff;
+		bits = MIN(cpuid(0x80000008, 0).eax & 0xff, 52u);
 	return 1ull << bits;
 }
 
@@ -229,7 +227,7 @@ void *fixmap(paddr_t pa, u32 len, bool cached)
 	paddr_t start = ALIGN_DOWN(pa, (paddr_t)LARGE_PAGE_SIZE);
 	paddr_t end = ALIGN_UP(pa + len, (paddr_t)LARGE_PAGE_SIZE);
 	u32 n = (u32)((end - start) / LARGE_PAGE_SIZE);
-	pte_t first = start | prot_to_pte(PROT_RW) | PTE_PS | (cached ? 0 : PTE_PCD | PTE_PWT);
+	pte_t first = start | prot_to_pte(PROT_RW) | PTE_PS | (cached ? 0 : PTE_DEVICE);
 	u32 slot;
 
 	if (!len || pa + len < pa || pa + len > phys_limit())

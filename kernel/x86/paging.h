@@ -60,6 +60,3 @@ u32 kernel_cr3(void);
 /* CR3 for CPUs that wake up: the kernel's map, and the first 2 MiB where they
  * lie, executable. Nobody else ever uses it. */
 u32 paging_trampoline_cr3(void);
-/* The same addition to the map of all CPUs; see paging_trampoline_cr3(), which
- * needs nothing to be undone. */
-void paging_map_low_identity(bool on);

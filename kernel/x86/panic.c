@@ -39,7 +39,7 @@ static u32 who_am_i(void)
 static void enter_panic(const char *fmt, va_list args)
 {
 	irq_disable();
-	if (!atomic_cmpxchg(&panicking, 0, who_am_i()) && panicking != who_am_i())
+	if (!atomic_cmpxchg(&panicking, 0u, who_am_i()) && READ_ONCE(panicking) != who_am_i())
 		stay_here();
 	console_bust_locks();
 	vsnprintf(message, sizeof(message), fmt, args);

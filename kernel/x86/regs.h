@@ -4,7 +4,7 @@
 
 struct regs {
 	u32 gs, fs, es, ds;
-	u32 edi, esi, ebp, esp_ignored, ebx, edx, ecx, eax;	/* PUSHA */
+	u32 edi, esi, ebp, esp_ignored, ebx, edx, ecx, eax;	/* PUSHA; see vectors.asm */
 	u32 vector, error;
 	u32 eip, cs, eflags;					/* by the CPU */
 	u32 user_esp, user_ss;					/* only when from ring 3 */

@@ -90,13 +90,17 @@ void backtrace(u32 eip, u32 ebp)
 	bool trap = false;
 
 	print_place(eip);
-	for (u32 n = 1; n < MAX_FRAMES && is_frame(ebp); n++) {
+	for (u32 n = 1; is_frame(ebp); n++) {
 		const u32 *frame = (const u32 *)ebp;
 
 		if (trap)
 			print_trap(ebp);
 		if (!frame[1])
 			return;
+		if (n == MAX_FRAMES) {
+			printk("  ... and so on\n");
+			return;
+		}
 		if (frame[1] != (u32)trap_return) {
 			/* The call, not what follows it: that may be another function. */
 			print_place(trap ? frame[1] : frame[1] - 1);

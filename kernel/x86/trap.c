@@ -16,7 +16,10 @@
 #define PF_RESERVED    (1u << 3)
 #define PF_FETCH       (1u << 4)
 
-/* vectors.asm */
+/* vectors.asm, which knows these offsets. */
+_Static_assert(offsetof(struct regs, ebp) == 24, "REGS_EBP");
+_Static_assert(offsetof(struct regs, esp_ignored) == 28, "REGS_ESP_IGNORED");
+_Static_assert(offsetof(struct regs, eip) == 56, "REGS_EIP");
 extern const char trap_stubs[];
 void trap_dispatch(struct regs *regs);
 

@@ -45,8 +45,9 @@ void trap_add_fault_hook(bool (*hook)(struct regs *regs, u32 cr2));
 /* Runs on the way out of every interrupt, with interrupts off: where a CPU is
  * preempted. Set once by sched/. */
 extern void (*trap_exit_work)(struct regs *regs);
-/* Brackets the handler: depth of interrupts on this CPU (smp/ sets these up
- * through struct cpu; see trap.c). */
+/* Around the handler of an interrupt (not of an exception) the depth of interrupts
+ * on this CPU is counted, in the word at GS:x86_gs_irq_depth: smp/percpu.c gives
+ * that symbol its value. */
 
 /* Calls fn(arg, sp) with all callee-saved registers of the callers pushed at
  * and above sp. Whatever a caller held in a register or on its stack is then

@@ -4,6 +4,7 @@ import os
 import signal
 import struct
 import subprocess
+import zlib
 
 import pytest
 
@@ -58,14 +59,28 @@ def test_deterministic():
     assert first != output(2)
 
 
-def test_screenshot(tmp_path):
+@pytest.mark.parametrize("options", [[], ["--uefi", "x64"]], ids=["text", "framebuffer"])
+def test_screenshot(tmp_path, options):
     picture = tmp_path / "screen.png"
-    done = run("--screenshot", str(picture), "-c", "help")
+    done = run(*options, "--screenshot", str(picture), "-c", "help")
     assert done.status == 0
     data = picture.read_bytes()
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     width, height = struct.unpack(">II", data[16:24])
     assert width >= 640 and height >= 400
+    assert lit_part(data) > 0.01, "the screen is dark"
+
+
+def lit_part(png):
+    """Which part of a picture's bytes is not black (PNG specification, chapters 5 and 9)."""
+    at, packed = 8, b""
+    while at < len(png):
+        length, kind = struct.unpack_from(">I4s", png, at)
+        if kind == b"IDAT":
+            packed += png[at + 8:at + 8 + length]
+        at += 12 + length
+    pixels = zlib.decompress(packed)
+    return 1 - pixels.count(0) / len(pixels)
 
 
 def test_image_is_small_and_complete():

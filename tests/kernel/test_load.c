@@ -1,0 +1,419 @@
+/* The loader in the kernel: what it makes, what it refuses, and that nothing is
+ * left of a load that failed, wherever it did. tests/unit/test_elf.c has the
+ * broken files. */
+#include "entry/chrdev.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "module/module.h"
+#include "sched/sched.h"
+#include "sched/sync.h"
+#include "shell/balance_sheet.h"
+#include "shell/ktest.h"
+#include "tests/kernel/tests.h"
+#include "unload/graveyard.h"
+#include "unload/unload.h"
+#include "x86/clock.h"
+#include "x86/symbols.h"
+
+#define PATIENCE (2 * NSEC_PER_SEC)
+
+static struct load_error why;
+static struct unload request;		/* one test at a time */
+
+static int load(const char *name, const char *params, struct module **m)
+{
+	why.text[0] = '\0';
+	return module_load_by_name(name, params, m, &why);
+}
+
+static int unload(const char *name)
+{
+	memset(&request, 0, sizeof(request));
+	strlcpy(request.name, name, sizeof(request.name));
+	request.flags = UNLOAD_WAIT | UNLOAD_REVOKE;
+	request.patience_ns = PATIENCE;
+	return module_unload(&request);
+}
+
+static bool is_loaded(const char *name)
+{
+	mutex_lock(&modules_mutex);
+	bool there = module_find(name) != NULL;
+	mutex_unlock(&modules_mutex);
+	return there;
+}
+
+static bool says(const char *text)
+{
+	if (strstr(why.text, text))
+		return true;
+	printk("\"%s\" instead of \"%s\"\n", why.text, text);
+	return false;
+}
+
+/* Runs `body`, takes what it loaded out, and checks that nothing is missing. */
+static int balanced(const char *who, int (*body)(void))
+{
+	static const char *const names[] = { "labrat", "primes", "mathlib" };
+	struct balance_sheet before = balance_take(), after;
+	u32 uses = graveyard_uses();
+	int err = body();
+
+	sync_reset();
+	for (u32 i = 0; i < ARRAY_SIZE(names); i++)
+		if (is_loaded(names[i]) && unload(names[i])) {
+			printk("%s: %s\n", who, request.report.error);
+			err = err ? err : -EBUSY;
+		}
+	after = balance_take();
+	CHECK(graveyard_uses() == uses);
+	CHECK(balance_compare(who, &before, &after));
+	return err;
+}
+
+/* -- no memory ------------------------------------------------------------- */
+
+/* Loads `name` again and again, each time with the next allocation failing, until
+ * one load needs fewer. */
+static int fail_everywhere(const char *name, const char *params)
+{
+	struct balance_sheet before = balance_take(), after;
+	u32 n = 0;
+	bool failed;
+
+	do {
+		alloc_fail_nth(++n);
+		int err = load(name, params, NULL);
+		failed = alloc_fail_delivered();
+		alloc_fail_nth(0);
+		CHECK(!failed || err == -ENOMEM || err == 0);
+		CHECK(err == 0 || why.text[0]);
+		CHECK(failed || err == 0);
+		if (err == 0)
+			CHECK(unload(name) == 0);
+		after = balance_take();
+		CHECK(balance_compare(name, &before, &after));
+		CHECK(n < 200);
+	} while (failed);
+	CHECK(n > 8);
+	return 0;
+}
+
+static int unwinds_labrat(void)
+{
+	return fail_everywhere("labrat", "thread=y fail_at=0");
+}
+
+int test_load_unwinds(void)
+{
+	return balanced("unwinds", unwinds_labrat);
+}
+
+/* With a dependency: that one stays when only the dependent has failed. */
+static int unwinds_primes(void)
+{
+	CHECK(load("mathlib", "", NULL) == 0);
+	return fail_everywhere("primes", "");
+}
+
+int test_load_unwinds_dependent(void)
+{
+	return balanced("unwinds", unwinds_primes);
+}
+
+static int fails_at_each_step(void)
+{
+	struct balance_sheet before = balance_take(), after;
+	char params[32];
+
+	for (int step = 1; step <= 8; step++) {
+		snprintf(params, sizeof(params), "thread=y fail_at=%d", step);
+		CHECK(load("labrat", params, NULL) == -EIO);
+		CHECK(says("labrat: init failed: EIO"));
+		after = balance_take();
+		CHECK(balance_compare(params, &before, &after));
+	}
+	return 0;
+}
+
+int test_load_init_fails(void)
+{
+	return balanced("init fails", fails_at_each_step);
+}
+
+/* -- what is refused -------------------------------------------------------- */
+
+static int refuses_params(void)
+{
+	CHECK(load("labrat", "depth=3", NULL) == -EINVAL && says("labrat: no parameter is called depth"));
+	CHECK(load("labrat", "deaf=perhaps", NULL) == -EINVAL && says("\"perhaps\" is not y or n"));
+	CHECK(load("labrat", "fail_at=99999999999", NULL) == -ERANGE && says("does not fit"));
+	CHECK(load("labrat", "fail_at", NULL) == -EINVAL && says("needs a value"));
+	return 0;
+}
+
+int test_load_params(void)
+{
+	return balanced("parameters", refuses_params);
+}
+
+static int refuses_names(void)
+{
+	CHECK(load("nobody", "", NULL) == -ENOENT && says("nobody: no such module in the boot archive"));
+	CHECK(load("labrat", "", NULL) == 0);
+	CHECK(load("labrat", "", NULL) == -EEXIST && says("labrat: is loaded already"));
+	CHECK(load("labrat.ko", "", NULL) == -EEXIST);
+	return 0;
+}
+
+int test_load_names(void)
+{
+	return balanced("names", refuses_names);
+}
+
+/* A copy of labrat's file that the tests may change. */
+static u8 *copy_of_labrat(u32 *size)
+{
+	const void *file;
+	u8 *copy;
+
+	if (archive_find("labrat", &file, size))
+		return NULL;
+	copy = kmalloc(*size);
+	if (copy)
+		memcpy(copy, file, *size);
+	return copy;
+}
+
+static int refuses_files(u8 *file, u32 size)
+{
+	CHECK(module_load("Lab Rat.ko", file, size, "", NULL, &why) == -EINVAL && says("a-z"));
+	CHECK(module_load("a/lab-rat.ko", file, size, "", NULL, &why) == 0);
+	CHECK(is_loaded("lab_rat"));
+	CHECK(unload("lab_rat") == 0);
+	for (u32 cut = 0; cut < size; cut += 61)
+		CHECK(module_load("cut.ko", file, cut, "", NULL, &why) == -ENOEXEC && says("cut.ko: "));
+	for (u32 i = 0; i + 13 < size; i++)
+		if (memcmp(file + i, "abi=quiesce-", 12) == 0)
+			file[i + 12] = '0';
+	CHECK(module_load("old.ko", file, size, "", NULL, &why) == -ENOEXEC);
+	CHECK(says("old.ko: built for ABI quiesce-0, this kernel has quiesce-1"));
+	file[18] = 62;				/* e_machine */
+	CHECK(module_load("old.ko", file, size, "", NULL, &why) == -ENOEXEC && says("machine 62"));
+	return 0;
+}
+
+static int refuses_copies(void)
+{
+	u32 size;
+	u8 *file = copy_of_labrat(&size);
+	int err;
+
+	CHECK(file);
+	err = refuses_files(file, size);
+	kfree(file);
+	return err;
+}
+
+int test_load_files(void)
+{
+	return balanced("files", refuses_copies);
+}
+
+/* -- what is made ------------------------------------------------------------ */
+
+static bool mapped_as(const struct module *m, enum part part, bool writable, bool executable)
+{
+	for (u32 i = 0; i < m->part_pages[part]; i++) {
+		pte_t *pte = kernel_pte(m->owner.base + (m->part_start[part] + i) * PAGE_SIZE);
+
+		if (!pte || !(*pte & PTE_P) || !(*pte & PTE_W) == writable)
+			return false;
+		if (paging_has_nx() && !(*pte & PTE_NX) != executable)
+			return false;
+	}
+	return true;
+}
+
+static int makes_parts(void)
+{
+	struct module *m;
+	pte_t *pte;
+
+	CHECK(load("labrat", "", &m) == 0);
+	CHECK(m->part_pages[PART_TEXT] && mapped_as(m, PART_TEXT, false, true));
+	CHECK(m->part_pages[PART_RODATA] && mapped_as(m, PART_RODATA, false, false));
+	CHECK(m->part_pages[PART_DATA] && mapped_as(m, PART_DATA, true, false));
+	CHECK(!m->part_pages[PART_INIT_TEXT] && !m->init);
+	pte = kernel_pte(m->owner.base + m->part_start[PART_INIT_TEXT] * PAGE_SIZE);
+	CHECK(!(*pte & PTE_P));
+	CHECK(m->nr_allocs == 2 && m->alloc_bytes >= 5100);
+	CHECK(streq(module_state_name(m), "Live"));
+	return 0;
+}
+
+int test_load_parts(void)
+{
+	return balanced("parts", makes_parts);
+}
+
+static int makes_names(void)
+{
+	struct module *m;
+	char text[64];
+
+	CHECK(load("labrat", "", &m) == 0);
+	symbolise((u32)m->veto, text, sizeof(text));
+	CHECK(streq(text, "labrat_veto+0x0 [labrat]"));
+	symbolise((u32)m->veto + 5, text, sizeof(text));
+	CHECK(streq(text, "labrat_veto+0x5 [labrat]"));
+	symbolise(m->owner.base + m->image_pages * PAGE_SIZE + 16, text, sizeof(text));
+	CHECK(streq(text, "heap+0x10 [labrat]"));
+	for (u32 i = 0; i < m->nr_symbols; i++)
+		CHECK(m->symbol[i].addr < m->owner.base + m->part_start[PART_INIT_TEXT] * PAGE_SIZE);
+	CHECK(unload("labrat") == 0);
+	return 0;
+}
+
+int test_load_symbols(void)
+{
+	return balanced("symbols", makes_names);
+}
+
+static int loads_dependency(void)
+{
+	struct module *m, *lib;
+
+	CHECK(load("primes", "", &m) == 0);
+	CHECK(is_loaded("mathlib"));
+	lib = m->dep[0];
+	CHECK(m->nr_deps == 1 && streq(lib->owner.name, "mathlib") && lib->nr_users == 1);
+	CHECK(unload("mathlib") == -EBUSY);
+	CHECK(unload("primes") == 0);
+	CHECK(lib->nr_users == 0);
+	CHECK(unload("mathlib") == 0);
+	return 0;
+}
+
+int test_load_dependency(void)
+{
+	return balanced("dependency", loads_dependency);
+}
+
+/* -- two at once ------------------------------------------------------------- */
+
+struct loader { const char *name, *params; struct load_error why; int result; struct task *task; };
+
+static void loader_task(void *arg)
+{
+	struct loader *l = arg;
+
+	l->result = module_load_by_name(l->name, l->params, NULL, &l->why);
+}
+
+static int start_loader(struct loader *l, const char *name, const char *params)
+{
+	*l = (struct loader){ .name = name, .params = params, .result = 1 };
+	l->task = task_create("loader", PRIO_NORMAL, loader_task, l);
+	return IS_ERR(l->task) ? PTR_ERR(l->task) : 0;
+}
+
+static int join(struct task *t)
+{
+	int err = task_join(t, clock_ns() + PATIENCE);
+
+	task_put(t);
+	return err;
+}
+
+static int loads_twice_at_once(void)
+{
+	static struct loader other;
+
+	CHECK(sync_hold("load:coming", 1) == 0);
+	CHECK(start_loader(&other, "labrat", "") == 0);
+	CHECK(sync_wait_held("load:coming", clock_ns() + PATIENCE) == 0);
+	CHECK(load("labrat", "", NULL) == -EEXIST && says("labrat: is being loaded already"));
+	CHECK(unload("labrat") == -EBUSY);
+	sync_release("load:coming");
+	CHECK(join(other.task) == 0 && other.result == 0);
+	return 0;
+}
+
+int test_load_coming(void)
+{
+	return balanced("coming", loads_twice_at_once);
+}
+
+/* A module whose library is just being loaded waits for it. */
+static int waits_for_library(void)
+{
+	static struct loader library, user;
+
+	CHECK(sync_hold("load:coming", 1) == 0);
+	CHECK(start_loader(&library, "mathlib", "") == 0);
+	CHECK(sync_wait_held("load:coming", clock_ns() + PATIENCE) == 0);
+	CHECK(start_loader(&user, "primes", "") == 0);
+	sleep_ms(20);
+	CHECK(READ_ONCE(user.result) == 1);
+	sync_release("load:coming");
+	CHECK(join(library.task) == 0 && library.result == 0);
+	CHECK(join(user.task) == 0 && user.result == 0);
+	return 0;
+}
+
+int test_load_waits(void)
+{
+	return balanced("waits", waits_for_library);
+}
+
+/* -- init fails when somebody is inside already -------------------------------- */
+
+struct reader { int result; struct task *task; bool open; };
+
+static void reader_task(void *arg)
+{
+	struct reader *r = arg;
+	char buf[2];
+	struct file *f = file_open("labrat", 0);
+
+	if (IS_ERR(f)) {
+		r->result = PTR_ERR(f);
+		return;
+	}
+	WRITE_ONCE(r->open, true);
+	r->result = file_read(f, buf, sizeof(buf));	/* until it is told to leave */
+	file_close(f);
+}
+
+static int fails_with_reader_inside(void)
+{
+	static struct loader other;
+	static struct reader reader;
+
+	CHECK(sync_hold("load:init-done", 1) == 0);
+	CHECK(start_loader(&other, "labrat", "fail_at=8") == 0);
+	CHECK(sync_wait_held("load:init-done", clock_ns() + PATIENCE) == 0);
+	reader = (struct reader){ .result = 1 };
+	reader.task = task_create("reader", PRIO_NORMAL, reader_task, &reader);
+	CHECK(!IS_ERR(reader.task));
+	sleep_ms(20);
+	CHECK(READ_ONCE(reader.open) || reader.result < 0);
+	sync_release("load:init-done");
+	CHECK(join(other.task) == 0 && other.result == -EIO);
+	CHECK(join(reader.task) == 0 && reader.result == -ENODEV);
+	CHECK(!is_loaded("labrat"));
+	return 0;
+}
+
+int test_load_init_fails_in_use(void)
+{
+	if (!module_quiesce) {
+		printk("nobody has set module_quiesce\n");
+		return KTEST_SKIPPED;
+	}
+	return balanced("in use", fails_with_reader_inside);
+}
