@@ -63,6 +63,7 @@ static void halt_for_good(void)
 /* Interrupts off, on the new CPU's own stack, with paging. */
 static void new_cpu(struct cpu *c, u32 *ticket, void (*run)(void))
 {
+	c->tsc_at_start = rdtsc();
 	descriptors_load(&c->hw, c);
 	trap_load();
 	paging_enable_protections();	/* and the kernel's own map */
@@ -153,11 +154,23 @@ static int start_at(u32 apic_id, struct trampoline *t)
 	return 0;		/* it came online just then */
 }
 
+/* Cause comes before effect: the new CPU read its TSC after it was sent for and
+ * before it was seen online. If its TSC says otherwise, times taken on different
+ * CPUs cannot be compared on this machine. */
+static void check_tsc(const struct cpu *c, u64 sent)
+{
+	u64 seen = rdtsc();
+	if (c->tsc_at_start < sent || c->tsc_at_start > seen)
+		printk("smp: the clock of CPU %u is not in step with that of CPU 0: it said %llu "
+		       "between %llu and %llu\n", c->id, c->tsc_at_start, sent, seen);
+}
+
 /* After a failure, stack and area stay with the CPU that did not come: it may
  * be on its way through them, and they are never given to another. */
 static int start_cpu(struct cpu *c, u32 page, u32 stack, void (*run)(void))
 {
 	cpus[c->id] = c;
+	u64 sent = rdtsc();
 	int err = start_at(c->apic_id, fill_page(page, c, stack, run));
 	if (err) {
 		cpus[c->id] = NULL;
@@ -165,6 +178,7 @@ static int start_cpu(struct cpu *c, u32 page, u32 stack, void (*run)(void))
 		       c->apic_id, err == -ETIMEDOUT ? "did not start" : "started but was not ready");
 		return err;
 	}
+	check_tsc(c, sent);
 	/* From here on others may call it; it answers when `run` turns interrupts
 	 * on. It has missed no TLB shootdown: only this CPU changes mappings yet. */
 	nr_cpus++;

@@ -23,6 +23,7 @@ struct cpu {
 	struct cpu *self;		/* at GS:0, so that one load finds it */
 	u32 id;
 	u32 apic_id;
+	u64 tsc_at_start;		/* when it woke up */
 
 	/* This CPU only, its interrupts included. */
 	struct task *task;		/* `current` */
@@ -33,8 +34,9 @@ struct cpu {
 	u64 tick_seq;			/* timer interrupts taken */
 	u32 irq_count, ipi_count, nmi_count;
 
-	/* Written by any CPU, read and cleared by this one. */
-	u32 need_resched;
+	/* Written by any CPU, read and cleared by this one; away from the above, so
+	 * that a call does not take the busiest cache line along. */
+	u32 need_resched aligned(64);
 	u32 inbox[NR_CPUS / 32];	/* bit s: CPU s has posted a request (atomic) */
 	u32 nmi_look;			/* somebody wants nmi_copy (atomic) */
 

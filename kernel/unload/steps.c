@@ -138,10 +138,8 @@ int help_insiders_out(struct unload *u, struct inspection *in)
 	return 0;
 }
 
-void unload_roll_back(struct unload *u, struct inspection *in, int err)
+void unload_roll_back(struct unload *u)
 {
-	(void)in;
-	(void)err;
 	/* LIVE first: a thread that starts again may arm and queue at once. */
 	owner_set_state(&u->mod->owner, OWNER_LIVE);
 	entries_reopen(&u->mod->owner);

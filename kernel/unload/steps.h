@@ -19,7 +19,7 @@ void unload_close_entries(struct unload *u);
  * (the asker itself is inside), -EINTR (the asker was killed). */
 int  help_insiders_out(struct unload *u, struct inspection *in) must_use;
 /* GOING -> LIVE: gates open, what was held back goes on, threads start again. */
-void unload_roll_back(struct unload *u, struct inspection *in, int err);
+void unload_roll_back(struct unload *u);
 /* The module is GONE and nobody is inside: its exit runs here, then everything
  * of it goes. u->mod is NULL afterwards. */
 void unload_finish(struct unload *u);

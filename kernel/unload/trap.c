@@ -29,15 +29,11 @@ static bool nobody_inside(struct unload *u, struct inspection *in)
 	return quiet;
 }
 
-static int trap_unload(struct unload *u)
+/* Tries until nobody is inside. */
+int trap_quiesce(struct unload *u)
 {
 	struct inspection in;
-	int err;
-
-	err = unload_begin(u);				/* 1. GOING: nobody new gets in */
-	if (err)
-		return err;
-	unload_close_entries(u);			/* 2. every way in leads to a stub */
+	int err = 0;
 
 	inspection_init(&in, u);
 	for (;;) {
@@ -45,14 +41,26 @@ static int trap_unload(struct unload *u)
 		if (nobody_inside(u, &in))		/* 3. trap, 4. inspect */
 			break;
 		err = help_insiders_out(u, &in);	/* 5. the front of the queue, and patience */
-		if (err) {
-			unload_roll_back(u, &in, err);
+		if (err)
 			break;
-		}
 	}
 	inspection_end(&in);
+	return err;
+}
+
+static int trap_unload(struct unload *u)
+{
+	int err;
+
+	err = unload_begin(u);				/* 1. GOING: nobody new gets in */
 	if (err)
 		return err;
+	unload_close_entries(u);			/* 2. every way in leads to a stub */
+	err = trap_quiesce(u);
+	if (err) {
+		unload_roll_back(u);			/* ... and the module goes on as before */
+		return err;
+	}
 	unload_finish(u);				/* 6. exit, unmap, shoot down, free */
 	return 0;
 }

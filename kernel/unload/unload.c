@@ -3,7 +3,8 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
-#include "sched/sync.h"
+#include "mm/heap.h"
+#include "sched/task.h"
 #include "smp/ipi.h"
 #include "unload/graveyard.h"
 #include "x86/clock.h"
@@ -26,10 +27,35 @@ const struct strategy *strategy_find(const char *name)
 	return NULL;
 }
 
+/* A module whose init failed goes the way of an unload: it may have offered a
+ * device that somebody is inside of by now (hazard C2). The asker is the loader;
+ * init has returned to it, so what its own stack says of the module is no way
+ * back in. */
+static int quiesce_failed_load(struct module *m)
+{
+	struct unload *u = kzalloc(sizeof(*u));
+	int err;
+
+	if (!u)
+		return -ENOMEM;
+	strlcpy(u->name, m->owner.name, sizeof(u->name));
+	u->mod = m;
+	u->flags = UNLOAD_WAIT;
+	u->start = clock_ns();
+	u->deadline = u->start + UNLOAD_PATIENCE_NS;
+	u->asker_sp = task_stack_top(current);
+	err = trap_quiesce(u);
+	if (err)
+		printk("%s\n", u->report.error);
+	kfree(u);
+	return err;
+}
+
 void unload_init(const char *name)
 {
 	const struct strategy *s = *name ? strategy_find(name) : &trap_strategy;
 
+	module_quiesce = quiesce_failed_load;
 	if (!s)
 		printk("unload=%s: no such strategy, using trap; `strategy` lists them\n", name);
 	else

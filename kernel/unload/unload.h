@@ -58,6 +58,9 @@ struct strategy {
 };
 
 extern const struct strategy trap_strategy;
+/* Steps 3 to 5 of trap, for a module whose entry points are closed. 0: nobody is
+ * inside, and it is OWNER_GONE; else as help_insiders_out(). */
+int trap_quiesce(struct unload *u) must_use;
 extern const struct strategy *const strategies[];
 extern const u32 nr_strategies;
 extern const struct strategy *strategy;		/* the chosen one */

@@ -119,12 +119,23 @@ static const u8 *find_table(const struct root *root, const char *signature, u32 
 }
 
 /* -- what is wanted from them ---------------------------------------------- */
-static void read_dsdt(u64 pa)
+static bool read_s5(u64 pa)
 {
 	u32 len;
 	const u8 *t = map_table(pa, &len);
-	if (!t || acpi_find_s5(t, len, &acpi) != 0)
-		printk("acpi: the DSDT does not say how to power off\n");
+	return t && acpi_find_s5(t, len, &acpi) == 0;
+}
+
+/* In the DSDT, or in one of the SSDTs that continue it (5.2.11.2). */
+static void find_s5(const struct root *root, u64 dsdt)
+{
+	u64 pa;
+	if (read_s5(dsdt))
+		return;
+	for (u32 i = 0; (pa = acpi_root_entry(root->table, root->entry_size, i)) != 0; i++)
+		if (read_s5(pa))
+			return;
+	printk("acpi: no table says how to power off\n");
 }
 
 static void read_fadt(const struct root *root)
@@ -137,7 +148,7 @@ static void read_fadt(const struct root *root)
 	else if (acpi_parse_fadt(t, len, &acpi, &dsdt) != 0)
 		printk("acpi: the FADT is damaged: no PM timer, no power-off\n");
 	else
-		read_dsdt(dsdt);
+		find_s5(root, dsdt);
 }
 
 static void read_hpet(const struct root *root)

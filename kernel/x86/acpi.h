@@ -42,9 +42,9 @@ struct acpi_info {
 int acpi_parse_madt(const void *table, u32 len, struct acpi_info *out) must_use;
 int acpi_parse_fadt(const void *table, u32 len, struct acpi_info *out, u64 *dsdt) must_use;
 int acpi_parse_hpet(const void *table, u32 len, struct acpi_info *out) must_use;
-/* Looks for the name \_S5_ and its package of integers. 0, -EBADMSG (broken
- * table), -ENOENT (no such name). */
-int acpi_find_s5(const void *dsdt, u32 len, struct acpi_info *out) must_use;
+/* Looks for the name \_S5_ and its package of integers in the DSDT or an SSDT.
+ * 0, -EBADMSG (broken table), -ENOENT (no such name). */
+int acpi_find_s5(const void *table, u32 len, struct acpi_info *out) must_use;
 /* Signature, length and checksum of any table. 0 or -EBADMSG. */
 int acpi_check_table(const void *table, u32 len, const char *signature) must_use;
 /* The same for the root pointer, of which 20 (ACPI 1) or 36 bytes are readable. */

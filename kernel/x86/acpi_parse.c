@@ -329,11 +329,11 @@ static bool parse_s5_package(const u8 *p, const u8 *end, u16 *slp_typ)
 	return !a.overrun;
 }
 
-int acpi_find_s5(const void *dsdt, u32 len, struct acpi_info *out)
+int acpi_find_s5(const void *table, u32 len, struct acpi_info *out)
 {
-	const u8 *t = dsdt;
+	const u8 *t = table;
 	out->has_slp_typ5 = false;
-	if (acpi_check_table(t, len, "DSDT") != 0)
+	if (acpi_check_table(t, len, "DSDT") != 0 && acpi_check_table(t, len, "SSDT") != 0)
 		return -EBADMSG;
 	const u8 *end = t + table_len(t);
 	for (const u8 *p = t + HEADER_LEN + 2; p + 4 <= end; p++) {

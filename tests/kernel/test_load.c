@@ -16,6 +16,7 @@
 #include "unload/graveyard.h"
 #include "unload/unload.h"
 #include "x86/clock.h"
+#include "x86/paging.h"
 #include "x86/symbols.h"
 
 #define PATIENCE (2 * NSEC_PER_SEC)
