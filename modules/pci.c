@@ -127,11 +127,20 @@ static int __init write_listing(void)
 	return 0;
 }
 
+/* As much of `len` bytes as makes whole lines, unless not even one fits. */
+static u32 whole_lines(const char *text, u32 len)
+{
+	for (u32 n = len; n; n--)
+		if (text[n - 1] == '\n')
+			return n;
+	return len;
+}
+
 /* f->private: how much of the listing this file has read. */
 static int pci_read(struct file *f, void *buf, u32 len)
 {
 	u32 at = (u32)f->private;
-	u32 n = MIN(len, listing_len - at);
+	u32 n = whole_lines(listing + at, MIN(len, listing_len - at));
 
 	memcpy(buf, listing + at, n);
 	f->private = (void *)(at + n);

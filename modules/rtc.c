@@ -187,15 +187,19 @@ static u8 __init rate_for(u32 wanted)
 	return 0;
 }
 
+/* Rate 0 switches it off. Reading register C takes the line down: one that is
+ * still high gives no edge. */
 static void set_periodic(u8 rate)
 {
 	u32 flags = spin_lock_irqsave(&lock);
-
-	if (rate)
-		cmos_write(REG_A, (cmos_read(REG_A) & ~A_RATE) | rate);
 	u8 b = cmos_read(REG_B) & ~B_PERIODIC;
-	cmos_write(REG_B, rate ? b | B_PERIODIC : b);
+
+	cmos_write(REG_B, b);
 	cmos_read(REG_C);
+	if (rate) {
+		cmos_write(REG_A, (cmos_read(REG_A) & ~A_RATE) | rate);
+		cmos_write(REG_B, b | B_PERIODIC);
+	}
 	spin_unlock_irqrestore(&lock, flags);
 }
 

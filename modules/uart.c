@@ -104,20 +104,20 @@ static u32 receive(u8 batch[BATCH])
 	return n;
 }
 
-/* Fills the transmit FIFO if it is empty; silences the interrupt when there is
- * nothing left to send. Caller holds the lock. */
+/* Fills the transmit FIFO if it is empty. The last bytes go out with the
+ * interrupt off: nobody waits for the end of them. Caller holds the lock. */
 static void transmit(void)
 {
 	u8 byte;
 
 	if (!(reg_read(LSR) & LSR_THRE))
 		return;
+	if (ring_used(&tx) <= FIFO_DEPTH && (ier & IER_TRANSMIT))
+		set_ier(ier & ~IER_TRANSMIT);
 	for (u32 room = FIFO_DEPTH; room && ring_get(&tx, &byte); room--) {
 		reg_write(THR, byte);
 		count[UART_SENT]++;
 	}
-	if (!ring_used(&tx) && (ier & IER_TRANSMIT))
-		set_ier(ier & ~IER_TRANSMIT);
 }
 
 /* The line is edge triggered: another edge comes only after the chip was seen

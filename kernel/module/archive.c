@@ -1,19 +1,21 @@
 /* The .ko files that came with the kernel: in a ustar archive, the "boot archive",
  * and single ones that were given to the boot loader beside it. All fixed after
- * archive_init(); the memory is never given back. */
+ * archive_init(); the files stay where the boot loader put them. */
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "lib/tar.h"
+#include "mm/heap.h"
 #include "module/module.h"
 #include "x86/bootinfo.h"
 #include "x86/console.h"
 #include "x86/paging.h"
+#include "x86/panic.h"
 
-struct image { char name[64]; const void *data; u32 size; };
+struct boot_file { char name[64]; const void *data; u32 size; };
+struct module_file { char name[MODULE_NAME_LEN]; const void *data; u32 size; };
 
-static struct image archive;			/* data NULL: none */
-static struct image extra[BOOT_MAX_MODULES];	/* found before those in the archive */
-static u32 nr_extra;
+static struct module_file *files;	/* single ones first: they hide those in the archive */
+static u32 nr_files;
 
 /* The first word without its folders: QEMU passes "path words", GRUB the words. */
 static void short_name(const char *args, char *out, u32 size)
@@ -34,83 +36,115 @@ static bool is_module_file(const char *name)
 	return len > 3 && streq(name + len - 3, ".ko");
 }
 
-static void take_archive(const struct image *file)
+/* What the boot loader brought as its i-th file. False: it cannot be used. */
+static bool boot_file(u32 i, struct boot_file *out)
+{
+	const struct boot_module *b = &boot_info.module[i];
+
+	short_name(b->args, out->name, sizeof(out->name));
+	out->size = b->end - b->start;
+	out->data = phys_to_virt(b->start);
+	if (b->end > b->start && phys_is_direct(b->start, out->size))
+		return true;
+	printk("boot file %s: empty, or above 512 MiB where the kernel does not reach\n", out->name);
+	return false;
+}
+
+static void take_module(const char *file_name, const void *data, u32 size)
+{
+	struct module_file *f = &files[nr_files];
+
+	if (module_name_of(file_name, f->name)) {
+		printk("boot archive: %s is no module's name (a-z, 0-9, _ and -); left out\n", file_name);
+		return;
+	}
+	f->data = data;
+	f->size = size;
+	nr_files++;
+}
+
+static void take_archive(const struct boot_file *archive)
+{
+	struct tar_file f;
+
+	for (u32 i = 0; tar_nth(archive->data, archive->size, i, &f) == 0; i++)
+		if (is_module_file(f.name))
+			take_module(f.name, f.data, f.size);
+}
+
+/* The files in an archive; negative: it is not sound. */
+static int count_files(const struct boot_file *archive)
 {
 	u32 bad_at = 0;
-	int n = tar_check(file->data, file->size, &bad_at);
+	int n = tar_check(archive->data, archive->size, &bad_at);
 
 	if (n < 0)
 		printk("boot archive corrupt: %s, at byte %u of %u; its modules cannot be loaded\n",
-		       file->name, bad_at, file->size);
-	else if (archive.data)
-		printk("boot archive: a second one, %s, is not used\n", file->name);
-	else
-		archive = *file;
+		       archive->name, bad_at, archive->size);
+	return n;
 }
 
-static void take_file(const struct boot_module *b)
+/* Sorts out what the boot loader brought; returns how many module files there
+ * can be at most. */
+static u32 collect(struct boot_file found[BOOT_MAX_MODULES], u32 *nr_found)
 {
-	struct image file = { .size = b->end - b->start };
+	u32 room = 0;
 
-	short_name(b->args, file.name, sizeof(file.name));
-	if (b->end <= b->start || !phys_is_direct(b->start, file.size)) {
-		printk("boot file %s: empty, or above 512 MiB where the kernel does not reach\n", file.name);
-		return;
+	*nr_found = 0;
+	for (u32 i = 0; i < boot_info.nr_modules; i++) {
+		struct boot_file *f = &found[*nr_found];
+		int n;
+
+		if (!boot_file(i, f))
+			continue;
+		n = is_module_file(f->name) ? 1 : count_files(f);
+		if (n < 0)
+			continue;
+		room += (u32)n;
+		(*nr_found)++;
 	}
-	file.data = phys_to_virt(b->start);
-	if (is_module_file(file.name))
-		extra[nr_extra++] = file;
-	else
-		take_archive(&file);
+	return room;
 }
 
 void archive_init(void)
 {
-	for (u32 i = 0; i < boot_info.nr_modules; i++)
-		take_file(&boot_info.module[i]);
-	if (!archive.data && !nr_extra)
-		printk("boot archive missing: no module can be loaded; give modules.tar to the boot loader\n");
-}
+	struct boot_file found[BOOT_MAX_MODULES];
+	u32 nr_found, room = collect(found, &nr_found);
 
-static bool nth(u32 i, struct image *out)
-{
-	struct tar_file file;
-
-	if (i < nr_extra) {
-		*out = extra[i];
-		return true;
-	}
-	if (!archive.data || tar_nth(archive.data, archive.size, i - nr_extra, &file))
-		return false;
-	strlcpy(out->name, file.name, sizeof(out->name));
-	out->data = file.data;
-	out->size = file.size;
-	return true;
+	if (!boot_info.nr_modules)
+		printk("boot archive missing: no module can be loaded by name; "
+		       "give modules.tar to the boot loader\n");
+	files = kmalloc(MAX(room, 1u) * sizeof(*files));
+	if (!files)
+		panic("no memory for the list of %u modules", room);
+	for (u32 i = 0; i < nr_found; i++)
+		if (is_module_file(found[i].name))
+			take_module(found[i].name, found[i].data, found[i].size);
+	for (u32 i = 0; i < nr_found; i++)
+		if (!is_module_file(found[i].name))
+			take_archive(&found[i]);
 }
 
 bool archive_nth(u32 i, char *name, u32 size, u32 *bytes)
 {
-	struct image file;
-
-	if (!nth(i, &file))
+	if (i >= nr_files)
 		return false;
-	strlcpy(name, file.name, size);
-	*bytes = file.size;
+	strlcpy(name, files[i].name, size);
+	*bytes = files[i].size;
 	return true;
 }
 
 int archive_find(const char *name, const void **data, u32 *size)
 {
-	char wanted[MODULE_NAME_LEN], there[MODULE_NAME_LEN];
-	struct image file;
+	char wanted[MODULE_NAME_LEN];
 
 	if (module_name_of(name, wanted))
 		return -ENOENT;
-	for (u32 i = 0; nth(i, &file); i++) {
-		if (module_name_of(file.name, there) || !streq(wanted, there))
+	for (u32 i = 0; i < nr_files; i++) {
+		if (!streq(files[i].name, wanted))
 			continue;
-		*data = file.data;
-		*size = file.size;
+		*data = files[i].data;
+		*size = files[i].size;
 		return 0;
 	}
 	return -ENOENT;

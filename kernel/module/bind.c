@@ -144,14 +144,14 @@ static int need_declared(struct loading *l)
 
 /* -- symbols --------------------------------------------------------------- */
 
-static bool file_exports(struct elf_view *v, const char *file, const char *symbol)
+static bool file_exports(struct elf_view *v, const char *module, const char *symbol)
 {
 	struct load_error ignored;
 	const char *name;
 	const void *data;
 	u32 size;
 
-	if (archive_find(file, &data, &size) || elf_check(data, size, v, &ignored))
+	if (archive_find(module, &data, &size) || elf_check(data, size, v, &ignored))
 		return false;
 	for (u32 n = 0; (name = elf_modinfo(v, "export", n)); n++)
 		if (streq(name, symbol))
@@ -163,12 +163,11 @@ static bool file_exports(struct elf_view *v, const char *file, const char *symbo
 static bool find_in_archive(const char *symbol, char module[MODULE_NAME_LEN])
 {
 	struct elf_view *v = kmalloc(sizeof(*v));
-	char file[64];
 	bool found = false;
 	u32 bytes;
 
-	for (u32 i = 0; v && !found && archive_nth(i, file, sizeof(file), &bytes); i++)
-		found = module_name_of(file, module) == 0 && file_exports(v, file, symbol);
+	for (u32 i = 0; v && !found && archive_nth(i, module, MODULE_NAME_LEN, &bytes); i++)
+		found = file_exports(v, module, symbol);
 	kfree(v);
 	return found;
 }

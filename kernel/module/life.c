@@ -12,7 +12,6 @@
 #include "module/param.h"
 #include "module/symbol.h"
 #include "smp/ipi.h"
-#include "x86/console.h"
 #include "x86/atomic.h"
 #include "x86/panic.h"
 #include "x86/symbols.h"
@@ -140,9 +139,10 @@ int module_new(struct loading *l, const char *params)
 		goto out_free;
 	if (module_heap_init(m))
 		goto out_release;
-	e = owner_register(&m->owner);
-	if (e)
+	if (owner_register(&m->owner)) {
+		e = -ENOSPC;
 		goto out_release;
+	}
 	l->mod = m;
 	return 0;
 
@@ -151,8 +151,7 @@ out_release:
 out_free:
 	free_record(m);
 out:
-	return load_fail(l->err, e, e == -ENOSPC ? "%u modules are loaded; that is the most"
-	                                         : "no memory", MAX_OWNERS);
+	return load_fail(l->err, e, "%s", e == -ENOMEM ? "no memory" : "too many modules are loaded");
 }
 
 /* -- end ------------------------------------------------------------------- */
@@ -174,15 +173,46 @@ static void free_frames(paddr_t *frames, u32 n)
 			frame_free(*frames);
 }
 
+/* The init parts are the last of the image. */
+static u32 init_start(const struct module *m)
+{
+	return m->part_start[PART_INIT_TEXT];
+}
+
+static u32 init_pages(const struct module *m)
+{
+	return m->part_pages[PART_INIT_TEXT] + m->part_pages[PART_INIT_DATA];
+}
+
+static void unmap_pages(struct module *m, u32 first, u32 pages)
+{
+	if (pages)
+		kmap_unmap(m->owner.base + first * PAGE_SIZE, pages, m->frames + first);
+}
+
+/* A CPU of an emulator answers late when its host has other things to do, so it is
+ * asked again before memory is given up. */
+static cpumask_t shoot_down(const struct module *m, u32 pages)
+{
+	u32 base = m->owner.base;
+	cpumask_t silent = ~0ull;
+
+	for (u32 tries = 0; silent && tries < 4; tries++)
+		silent = tlb_shootdown(base, base + pages * PAGE_SIZE, TLB_TIMEOUT_NS);
+	return silent;
+}
+
 void module_unmap_image(struct module *m, struct freed_image *keep, cpumask_t *silent)
 {
-	u32 base = m->owner.base, pages = m->image_pages + module_heap_pages(m);
+	u32 pages = m->image_pages + module_heap_pages(m);
 
-	kmap_unmap(base, pages, m->frames);
-	*silent = tlb_shootdown(base, base + pages * PAGE_SIZE, TLB_TIMEOUT_NS);
+	unmap_pages(m, 0, init_start(m));
+	unmap_pages(m, init_start(m), init_pages(m));
+	unmap_pages(m, m->image_pages, module_heap_pages(m));
+	*silent = shoot_down(m, pages);
 	m->quarantined = *silent != 0;
 	if (keep) {
-		*keep = (struct freed_image){ m->frames, range_pages(m), base };
+		*keep = (struct freed_image){ m->frames, range_pages(m), m->owner.base };
 		m->frames = NULL;
 	} else if (!m->quarantined) {
 		free_frames(m->frames, pages);
@@ -211,21 +241,16 @@ void module_free(struct module *m)
 
 void module_free_init(struct module *m)
 {
-	u32 first = m->part_start[PART_INIT_TEXT];
-	u32 pages = m->image_pages - first, va = m->owner.base + first * PAGE_SIZE;
-	cpumask_t silent;
+	u32 first = init_start(m), pages = init_pages(m), va = m->owner.base + first * PAGE_SIZE;
 
-	/* The init parts are the last of the image. */
+	m->init = NULL;
 	if (!pages)
 		return;
-	m->init = NULL;
-	m->part_pages[PART_INIT_TEXT] = m->part_pages[PART_INIT_DATA] = 0;
 	drop_init_symbols(m);
-	kmap_unmap(va, pages, m->frames + first);
-	silent = tlb_shootdown(va, va + pages * PAGE_SIZE, TLB_TIMEOUT_NS);
-	if (silent)
-		printk("%s: CPUs %llx do not answer; the memory of its init is set aside\n",
-		       m->owner.name, silent);
-	else
+	unmap_pages(m, first, pages);
+	m->part_pages[PART_INIT_TEXT] = m->part_pages[PART_INIT_DATA] = 0;
+	/* If a CPU does not answer, the frames wait in m->frames for the unload, whose
+	 * shootdown goes over the same range. */
+	if (!tlb_shootdown(va, va + pages * PAGE_SIZE, TLB_TIMEOUT_NS))
 		free_frames(m->frames + first, pages);
 }

@@ -18,15 +18,17 @@
 
 static int check_abi(struct loading *l)
 {
-	const char *abi = elf_modinfo(&l->view, "abi", 0);
+	const char *abi;
+	u32 n;
 
-	if (!abi)
-		return load_fail(l->err, -ENOEXEC,
-		                 "no ABI stamp; a module includes module/api.h (docs/MODULES.md)");
-	if (!streq(abi, MODULE_ABI))
-		return load_fail(l->err, -ENOEXEC, "built for ABI %.40s, this kernel has %s; build it anew",
-		                 abi, MODULE_ABI);
-	return 0;
+	/* Each source of the module has left one. */
+	for (n = 0; (abi = elf_modinfo(&l->view, "abi", n)); n++)
+		if (!streq(abi, MODULE_ABI))
+			return load_fail(l->err, -ENOEXEC,
+			                 "built for ABI %.40s, this kernel has %s; build it anew",
+			                 abi, MODULE_ABI);
+	return n ? 0 : load_fail(l->err, -ENOEXEC,
+	                         "no ABI stamp; a module includes module/api.h (docs/MODULES.md)");
 }
 
 static int check_file(struct loading *l, const void *file, u32 size)
@@ -174,10 +176,9 @@ static int quiesce(struct module *m)
 	return 0;
 }
 
-static void stay_mapped(struct module *m)
+/* Who asks meanwhile is told what goes on. */
+static void claim_unload(struct module *m)
 {
-	printk("%s: its init failed, and somebody does not leave it; it stays mapped, and closed\n",
-	       m->owner.name);
 	mutex_lock(&modules_mutex);
 	m->unloading = true;
 	m->unloader_id = current->id;
@@ -189,8 +190,10 @@ static void take_back(struct module *m)
 {
 	cpumask_t silent;
 
+	claim_unload(m);
 	if (quiesce(m)) {
-		stay_mapped(m);
+		printk("%s: its init failed, and somebody does not leave it; it stays mapped, and closed\n",
+		       m->owner.name);
 		return;
 	}
 	entries_unlink(&m->owner, NULL, NULL);

@@ -120,8 +120,10 @@ void module_free(struct module *m);
 bool module_symbolise(u32 addr, char *buf, u32 size);
 
 /* -- boot archive ---------------------------------------------------------- */
-/* Checks the archives that the loader brought. Says what is missing or corrupt;
- * the kernel goes on without. */
+/* Lists the .ko files that the loader brought, single or in archives. Says what is
+ * missing or corrupt; the kernel goes on without. Boot CPU, once. */
 void archive_init(void);
+/* By module or file name. 0, -ENOENT. */
 int  archive_find(const char *name, const void **data, u32 *size) must_use;
+/* The i-th module's name and size in bytes; false past the end. */
 bool archive_nth(u32 i, char *name, u32 size, u32 *bytes);

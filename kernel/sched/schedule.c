@@ -185,7 +185,8 @@ static void pick_and_switch(bool preempted)
 static void schedule_as(bool preempted)
 {
 	do {
-		ASSERT(!this_cpu_read(preempt_count) && !this_cpu_read(irq_depth) && irqs_enabled());
+		ASSERT(!this_cpu_read(preempt_count) && !this_cpu_read(irq_depth));
+		DEBUG_ASSERT(irqs_enabled());
 		/* All that the trap costs: one load and one branch. */
 		if (unlikely(module_remove))
 			park();

@@ -6,47 +6,19 @@
 #include "entry/thread.h"
 #include "entry/timer.h"
 #include "entry/work.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "sched/sched.h"
 #include "shell/ktest.h"
 #include "smp/ipi.h"
+#include "tests/kernel/tests.h"
 #include "x86/apic.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
-#include "x86/console.h"
-
-int test_entry_owner_of(void);
-int test_entry_seal(void);
-int test_entry_timer(void);
-int test_entry_work(void);
-int test_entry_work_flush(void);
-int test_entry_irq(void);
-int test_entry_irq_level(void);
-int test_entry_irq_shared(void);
-int test_entry_chrdev(void);
-int test_entry_chrdev_unregister(void);
-int test_entry_gate(void);
-int test_entry_gate_gone(void);
-int test_entry_revoke(void);
-int test_entry_release(void);
-int test_entry_notifier(void);
-int test_entry_thread(void);
-int test_entry_forgotten(void);
 
 #define PATIENCE_NS (2 * NSEC_PER_SEC)
 #define TEST_IRQ    6u			/* the floppy's: an edge, and nobody drives it */
 #define LEVEL_IRQ   5u			/* level-triggered in QEMU, where PCI uses it */
-
-#define CHECK(cond) CHECK_TEXT(cond, #cond)
-#define CHECK_TEXT(cond, text)                                                  \
-	do {                                                                    \
-		if (!(cond)) {                                                  \
-			printk("%s: line %d: not so: %s\n", __func__, __LINE__, text); \
-			return -EIO;                                            \
-		}                                                               \
-	} while (0)
 
 /* Polls: what is waited for happens in interrupts and other tasks. */
 #define CHECK_SOON(cond)                                                        \
@@ -54,7 +26,10 @@ int test_entry_forgotten(void);
 		u64 deadline_ = clock_ns() + PATIENCE_NS;                       \
 		while (!(cond) && !clock_passed(deadline_))                     \
 			sleep_ms(1);                                            \
-		CHECK_TEXT(cond, #cond);                                               \
+		if (!(cond)) {                                                  \
+			printk("%s:%d: not so in 2 s: %s\n", __FILE__, __LINE__, #cond); \
+			return -EIO;                                            \
+		}                                                               \
 	} while (0)
 
 /* -- the module ------------------------------------------------------------------ */
@@ -146,9 +121,16 @@ static const struct chrdev_ops fake_ops = { .read = fake_read, .release = fake_r
 static const struct chrdev_ops fake_sleepy_ops = { .read = fake_read_sleeps, .release = fake_release };
 static const struct chrdev_ops fake_shy_ops = { .open = fake_open_fails };
 
+static void note_entry(void);
+static void storm_tick(void *arg);
+static void storm_item(void *arg);
+static enum irq_result storm_irq(u32 irq, void *arg);
+static int storm_read(struct file *f, void *buf, u32 len);
+
 static const u32 fake_functions[] = {
 	(u32)fake_count, (u32)fake_slow, (u32)fake_irq, (u32)fake_thread, (u32)fake_notified,
 	(u32)fake_read, (u32)fake_read_sleeps, (u32)fake_release, (u32)fake_open_fails,
+	(u32)note_entry, (u32)storm_tick, (u32)storm_item, (u32)storm_irq, (u32)storm_read,
 };
 
 static u32 blocks_before, entries_before;
@@ -333,6 +315,20 @@ static int work_body(void)
 	CHECK(!work_flush(w));
 	CHECK(READ_ONCE(runs) == 2 && most_inside == 1);
 
+	/* Queued when the records are closed: taken out, and put back. */
+	hold_inside = true;
+	CHECK(work_queue(w));
+	CHECK_SOON(READ_ONCE(inside) == 1);
+	CHECK(work_queue(w));
+	fake_go();
+	WRITE_ONCE(hold_inside, false);
+	CHECK_SOON(READ_ONCE(runs) == 3);
+	sleep_ms(10);
+	CHECK(READ_ONCE(runs) == 3);
+	fake_come_back();
+	CHECK(!work_flush(w));
+	CHECK(READ_ONCE(runs) == 4);
+
 	/* Held back while it is closed, and raised the epoch. */
 	fake_go();
 	epoch = owner_epoch(&fake);
@@ -340,10 +336,10 @@ static int work_body(void)
 	CHECK(!work_queue(w));
 	CHECK(owner_epoch(&fake) != epoch);
 	sleep_ms(10);
-	CHECK(READ_ONCE(runs) == 2);
+	CHECK(READ_ONCE(runs) == 4);
 	fake_come_back();
 	CHECK(!work_flush(w));
-	CHECK(READ_ONCE(runs) == 3);
+	CHECK(READ_ONCE(runs) == 5);
 
 	/* Cancelled while it is held back. */
 	fake_go();
@@ -351,7 +347,7 @@ static int work_body(void)
 	CHECK(work_cancel(w));
 	fake_come_back();
 	CHECK(!work_flush(w));
-	CHECK(READ_ONCE(runs) == 3);
+	CHECK(READ_ONCE(runs) == 5);
 	work_destroy(w);
 	return 0;
 }
@@ -844,4 +840,155 @@ int test_entry_forgotten(void)
 	owner_set_state(&fake, OWNER_GOING);
 	int end = fake_unload();
 	return err ? err : end;
+}
+
+/* -- all at once ------------------------------------------------------------------------------- */
+
+#define STORM_ROUNDS  200u
+#define STORM_READERS 4u
+
+static bool storm_over;
+static u32 late_runs, storm_errors, storm_reads;
+static struct timer *storm_timer;
+static struct work *storm_work;
+
+/* Any entry into the module while it rests is a fault of the stubs. A call that
+ * was on its way when the records were closed is not: storm_settle() waits. */
+static bool resting;
+
+static FAKE_TEXT void note_entry(void)
+{
+	if (READ_ONCE(resting))
+		atomic_add(&late_runs, 1);
+	atomic_add(&runs, 1);
+}
+
+static FAKE_TEXT void storm_tick(void *arg)
+{
+	(void)arg;
+	note_entry();
+	(void)timer_arm(storm_timer, 100 * NSEC_PER_USEC);
+	work_queue(storm_work);
+}
+
+static FAKE_TEXT void storm_item(void *arg)
+{
+	(void)arg;
+	note_entry();
+}
+
+static FAKE_TEXT enum irq_result storm_irq(u32 irq, void *arg)
+{
+	(void)irq, (void)arg;
+	note_entry();
+	return IRQ_HANDLED;
+}
+
+static FAKE_TEXT int storm_read(struct file *f, void *buf, u32 len)
+{
+	(void)f, (void)buf;
+	note_entry();
+	return (int)len;
+}
+
+static const struct chrdev_ops storm_ops = { .read = storm_read, .release = fake_release };
+
+static void storm_reader(void *unused)
+{
+	char byte;
+
+	(void)unused;
+	while (!READ_ONCE(storm_over)) {
+		struct file *f = file_open("storm", 0);
+		if (IS_ERR(f)) {
+			atomic_add(&storm_errors, 1);
+			continue;
+		}
+		for (u32 i = 0; i < 20; i++) {
+			if (file_read(f, &byte, 1) != 1)
+				atomic_add(&storm_errors, 1);
+			atomic_add(&storm_reads, 1);
+		}
+		file_close(f);
+		yield();
+	}
+}
+
+/* Long enough for those who had fetched a function to be out again; an unload
+ * inspects instead. */
+static void storm_settle(void)
+{
+	sleep_ms(3);
+	WRITE_ONCE(resting, true);
+	sleep_ms(1);
+	WRITE_ONCE(resting, false);
+}
+
+static int storm_round(u32 vector_cpu, u32 vector)
+{
+	u32 before;
+
+	lapic_send(cpus[vector_cpu]->apic_id, (u8)vector);
+	fake_go();
+	lapic_send(cpus[vector_cpu]->apic_id, (u8)vector);
+	storm_settle();
+	before = READ_ONCE(runs);
+	fake_come_back();
+	/* The timer, if nothing else, goes on. */
+	CHECK_SOON(READ_ONCE(runs) != before);
+	return 0;
+}
+
+static int storm_rounds(void)
+{
+	struct irq_info line;
+
+	CHECK(find_line(TEST_IRQ, &line));
+	for (u32 i = 0; i < STORM_ROUNDS; i++) {
+		int err = storm_round(line.cpu, line.vector);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int storm_body(void)
+{
+	struct task *reader[STORM_READERS];
+	int err;
+
+	storm_timer = timer_create("storm", storm_tick, NULL);
+	storm_work = work_create("storm", storm_item, NULL);
+	CHECK(!IS_ERR(storm_timer) && !IS_ERR(storm_work));
+	CHECK(!IS_ERR(request_irq(TEST_IRQ, storm_irq, 0, "storm", NULL)));
+	CHECK(!IS_ERR(chrdev_register("storm", &storm_ops, NULL)));
+	CHECK(!timer_arm(storm_timer, 0));
+	for (u32 i = 0; i < STORM_READERS; i++) {
+		reader[i] = task_create("storm", PRIO_NORMAL, storm_reader, NULL);
+		CHECK(!IS_ERR(reader[i]));
+	}
+	err = storm_rounds();
+	WRITE_ONCE(storm_over, true);
+	for (u32 i = 0; i < STORM_READERS; i++) {
+		CHECK(!task_join(reader[i], clock_ns() + 10 * PATIENCE_NS));
+		task_put(reader[i]);
+	}
+	CHECK(!err);
+	CHECK(late_runs == 0);
+	CHECK(storm_errors == 0 && storm_reads > STORM_ROUNDS);
+	CHECK(owner_open_files(&fake) == 0);
+	return 0;
+}
+
+/* Files, a timer that re-arms itself, work and interrupts, while the module goes
+ * and comes back again and again. */
+int test_entry_storm(void)
+{
+	int err;
+
+	storm_over = resting = false;
+	late_runs = storm_errors = storm_reads = 0;
+	err = with_fake(storm_body);
+	CHECK(err || heap_used_blocks() == blocks_before);
+	return err;
 }

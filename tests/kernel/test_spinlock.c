@@ -1,0 +1,152 @@
+/* Spin locks: one holder at a time, from tasks and interrupts alike. */
+#include "lib/errno.h"
+#include "sched/sched.h"
+#include "smp/ipi.h"
+#include "smp/spinlock.h"
+#include "tests/kernel/tests.h"
+#include "x86/atomic.h"
+#include "x86/clock.h"
+
+#define PATIENCE    (10 * NSEC_PER_SEC)
+#define ROUNDS      5000
+#define LONG_ENOUGH NSEC_PER_SEC
+
+/* `twice` is written in two halves, so that a second CPU between them is seen. */
+struct guarded {
+	struct spinlock lock;
+	u32 once, twice;
+	u32 torn;
+	u32 rounds;		/* atomic */
+};
+
+static void change(struct guarded *g)
+{
+	if (g->once != g->twice)
+		g->torn++;
+	WRITE_ONCE(g->once, g->once + 1);
+	cpu_relax();
+	WRITE_ONCE(g->twice, g->twice + 1);
+}
+
+static struct guarded plain = { .lock = SPINLOCK("test", RANK_DEVICE) };
+static struct guarded irqsafe = { .lock = SPINLOCK_IRQ("test-irq", RANK_DEVICE) };
+
+static void change_in_interrupt(void *arg, const struct regs *regs, u32 sp)
+{
+	struct guarded *g = arg;
+	(void)regs;
+	(void)sp;
+	u32 flags = spin_lock_irqsave(&g->lock);
+	change(g);
+	spin_unlock_irqrestore(&g->lock, flags);
+	atomic_add(&g->rounds, 1);
+}
+
+static void contend_plain(void *unused)
+{
+	u64 end = clock_ns() + LONG_ENOUGH;
+	(void)unused;
+	for (u32 i = 0; i < ROUNDS && !clock_passed(end); i++) {
+		spin_lock(&plain.lock);
+		change(&plain);
+		spin_unlock(&plain.lock);
+		atomic_add(&plain.rounds, 1);
+	}
+}
+
+/* And every now and then from an interrupt on all the others. */
+static void contend_irqsafe(void *unused)
+{
+	u64 end = clock_ns() + LONG_ENOUGH;
+	(void)unused;
+	for (u32 i = 0; i < ROUNDS && !clock_passed(end); i++) {
+		change_in_interrupt(&irqsafe, NULL, 0);
+		if (i % 16 == 0 &&
+		    smp_call(cpus_online, change_in_interrupt, &irqsafe, PATIENCE) != 0)
+			printk("a CPU did not answer\n");
+	}
+}
+
+static int contend(struct guarded *g, void (*fn)(void *))
+{
+	struct task *t[NR_CPUS];
+	int err = 0;
+	g->once = g->twice = g->torn = g->rounds = 0;
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+		t[cpu] = task_create_on(cpu, "contender", PRIO_NORMAL, fn, NULL);
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
+		if (IS_ERR(t[cpu])) {
+			err = PTR_ERR(t[cpu]);
+			continue;
+		}
+		if (task_join(t[cpu], clock_ns() + PATIENCE))
+			err = -ETIMEDOUT;
+		task_put(t[cpu]);
+	}
+	CHECK(err == 0);
+	CHECK(g->torn == 0);
+	CHECK(g->once == g->rounds);
+	CHECK(g->twice == g->rounds);
+	return 0;
+}
+
+int test_spinlock_excludes(void)
+{
+	return contend(&plain, contend_plain);
+}
+
+int test_spinlock_excludes_interrupts(void)
+{
+	return contend(&irqsafe, contend_irqsafe);
+}
+
+int test_spinlock_state(void)
+{
+	struct spinlock l;
+	spin_init(&l, "test", RANK_DEVICE, true);
+	u32 count = this_cpu_read(preempt_count);
+	CHECK(irqs_enabled());
+	CHECK(!spin_held(&l));
+	u32 flags = spin_lock_irqsave(&l);
+	bool held = spin_held(&l), masked = !irqs_enabled();
+	spin_unlock_irqrestore(&l, flags);
+	CHECK(held);
+	CHECK(masked);
+	CHECK(!spin_held(&l));
+	CHECK(irqs_enabled());
+	CHECK(this_cpu_read(preempt_count) == count);
+	return 0;
+}
+
+/* A lock that another CPU holds is refused at once. */
+static void try_it(void *arg, const struct regs *regs, u32 sp)
+{
+	struct guarded *g = arg;
+	(void)regs;
+	(void)sp;
+	if (spin_trylock(&g->lock)) {
+		spin_unlock(&g->lock);
+		atomic_add(&g->rounds, 1);
+	}
+}
+
+int test_spinlock_trylock(void)
+{
+	static struct guarded g = { .lock = SPINLOCK_IRQ("test-try", RANK_DEVICE) };
+	cpumask_t silent;
+	u32 others;
+	g.rounds = 0;
+	preempt_disable();
+	others = nr_cpus - 1;
+	silent = smp_call(cpus_online, try_it, &g, PATIENCE);
+	preempt_enable();
+	CHECK(silent == 0);
+	CHECK(g.rounds == others);
+	u32 flags = irq_save();
+	bool first = spin_trylock(&g.lock);
+	if (first)
+		spin_unlock(&g.lock);
+	irq_restore(flags);
+	CHECK(first);
+	return 0;
+}
