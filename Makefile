@@ -41,6 +41,8 @@ CFLAGS += $(if $(CLANG),-mstack-alignment=4 -enable-trivial-auto-var-init-zero-k
 $(BUILD)/obj/lib/string.c.o: CFLAGS += $(if $(CLANG),-fno-builtin,-fno-tree-loop-distribute-patterns)
 # The build lists the in-kernel tests itself, so they need no header.
 $(BUILD)/obj/tests/%: CFLAGS += -Wno-missing-prototypes
+# What nobody waits for is built small.
+$(BUILD)/obj/tests/% $(BUILD)/obj/kernel/shell/%: CFLAGS += -Os
 LDFLAGS := -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 --fatal-warnings
 
 # -- What there is --

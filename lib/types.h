@@ -28,6 +28,8 @@ typedef u64 paddr_t;
 #define noreturn             __attribute__((__noreturn__))
 #define packed               __attribute__((__packed__))
 #define aligned(n)           __attribute__((__aligned__(n)))
+/* Not zeroed on entry (-ftrivial-auto-var-init): for what is large and hot. */
+#define uninitialized        __attribute__((__uninitialized__))
 #define noinline             __attribute__((__noinline__))
 #define always_inline        inline __attribute__((__always_inline__))
 #define printf_like(f, a)    __attribute__((format(printf, f, a)))

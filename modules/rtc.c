@@ -147,13 +147,31 @@ static int wait_tick(struct file *f)
 
 /* -- device ----------------------------------------------------------------- */
 
+/* f->private: the second that this file has read, plus one. Reading again waits
+ * for the next one, so that `cat rtc` is a clock. */
+static int next_time(struct file *f, struct rtc_time *t)
+{
+	for (;;) {
+		int err = read_time(t);
+		if (err)
+			return err;
+		void *second = (void *)(t->second + 1);
+		if (f->private != second || (f->flags & FILE_NONBLOCK)) {
+			f->private = second;
+			return 0;
+		}
+		err = sleep_interruptible_ns(20 * NSEC_PER_MSEC);
+		if (err)
+			return err;
+	}
+}
+
 static int rtc_read(struct file *f, void *buf, u32 len)
 {
 	struct rtc_time t;
 	char text[TIME_LEN + 1];
-	int err = read_time(&t);
+	int err = next_time(f, &t);
 
-	(void)f;
 	if (err)
 		return err;
 	snprintf(text, sizeof(text), "%04u-%02u-%02u %02u:%02u:%02u\n",

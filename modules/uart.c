@@ -54,6 +54,7 @@ static u8 rx_buf[RING_SIZE], tx_buf[RING_SIZE];
 static struct ring rx = { .buf = rx_buf, .size = RING_SIZE };
 static struct ring tx = { .buf = tx_buf, .size = RING_SIZE };
 static u8 ier;			/* what the chip's register holds */
+static bool echo_due;		/* see uart_interrupt() */
 static struct file *grabber;	/* who gets what arrives on the console's port */
 static u32 count[UART_NR_COUNTERS];
 
@@ -120,34 +121,46 @@ static void transmit(void)
 	}
 }
 
+/* One pass: serves what is pending, if anything is. `ours` becomes true when the
+ * interrupt is this device's although nothing is: an edge that comes while its
+ * cause is being served is delivered afterwards, and printk may have withdrawn
+ * a THRE interrupt. */
+static bool serve(bool first, bool *ours)
+{
+	u8 batch[BATCH];
+	u32 n = 0, flags = lock_uart();
+	bool pending = !(reg_read(IIR) & IIR_NONE);
+
+	*ours |= pending || echo_due || (ier & IER_TRANSMIT);
+	if (pending) {
+		count[UART_INTERRUPTS]++;
+		n = receive(batch);
+		transmit();
+		echo_due = true;
+	} else if (first) {
+		echo_due = false;
+	}
+	unlock_uart(flags);
+	for (u32 i = 0; i < n; i++)
+		console_input(batch[i]);
+	return pending;
+}
+
 /* The line is edge triggered: another edge comes only after the chip was seen
  * with nothing pending, so the handler stays until then. */
 static enum irq_result uart_interrupt(u32 line, void *arg)
 {
-	u8 batch[BATCH];
-	bool pending = true, ours = false;
+	bool ours = false;
+	u32 passes = 0;
 
 	(void)line, (void)arg;
-	for (u32 pass = 0; pending && pass < MAX_PASSES; pass++) {
-		u32 n = 0, flags = lock_uart();
-		pending = !(reg_read(IIR) & IIR_NONE);
-		/* A THRE interrupt that printk answered for us is ours too. */
-		ours |= pending || (ier & IER_TRANSMIT);
-		if (pending) {
-			count[UART_INTERRUPTS]++;
-			n = receive(batch);
-			transmit();
-		}
-		unlock_uart(flags);
-		for (u32 i = 0; i < n; i++)
-			console_input(batch[i]);
+	while (passes < MAX_PASSES && serve(passes == 0, &ours))
+		passes++;
+	if (passes) {
+		wake_all(&rx_wait);
+		wake_all(&tx_wait);
 	}
-
-	if (!ours)
-		return IRQ_NONE;
-	wake_all(&rx_wait);
-	wake_all(&tx_wait);
-	return IRQ_HANDLED;
+	return ours ? IRQ_HANDLED : IRQ_NONE;
 }
 
 /* -- device ----------------------------------------------------------------- */

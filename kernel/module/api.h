@@ -34,6 +34,8 @@
 #include "mm/heap.h"	/* in a module, kmalloc() takes from the module's own arena */
 #include "module/param.h"
 
+/* What is marked __init or __initdata is gone once init has returned: nothing that
+ * outlives it may point there. */
 #define __init  __attribute__((section(".init.text")))
 #define __initdata __attribute__((section(".init.data")))
 #define __exit  __attribute__((section(".exit.text")))

@@ -41,9 +41,9 @@ static int next_char(void)
 
 u8 shell_getc(void)
 {
-	int c;
+	int c = next_char();
 
-	while ((c = next_char()) < 0)
+	while (c < 0)
 		(void)wait_event_core(&input, (c = next_char()) >= 0, WAIT_FOREVER);
 	return (u8)c;
 }

@@ -12,14 +12,14 @@
 
 static u32 last_number;		/* atomic */
 
+/* Field by field: most of it is written only when somebody is found. */
 void inspection_init(struct inspection *in, struct unload *u)
 {
-	*in = (struct inspection){
-		.u = u,
-		.owner = &u->mod->owner,
-		.start = u->mod->owner.base - PAGE_SIZE,
-		.size = u->mod->owner.size + 2 * PAGE_SIZE,
-	};
+	in->u = u;
+	in->owner = &u->mod->owner;
+	in->start = u->mod->owner.base - PAGE_SIZE;
+	in->size = u->mod->owner.size + 2 * PAGE_SIZE;
+	in->nr_insiders = 0;
 }
 
 static void drop_insiders(struct inspection *in)

@@ -32,7 +32,7 @@ static bool nobody_inside(struct unload *u, struct inspection *in)
 /* Tries until nobody is inside. */
 int trap_quiesce(struct unload *u)
 {
-	struct inspection in;
+	uninitialized struct inspection in;	/* large; inspection_init() writes what is read */
 	int err = 0;
 
 	inspection_init(&in, u);

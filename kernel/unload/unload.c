@@ -139,7 +139,8 @@ int module_unload(struct unload *u)
 	ASSERT(may_sleep());
 	u->start = clock_ns();
 	u->deadline = u->start + (u->patience_ns ? u->patience_ns : UNLOAD_PATIENCE_NS);
-	memset(&u->report, 0, sizeof(u->report));
+	memset(&u->report, 0, offsetof(struct unload_report, insider));
+	u->report.forgotten_names[0] = u->report.error[0] = '\0';
 	int err = claim(u);
 	if (err)
 		return err;

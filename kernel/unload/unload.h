@@ -27,12 +27,14 @@ struct unload_report {
 	u32 inspected, skipped;		/* tasks looked at; not run since the load */
 	u32 words;			/* stack words read */
 	u32 nr_insiders;		/* different ones, over all tries */
-	struct unload_insider insider[4];	/* the first few */
 	u32 forgotten;			/* entry points that exit left behind */
-	char forgotten_names[160];
 	u32 forgotten_allocs, forgotten_bytes;
 	u32 revoked;
 	bool rolled_back;
+	/* Written when there is something to say: nr_insiders, forgotten and the
+	 * terminators tell. */
+	struct unload_insider insider[4];	/* the first few */
+	char forgotten_names[160];
 	char error[200];		/* one line, when the unload failed */
 };
 

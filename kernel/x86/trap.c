@@ -127,7 +127,8 @@ static bool is_stack_guard(u32 addr)
 
 static noreturn void page_fault_panic(const struct regs *regs, u32 cr2)
 {
-	const char *access = regs->error & PF_FETCH ? "executing" :
+	/* A CPU without NX does not say that it was fetching. */
+	const char *access = regs->error & PF_FETCH || regs->eip == cr2 ? "executing" :
 	                     regs->error & PF_WRITE ? "writing to" : "reading from";
 	const char *reason = regs->error & PF_RESERVED ? "its page table entry is invalid" :
 	                     regs->error & PF_PRESENT ? "its page forbids that" :
