@@ -4,12 +4,14 @@
 
 struct work;
 
-void work_init(void);		/* starts the workers: one a CPU */
+void work_init(void);		/* starts the workers: as many as there are CPUs */
 struct work *work_create(const char *name, void (*fn)(void *arg), void *arg) must_use;
 /* Queues it unless it is queued already. True when it was put in. Any context. */
 bool work_queue(struct work *w);
 /* Takes it out; true when it was queued. It may still be running. */
 bool work_cancel(struct work *w);
-/* Waits until it is neither queued nor running. 0, -EINTR, -ENODEV. May sleep. */
+/* Waits until it is neither queued nor running; the caller keeps it from being
+ * destroyed meanwhile. 0, -EINTR, -ENODEV (the caller's module is going). May
+ * sleep, so not from the work itself. */
 int  work_flush(struct work *w);
 void work_destroy(struct work *w);

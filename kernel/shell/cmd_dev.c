@@ -22,11 +22,13 @@ static int list_devices(void)
 	return 0;
 }
 
-static int dev_error(const char *device, const char *doing, int err)
+static int dev_error(const char *command, const char *device, const char *doing, int err)
 {
 	if (err == -ENODEV)
-		return shell_error(err, "dev: %s: there is no such device (any more); `dev` lists them", device);
-	return shell_error(err, "dev: %s: %s: %s (%s)", device, doing, errno_text(err), errno_name(err));
+		return shell_error(err, "%s: %s: there is no such device (any more); `dev` lists them",
+		                   command, device);
+	return shell_error(err, "%s: %s: %s: %s (%s)", command, device, doing, errno_text(err),
+	                   errno_name(err));
 }
 
 /* Printable text as it is, anything else in hexadecimal. */
@@ -55,7 +57,7 @@ static int dev_read(struct file *f, const char *device, int argc, char **argv)
 		return shell_error(-EINVAL, "dev: %s is not a number of bytes up to %u", argv[3], MAX_READ);
 	int got = file_read(f, buf, len);
 	if (got < 0)
-		return dev_error(device, "read", got);
+		return dev_error("dev", device, "read", got);
 	print_bytes(buf, (u32)got);
 	return 0;
 }
@@ -69,7 +71,7 @@ static int dev_write(struct file *f, const char *device, int argc, char **argv)
 		if (n >= 0)
 			n = file_write(f, argv[i], strlen(argv[i]));
 		if (n < 0)
-			return dev_error(device, "write", n);
+			return dev_error("dev", device, "write", n);
 	}
 	return 0;
 }
@@ -82,7 +84,7 @@ static int dev_ioctl(struct file *f, const char *device, int argc, char **argv)
 		return shell_error(-EINVAL, "dev: ioctl wants a number and perhaps an argument");
 	int err = file_ioctl(f, cmd, value);
 	if (err < 0)
-		return dev_error(device, "ioctl", err);
+		return dev_error("dev", device, "ioctl", err);
 	printk("%d\n", err);
 	return 0;
 }
@@ -98,7 +100,7 @@ static int dev_run(int argc, char **argv)
 		return usage_error("dev");
 	struct file *f = file_open(argv[2], flags);
 	if (IS_ERR(f))
-		return dev_error(argv[2], "open", PTR_ERR(f));
+		return dev_error("dev", argv[2], "open", PTR_ERR(f));
 	if (streq(argv[1], "read"))
 		err = dev_read(f, argv[2], argc, argv);
 	else if (streq(argv[1], "write"))
@@ -127,11 +129,11 @@ static int cat_run(int argc, char **argv)
 		return usage_error("cat");
 	struct file *f = file_open(argv[1], 0);
 	if (IS_ERR(f))
-		return dev_error(argv[1], "open", PTR_ERR(f));
+		return dev_error("cat", argv[1], "open", PTR_ERR(f));
 	while ((got = file_read(f, buf, sizeof(buf))) > 0 && !shell_interrupted())
 		print_bytes(buf, (u32)got);
 	file_close(f);
-	return got < 0 && got != -EINTR ? dev_error(argv[1], "read", got) : 0;
+	return got < 0 && got != -EINTR ? dev_error("cat", argv[1], "read", got) : 0;
 }
 
 const struct command cat_command = {

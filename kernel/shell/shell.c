@@ -19,23 +19,70 @@
 /* -- input ------------------------------------------------------------------------ */
 
 static struct wait_queue input = WAIT_QUEUE(input, "key");
+static struct task *prompt_task;	/* fixed */
 
-/* What was typed while a command ran and looked for Ctrl-C: the shell's task only. */
-static u8 ahead[64];
+/* While a command runs, what is typed is taken as it comes, so that Ctrl-C reaches
+ * a command that sleeps. The lock makes it one reader of the console's input. */
+static struct spinlock ahead_lock = SPINLOCK_IRQ("type-ahead", RANK_WAIT);
+/* Under ahead_lock. */
+static u8 ahead[256];
 static u32 nr_ahead;
-static bool interrupted;
+static bool command_runs, interrupted;
+
+/* Ctrl-C makes the command's waits return, once: it still has to clean up. What
+ * was typed before is forgotten. Caller holds ahead_lock. */
+static void interrupt_command(void)
+{
+	nr_ahead = 0;
+	if (interrupted)
+		return;
+	WRITE_ONCE(interrupted, true);
+	task_kill(prompt_task);
+}
+
+/* Beyond the room for it, what is typed is lost. Caller holds ahead_lock. */
+static void take_ahead(void)
+{
+	int c;
+
+	while ((c = console_getc_nonblock()) >= 0) {
+		if (c == CTRL_C)
+			interrupt_command();
+		else if (nr_ahead < sizeof(ahead))
+			ahead[nr_ahead++] = (u8)c;
+	}
+}
 
 static void input_arrived(void)
 {
+	u32 flags = spin_lock_irqsave(&ahead_lock);
+
+	if (command_runs)
+		take_ahead();
+	spin_unlock_irqrestore(&ahead_lock, flags);
 	wake_all(&input);
+}
+
+static void set_command_runs(bool runs)
+{
+	u32 flags = spin_lock_irqsave(&ahead_lock);
+
+	command_runs = runs;
+	interrupted = false;
+	WRITE_ONCE(current->killed, false);
+	if (runs)
+		take_ahead();
+	spin_unlock_irqrestore(&ahead_lock, flags);
 }
 
 static int next_char(void)
 {
-	if (!nr_ahead)
-		return console_getc_nonblock();
-	u8 c = ahead[0];
-	memmove(ahead, ahead + 1, --nr_ahead);
+	u32 flags = spin_lock_irqsave(&ahead_lock);
+	int c = nr_ahead ? ahead[0] : console_getc_nonblock();
+
+	if (nr_ahead)
+		memmove(ahead, ahead + 1, --nr_ahead);
+	spin_unlock_irqrestore(&ahead_lock, flags);
 	return c;
 }
 
@@ -48,29 +95,21 @@ u8 shell_getc(void)
 	return (u8)c;
 }
 
+/* From here on the prompt's own task can wait again, to clean up. */
 bool shell_interrupted(void)
 {
-	int c;
-
-	if (task_killed())
-		return true;
-	/* Only the prompt's own task may take from the keyboard. */
 	if (!shell_is_prompt())
-		return false;
-	while (nr_ahead < sizeof(ahead) && (c = console_getc_nonblock()) >= 0) {
-		if (c == CTRL_C)
-			interrupted = true;
-		else
-			ahead[nr_ahead++] = (u8)c;
+		return task_killed();
+	if (task_killed()) {
+		WRITE_ONCE(interrupted, true);
+		WRITE_ONCE(current->killed, false);
 	}
-	return interrupted;
+	return READ_ONCE(interrupted);
 }
 
 u64 boot_tsc_start, boot_tsc_prompt;
 
 /* -- running ----------------------------------------------------------------------- */
-
-static struct task *prompt_task;
 
 bool shell_is_prompt(void)
 {
@@ -186,19 +225,22 @@ void shell_main(const char *run)
 	console_input_hook = input_arrived;
 	if (*run) {
 		strlcpy(commands_copy, run, sizeof(commands_copy));
+		set_command_runs(true);
 		u32 status = status_of(run_boot_commands(commands_copy));
 		if (cmdline_get(boot_info.cmdline, "stay", value, sizeof(value)) < 0)
 			machine_poweroff(status);
+		set_command_runs(false);
 		printk("quiesce: exit status %u\n", status);
 	} else {
 		printk("Type `help` for the commands, `tour` for a guided run.\n");
 	}
 	for (;;) {
-		interrupted = false;
-		if (edit_line("quiesce> ", line) == 0) {
-			int err = shell_run_line(line);
-			if (err)
-				printk("(%s: %s)\n", errno_name(err), errno_text(err));
-		}
+		if (edit_line("quiesce> ", line))
+			continue;
+		set_command_runs(true);
+		int err = shell_run_line(line);
+		set_command_runs(false);
+		if (err)
+			printk("(%s: %s)\n", errno_name(err), errno_text(err));
 	}
 }

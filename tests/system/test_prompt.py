@@ -1,0 +1,326 @@
+"""The prompt: editing a line, what every command answers, and Ctrl-C."""
+
+import json
+import re
+
+from machine import run
+
+UP, DOWN, RIGHT, LEFT = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D"
+HOME, END, DELETE = "\x1b[H", "\x1b[F", "\x1b[3~"
+CTRL = {letter: chr(ord(letter) & 0x1f) for letter in "abcdefknpuw"}
+CTRL["a"] *= 2              # the first is QEMU's own
+BELL = "\a"
+
+COMMANDS = """
+    insmod rmmod modprobe lsmod modinfo ps top cpus irqs mem dmesg dev hammer torture graveyard
+    sync run reboot poweroff bench strategy help tour panic test cat echo kill sleep
+""".split()
+
+
+def echoed(machine, keys):
+    """What `echo` was given after these keys."""
+    result = machine.command(keys)
+    assert result.status == "ok", (keys, result)
+    return result.output.rstrip("\n")
+
+
+def json_lines(machine, line):
+    """Every line of the answer, parsed."""
+    lines = machine.lines(line)
+    assert lines, f"{line}: nothing"
+    return [json.loads(text) for text in lines]
+
+
+def test_line_editing(boot):
+    m = boot("--direct", cpus=4)
+    for keys, words in (
+        ("echo tow\b\bwo", "two"),
+        ("echo tow\x7f\x7fwo", "two"),
+        ("echo ac" + LEFT + "b", "abc"),
+        ("echo ac" + CTRL["b"] + "b" + CTRL["f"] + "d", "abcd"),
+        ("cho x" + HOME + "e" + END + "y", "xy"),
+        ("cho x" + CTRL["a"] + "e" + CTRL["e"] + "y", "xy"),
+        ("cho x\x1b[1~e\x1b[4~y", "xy"),
+        ("cho x\x1bOHe\x1bOFy", "xy"),
+        ("echo abXc" + LEFT * 2 + DELETE, "abc"),
+        ("echo abXc" + LEFT * 2 + CTRL["d"], "abc"),
+        ("no-such" + CTRL["u"] + "echo clean", "clean"),
+        ("echo kept lost" + LEFT * 5 + CTRL["k"], "kept"),
+        ("echo one two" + CTRL["w"] + "three", "one three"),
+        ("echo edge" + LEFT * 30 + RIGHT * 30 + "s", "edges"),
+        # Keys that mean nothing leave no trace: Page Up, F5, F1, Ctrl-G, a lone DEL.
+        ("\x7fecho \x1b[5~a\x1b[15~b\x1bOP\x07c", "abc"),
+        ("echo a;  echo b", "a\nb"),
+        ('echo "a;  b"', "a;  b"),
+        ("", ""),
+        ("   ;; ", ""),
+    ):
+        assert echoed(m, keys) == words, repr(keys)
+
+
+def test_history(boot):
+    m = boot("--direct", cpus=4)
+    for word in ("one", "two", "two"):
+        assert echoed(m, f"echo {word}") == word
+    assert echoed(m, UP) == "two"
+    assert echoed(m, UP * 2) == "one"           # what was repeated is remembered once
+    assert echoed(m, UP * 2 + DOWN) == "one"
+    assert echoed(m, CTRL["p"] * 2 + CTRL["n"]) == "one"
+    assert echoed(m, "echo half" + UP * 3 + DOWN * 5 + " done") == "half done"
+    for i in range(40):
+        assert echoed(m, f"echo {i}") == str(i)
+    assert echoed(m, UP * 100) == "8"           # the oldest of 32
+    assert echoed(m, UP + CTRL["w"] + "edited") == "edited"
+
+
+def test_completion(boot):
+    m = boot("--direct", cpus=4)
+    assert echoed(m, "ec\tdone") == "done"
+    assert echoed(m, "echo x; ec\ty") == "x\ny"
+    assert m.command("ins\tua\t").status == "ok"
+    assert m.command("modpr\tpri\t").status == "ok"
+    assert [line.split()[0] for line in m.lines("lsmod")[1:]] == ["uart", "mathlib", "primes"]
+    assert m.command("dev ioctl ua\t2").status == "ok"
+    assert m.command("rmm\tprim\t").status == "ok"     # completes what is loaded
+    assert m.command("rmm\tmath\t").status == "ok"
+    # Several fit: what they share is filled in, then they are listed, and the line goes on.
+    m.send("insmod p\t")
+    assert m.expect("pci  pcspkr  primes  ps2kbd  ")
+    assert m.command("cs\t").status == "ok"
+    m.send("insmod zzz\t")
+    m.expect(BELL)
+    m.send(CTRL["u"] + "zzz\t")
+    m.expect(BELL)
+    assert m.command(CTRL["u"] + "rmmod uart pcspkr").status == "ok"
+
+
+def test_ctrl_c(boot):
+    """It drops a line, and ends whatever runs, asleep in a driver or not."""
+    m = boot("--direct", cpus=4)
+
+    def interrupt(line, when=None):
+        m.send(line + "\r")
+        m.expect("\n")
+        if when:
+            m.expect(when)
+        m.send("\x03")
+        output = m.wait_for_prompt(30)
+        assert echoed(m, "echo alive") == "alive", line
+        return output
+
+    m.send("no-such-command\x03")
+    assert "^C" in m.wait_for_prompt()
+    assert echoed(m, "echo alive") == "alive"
+    before = json_lines(m, "mem -j")[0]
+    m.lines("insmod uart; insmod rtc")
+    interrupt("sleep 1000s")
+    interrupt("sleep 1000s; sleep 1000s; echo not-this")
+    interrupt("top -n 1000", "NAME (over")
+    interrupt("cat uart")
+    interrupt("dev read uart")
+    m.lines("run cat uart")
+    assert "uart is in use by task" in interrupt("rmmod -w uart")
+    m.lines("rmmod -r uart; rmmod rtc")
+    # Cut short it still cleans up and counts.
+    assert "0 uses after unload, no leaks" in interrupt("torture -t 1000s")
+    interrupt("tour", "by task")
+    for module in [line.split()[0] for line in m.lines("lsmod")[:0:-1]]:
+        m.lines(f"rmmod -r -w {module}")
+    after = json_lines(m, "mem -j")[0]
+    assert (after["tasks"], after["entries"]) == (before["tasks"], before["entries"])
+    # What was typed while a command ran is not lost.
+    m.send("sleep 200ms\recho typed ahead\r")
+    m.wait_for_prompt()
+    assert m.wait_for_prompt().splitlines()[-1] == "typed ahead"
+
+
+def test_killed_prompt_goes_on(boot):
+    m = boot("--direct", cpus=2)
+    shell = [task["id"] for task in json_lines(m, "ps -j") if task["name"] == "shell"]
+    m.command(f"kill {shell[0]}")
+    assert echoed(m, "echo alive") == "alive"
+
+
+def test_help_for_every_command(boot):
+    m = boot("--direct", cpus=4)
+    listed = [line.split()[0] for line in m.lines("help") if line.startswith("  ")]
+    assert sorted(listed) == sorted(COMMANDS)
+    for name in COMMANDS:
+        usage, gist = m.lines(f"help {name}")
+        assert re.match(rf"usage: {name}( |$)", usage) and len(gist) > 5
+    result = m.command("help no-such")
+    assert result.status == "ENOENT" and "`help` lists them" in result.output
+
+
+def test_wrong_names_and_options(boot):
+    """One line that names what is wrong, and an error."""
+    m = boot("--direct", cpus=4)
+    before = json_lines(m, "mem -j")
+    for line, status, text in (
+        ("nonsense", "ENOENT", "nonsense: no such command; `help` lists them"),
+        ("insmod nonsense", "ENOENT", "insmod: nonsense: no such module in the boot archive"),
+        ("insmod " + "n" * 100, "ENOENT", "no such module"),
+        ("insmod ../uart", "ok", ""),
+        ("insmod uart", "EEXIST", "insmod: uart: is loaded already"),
+        ("rmmod uart", "ok", ""),
+        ("insmod", "EINVAL", "usage: insmod"),
+        ("insmod -x uart", "EINVAL", "unknown option -x"),
+        ("modprobe nonsense", "ENOENT", "modprobe: nonsense: no such module"),
+        ("modprobe -r nonsense", "ENOENT", "nonsense is not loaded"),
+        ("modprobe", "EINVAL", "usage: modprobe"),
+        ("rmmod nonsense", "ENOENT", "rmmod: nonsense is not loaded; `lsmod` lists what is"),
+        ("rmmod " + "n" * 100, "ENOENT", "at most"),
+        ("rmmod", "EINVAL", "usage: rmmod"),
+        ("rmmod -x uart", "EINVAL", "unknown option -x"),
+        ("rmmod -t", "EINVAL", "-t wants a time"),
+        ("rmmod -t soon uart", "EINVAL", "-t wants a time"),
+        ("rmmod -t 0s uart", "EINVAL", "-t wants a time"),
+        ("lsmod -x", "EINVAL", "unknown option -x"),
+        ("modinfo nonsense", "ENOENT", "modinfo: nonsense is not in the boot archive"),
+        ("modinfo", "EINVAL", "usage: modinfo"),
+        ("ps -x", "EINVAL", "unknown option -x"),
+        ("top -n", "EINVAL", "number of rounds"),
+        ("top -n many", "EINVAL", "number of rounds"),
+        ("cpus -x", "EINVAL", "unknown option -x"),
+        ("irqs -x", "EINVAL", "unknown option -x"),
+        ("mem -x", "EINVAL", "unknown option -x"),
+        ("dmesg -x", "EINVAL", "usage: dmesg"),
+        ("dev read nonsense", "ENODEV", "dev: nonsense: there is no such device"),
+        ("dev frob nonsense", "EINVAL", "usage: dev"),
+        ("dev read", "EINVAL", "usage: dev"),
+        ("cat nonsense", "ENODEV", "cat: nonsense: there is no such device"),
+        ("hammer -n 0", "EINVAL", "from 1 to 64"),
+        ("hammer -n 65", "EINVAL", "from 1 to 64"),
+        ("hammer -n", "EINVAL", "from 1 to 64"),
+        ("hammer -s", "ENOENT", "it is not running"),
+        ("hammer -x", "EINVAL", "unknown option -x"),
+        ("torture -s", "EINVAL", "-s wants a number"),
+        ("torture -t 3parsecs", "EINVAL", "-t wants a time"),
+        ("torture now", "EINVAL", "usage: torture"),
+        ("graveyard -x", "EINVAL", "unknown option -x"),
+        ("sync frob", "EINVAL", "usage: sync"),
+        ("sync hold a-point-with-a-name-that-is-far-too-long-to-be-one", "ENAMETOOLONG", "sync:"),
+        ("sync wait nobody 1ms", "ETIMEDOUT", "nobody came to nobody"),
+        ("run", "EINVAL", "usage: run"),
+        ("kill", "EINVAL", "usage: kill"),
+        ("kill me", "EINVAL", "not a task's number"),
+        ("kill 4000000000", "ESRCH", "there is no task 4000000000"),
+        ("kill 99999999999", "EINVAL", "not a task's number"),
+        ("reboot now", "EINVAL", "usage: reboot"),
+        ("poweroff now", "EINVAL", "from 0 to 123"),
+        ("poweroff 124", "EINVAL", "from 0 to 123"),
+        ("bench nonsense", "ENOENT", "boot, unload"),
+        ("bench -x", "EINVAL", "unknown option -x"),
+        ("strategy nonsense", "ENOENT", "strategy: nonsense: no such strategy"),
+        ("tour -x", "EINVAL", "usage: tour"),
+        ("panic -x", "EINVAL", "usage: panic"),
+        ("test nonsense", "ENOENT", "no test has that name"),
+        ("sleep", "EINVAL", "sleep: how long?"),
+        ("echo \"open", "EINVAL", "not closed"),
+        ("echo" + " x" * 40, "E2BIG", "at most 32 words"),
+        ("insmod rtc p=" + "x" * 230, "EINVAL", "no parameter is called p"),
+    ):
+        result = m.command(line)
+        assert result.status == status, (line, result)
+        assert text in result.output, (line, result)
+        if status != "ok" and not line.startswith("test"):
+            assert result.output.count("\n") == 1, (line, result)
+    assert json_lines(m, "mem -j") == before
+
+
+def test_over_long_lines(boot):
+    m = boot("--direct", cpus=4)
+    typed = "echo " + "x" * 400
+    m.send(typed)
+    m.expect(BELL)
+    assert echoed(m, "") == "x" * 250       # 255 fit; the rest was refused with a bell
+    assert echoed(m, "echo alive") == "alive"
+    # By the kernel's command line more may come than can be typed.
+    done = run("--direct", "-c", "echo " + "y" * 900, cpus=4)
+    assert done.status == 0 and "\n" + "y" * 900 + "\n" in done.output
+    done = run("--direct", "-c", "echo " + "y" * 1000, cpus=None)
+    assert done.status == 2                 # tools/run says so and starts nothing
+    assert done.output == ""
+
+
+def test_every_listing_answers_in_json(boot):
+    m = boot("--direct", cpus=4)
+    m.lines("insmod uart; insmod rtc; modprobe primes; hammer -n 3 rtc")
+    assert [cpu["cpu"] for cpu in json_lines(m, "cpus -j")] == [0, 1, 2, 3]
+    assert {"shell", "user/2"} <= {task["name"] for task in json_lines(m, "ps -j")}
+    assert {line["handlers"] for line in json_lines(m, "irqs -j")} == {"uart", "rtc"}
+    modules = {module["module"]: module for module in json_lines(m, "lsmod -j")}
+    assert modules["mathlib"]["used_by"] == "primes" and modules["uart"]["state"] == "Live"
+    memory, = json_lines(m, "mem -j")
+    assert 0 < memory["frames_free"] < memory["frames_total"] and memory["irq_lines"] == 2
+    assert json_lines(m, "hammer -s -j")[0]["tasks"] == 3
+    gone, = json_lines(m, "rmmod -j primes")
+    assert (gone["result"], gone["strategy"], gone["rolled_back"]) == ("ok", "trap", False)
+    refused = m.command("rmmod -j nonsense")
+    assert refused.status == "ENOENT" and json.loads(refused.output)["result"] == "ENOENT"
+    grave, = json_lines(m, "graveyard -j")
+    assert (grave["grave"], grave["unloader"], grave["uses"]) == ("primes", "shell", 0)
+    report, = json_lines(m, "torture -t 200ms -s 7 -j")
+    assert report["seed"] == 7 and report["cpus"] == 4 and report["loads"] > 0
+    assert (report["uses_after_unload"], report["leak"]) == (0, False)
+    costs = json_lines(m, "bench -j")
+    assert {"load an idle module", "unload an idle module", "a yield between two tasks of a CPU"} <= {
+        cost["bench"] for cost in costs}
+    assert all(cost["unit"] in ("ns", "us") and 0 < cost["median"] <= cost["p99"] <= cost["max"]
+               for cost in costs)
+
+
+def test_listings_for_people(boot):
+    m = boot("--direct", cpus=4)
+    m.lines("insmod uart")
+    assert "4/4 CPUs" in m.lines("dmesg")
+    assert len(m.lines("cpus")) == 1 + 4
+    assert any("idle/3" in line for line in m.lines("ps"))
+    assert m.lines("top -n 1")[0].startswith("  ID  CPU")
+    assert re.match(r"  4    4    0x\w\w    [0-3]  \d+ .* uart edge$", m.lines("irqs")[1])
+    assert m.lines("mem")[0].endswith("KiB free")
+    assert m.lines("dev") == ["uart         uart"]
+    assert "    device uart, 0 open" in m.lines("lsmod -v")
+    info = "\n".join(m.lines("modinfo uart"))
+    for key in ("description", "license", "abi", "parm"):
+        assert re.search(rf"^{key}: +\S", info, re.M), info
+    assert m.lines("strategy")[0].startswith("* trap ")
+    assert m.command("strategy trap").status == "ok"
+    assert m.lines("graveyard") == ["0 uses after unload"]
+    assert len(m.lines("test -l")) > 20
+    m.lines("rmmod -v uart")
+    assert "unloaded by shell with trap" in m.lines("graveyard")[0]
+
+
+def test_jobs_and_sync_points(boot):
+    """A task is held inside the kernel at a named place, and let go."""
+    m = boot("--direct", cpus=4)
+    m.lines("insmod labrat; sync hold labrat:read")
+    task = re.search(r"\[task (\d+)\] dev", "".join(m.lines("run dev read labrat 1"))).group(1)
+    m.lines("sync wait labrat:read 10s")
+    assert any(re.match(r"labrat:read +0 to hold, 1 held", line) for line in m.lines("sync"))
+    refused = m.command("rmmod labrat")
+    assert refused.status == "EBUSY"
+    assert re.match(rf"rmmod: labrat is in use by task {task} \(dev\), open since \d+\.\d s\n$",
+                    refused.output)
+    m.send("sync release labrat:read\r")
+    m.expect("\nr\r\n")                     # what the driver gave it
+    m.lines("sync reset; rmmod -t 10s labrat")
+    assert m.lines("sync") == []
+    m.lines("insmod uart")
+    task = re.search(r"\[task (\d+)\] cat", "".join(m.lines("run cat uart"))).group(1)
+    m.lines(f"kill {task}; rmmod -t 10s uart")
+
+
+def test_poweroff_gives_the_status(boot):
+    m = boot("--direct", cpus=4)
+    m.send("poweroff 5\r")
+    assert m.wait_for_end() == 5
+
+
+def test_reboot_starts_again(boot):
+    m = boot("--direct", cpus=4)
+    m.lines("insmod uart; insmod ps2kbd")
+    m.send("reboot\r")
+    assert "4/4 CPUs" in m.wait_for_prompt()
+    assert m.lines("lsmod")[1:] == []
