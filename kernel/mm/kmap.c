@@ -7,7 +7,7 @@
 
 /* Whoever maps or unmaps a range has that range for himself (modspace.c, stack.c);
  * the lock is for the page tables, which ranges share. */
-static struct spinlock table_lock = SPINLOCK("page tables", RANK_KMAP);
+static struct spinlock table_lock = SPINLOCK_IRQ("page tables", RANK_KMAP);
 static u32 nr_tables;			/* under table_lock */
 
 /* A PAE entry is written in two halves, and another CPU may walk the tables in
@@ -79,14 +79,14 @@ static int make_table(u32 va)
 		return -ENOMEM;
 	memset(phys_to_virt(frame), 0, PAGE_SIZE);
 
-	spin_lock(&table_lock);
+	u32 flags = spin_lock_irqsave(&table_lock);
 	if (!kernel_pte(va)) {
 		/* Rights are those of the page table entries below. */
 		pte_set(kernel_pde(va), frame | PTE_P | PTE_W | PTE_A);
 		nr_tables++;
 		frame = 0;
 	}
-	spin_unlock(&table_lock);
+	spin_unlock_irqrestore(&table_lock, flags);
 
 	/* Another CPU was faster. */
 	if (frame)

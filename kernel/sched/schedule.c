@@ -257,6 +257,12 @@ static struct rq *rq_create(struct cpu *c, struct task *idle)
 	return rq;
 }
 
+/* For panics: takes no lock. */
+static const char *task_name_on(u32 cpu)
+{
+	return cpus[cpu]->task ? cpus[cpu]->task->name : "none";
+}
+
 void sched_init(void)
 {
 	struct task *main = task_adopt("idle/0", 0, (u32)boot_stack, (u32)boot_stack_top);
@@ -265,6 +271,7 @@ void sched_init(void)
 		panic("no memory for the scheduler: %u bytes of heap are used", heap_used_bytes());
 	trap_exit_work = on_trap_exit;
 	preempt_hook = preempt;
+	cpu_task_name = task_name_on;
 	tick_start();
 	irq_enable();
 }

@@ -89,26 +89,25 @@ static int dev_ioctl(struct file *f, const char *device, int argc, char **argv)
 	return 0;
 }
 
+static const struct {
+	const char *name;
+	int (*run)(struct file *f, const char *device, int argc, char **argv);
+} actions[] = { { "read", dev_read }, { "write", dev_write }, { "ioctl", dev_ioctl } };
+
 static int dev_run(int argc, char **argv)
 {
-	u32 flags = take_flag(&argc, argv, "-n") ? FILE_NONBLOCK : 0;
-	int err;
+	u32 flags = take_flag(&argc, argv, "-n") ? FILE_NONBLOCK : 0, i = 0;
 
 	if (argc == 1)
 		return list_devices();
-	if (argc < 3)
+	while (i < ARRAY_SIZE(actions) && !streq(argv[1], actions[i].name))
+		i++;
+	if (argc < 3 || i == ARRAY_SIZE(actions))
 		return usage_error("dev");
 	struct file *f = file_open(argv[2], flags);
 	if (IS_ERR(f))
 		return dev_error("dev", argv[2], "open", PTR_ERR(f));
-	if (streq(argv[1], "read"))
-		err = dev_read(f, argv[2], argc, argv);
-	else if (streq(argv[1], "write"))
-		err = dev_write(f, argv[2], argc, argv);
-	else if (streq(argv[1], "ioctl"))
-		err = dev_ioctl(f, argv[2], argc, argv);
-	else
-		err = usage_error("dev");
+	int err = actions[i].run(f, argv[2], argc, argv);
 	file_close(f);
 	return err;
 }

@@ -7,6 +7,7 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
+#include "mm/kmap.h"
 #include "sched/sched.h"
 #include "sched/sync.h"
 #include "sched/wait.h"
@@ -63,6 +64,7 @@ static int mem_run(int argc, char **argv)
 		json_begin(&j);
 		json_u64(&j, "frames_total", frame_total());
 		json_u64(&j, "frames_free", frame_available());
+		json_u64(&j, "frames_cached", heap_frames() + stack_frames() + kmap_table_frames());
 		json_u64(&j, "heap_bytes", heap_used_bytes());
 		json_u64(&j, "heap_blocks", heap_used_blocks());
 		json_u64(&j, "entries", entries_count(NULL));
@@ -173,6 +175,9 @@ static int sync_run(int argc, char **argv)
 	}
 	if (argc < 3)
 		return usage_error("sync");
+	if (strlen(argv[2]) >= SYNC_NAME_LEN)
+		return shell_error(-ENAMETOOLONG, "sync: %s: names have at most %u characters", argv[2],
+		                   SYNC_NAME_LEN - 1);
 	if (streq(argv[1], "hold")) {
 		if (argc > 3 && parse_u32(argv[3], &hits))
 			return shell_error(-EINVAL, "sync: %s is not a number of hits", argv[3]);

@@ -149,10 +149,11 @@ void print_unload(const struct unload *u, bool verbose)
 	char total[24], held[24];
 
 	if (r->forgotten)
-		printk("%s forgot: %s (taken back)\n", u->name, r->forgotten_names);
+		printk("%s %s: %s (taken back)\n", u->name, r->has_exit ? "forgot" : "has no exit",
+		       r->forgotten_names);
 	if (r->forgotten_allocs)
-		printk("%s forgot: %u allocations, %u bytes (freed)\n", u->name, r->forgotten_allocs,
-		       r->forgotten_bytes);
+		printk("%s %s: %u allocations, %u bytes (freed)\n", u->name,
+		       r->has_exit ? "forgot" : "has no exit", r->forgotten_allocs, r->forgotten_bytes);
 	if (r->revoked)
 		printk("%s: %u open files were cut off\n", u->name, r->revoked);
 	if (!verbose)
@@ -419,7 +420,7 @@ const struct command strategy_command = {
 static int graveyard_run(int argc, char **argv)
 {
 	static const char *const kinds[] = { "read", "write", "fetch" };
-	bool json = take_flag(&argc, argv, "-j");
+	bool json = take_flag(&argc, argv, "-j"), clear = take_flag(&argc, argv, "-c");
 	int err = reject_options(argc, argv);
 	struct use_after_unload use;
 	struct grave_info g;
@@ -428,6 +429,8 @@ static int graveyard_run(int argc, char **argv)
 
 	if (err)
 		return err;
+	if (clear)
+		graveyard_clear();
 	for (u32 i = 0; graveyard_nth(i, &g); i++) {
 		if (json) {
 			json_begin(&j);
@@ -453,6 +456,6 @@ static int graveyard_run(int argc, char **argv)
 }
 
 const struct command graveyard_command = {
-	"graveyard", "graveyard [-j]", "modules that are gone, and who touched them since",
+	"graveyard", "graveyard [-c] [-j]", "modules that are gone, and who touched them since; -c: forget them",
 	graveyard_run, NULL,
 };

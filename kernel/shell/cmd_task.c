@@ -132,10 +132,10 @@ static int top_run(int argc, char **argv)
 	u32 rounds = 1, n, n_before;
 	bool missing;
 	const char *count = take_option(&argc, argv, "-n", &missing);
-	int err = reject_options(argc, argv);
 
 	if (missing || (count && parse_u32(count, &rounds)))
 		return shell_error(-EINVAL, "top: -n wants a number of rounds");
+	int err = reject_options(argc, argv);
 	if (err)
 		return err;
 	struct row *now = kmalloc(2 * MAX_ROWS * sizeof(*now)), *before = now + MAX_ROWS;

@@ -36,12 +36,13 @@ static int read_escape(void)
 		return KEY_UNKNOWN;
 	c = shell_getc();
 	if (c >= '0' && c <= '9') {
-		u8 digit = c;
-		while (c != '~' && c < '@')
-			c = shell_getc();
-		return digit == '1' || digit == '7' ? KEY_HOME :
-		       digit == '4' || digit == '8' ? KEY_END :
-		       digit == '3' ? KEY_DELETE : KEY_UNKNOWN;
+		u32 number = c - '0';
+		while ((c = shell_getc()) < '@')
+			number = c >= '0' && c <= '9' ? number * 10 + c - '0' : ~0u;
+		return c != '~' ? KEY_UNKNOWN :
+		       number == 1 || number == 7 ? KEY_HOME :
+		       number == 4 || number == 8 ? KEY_END :
+		       number == 3 ? KEY_DELETE : KEY_UNKNOWN;
 	}
 	switch (c) {
 	case 'A': return KEY_UP;

@@ -61,12 +61,13 @@ static int hammer_run(int argc, char **argv)
 	bool stop = take_flag(&argc, argv, "-s"), json = take_flag(&argc, argv, "-j"), missing;
 	const char *count = take_option(&argc, argv, "-n", &missing);
 	u32 nr = 2 * nr_cpus;
-	int err = reject_options(argc, argv);
+	int err;
 
-	if (err)
-		return err;
 	if (missing || (count && (parse_u32(count, &nr) || !nr || nr > MAX_USERS)))
 		return shell_error(-EINVAL, "hammer: -n wants a number of tasks from 1 to %u", MAX_USERS);
+	err = reject_options(argc, argv);
+	if (err)
+		return err;
 	if (argc > 2)
 		return usage_error("hammer");
 	mutex_lock(&hammer_mutex);

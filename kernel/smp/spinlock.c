@@ -51,14 +51,23 @@ static void check_before(const struct spinlock *l, u32 where)
 }
 
 /* Ranks rise. Locks of equal rank (two run queues) have an order of their own,
- * which their user knows. */
+ * which their user knows. In an interrupt, the plain locks of whom it came upon
+ * do not count: nobody waits for one while he holds a lock that interrupts take
+ * as well (asserted here, too), so no circle closes through them. */
 static void check_rank(const struct spinlock *l, u32 where)
 {
 	struct cpu *c = this_cpu();
-	const struct spinlock *last = c->nr_held ? c->held[c->nr_held - 1] : NULL;
-	if (last && last->rank > l->rank)
-		panic("lock order: '%s' (rank %u) taken at %#x under '%s' (rank %u)",
-		      l->name, l->rank, where, last->name, last->rank);
+	for (u32 i = 0; i < c->nr_held; i++) {
+		const struct spinlock *held = c->held[i];
+		if (c->irq_depth && !held->irq)
+			continue;
+		if (held->rank > l->rank)
+			panic("lock order: '%s' (rank %u) taken at %#x under '%s' (rank %u)",
+			      l->name, l->rank, where, held->name, held->rank);
+		if (held->irq && !l->irq)
+			panic("lock order: plain '%s' taken at %#x under '%s', which interrupts take",
+			      l->name, where, held->name);
+	}
 }
 
 static void note_taken(struct spinlock *l)

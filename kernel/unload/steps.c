@@ -176,6 +176,7 @@ void unload_finish(struct unload *u)
 	cpumask_t silent = 0;
 
 	sync_point("unload:committed");
+	u->report.has_exit = m->exit != NULL;
 	run_exit(m);
 	entries_unlink(&m->owner, note_forgotten, &u->report);
 	u->report.forgotten_allocs = m->nr_allocs;

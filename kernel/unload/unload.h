@@ -27,6 +27,7 @@ struct unload_report {
 	u32 inspected, skipped;		/* tasks looked at; not run since the load */
 	u32 words;			/* stack words read */
 	u32 nr_insiders;		/* different ones, over all tries */
+	bool has_exit;
 	u32 forgotten;			/* entry points that exit left behind */
 	u32 forgotten_allocs, forgotten_bytes;
 	u32 revoked;

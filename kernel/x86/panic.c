@@ -83,6 +83,8 @@ void panic_regs(const struct regs *regs, const char *fmt, ...)
 	va_end(args);
 	printk("panic: %s\n", message);
 	print_regs(regs);
+	printk("  cr0 %08x  cr2 %08x  cr3 %08x  cr4 %08x\n", read_cr0(), read_cr2(), read_cr3(),
+	       read_cr4());
 	backtrace(regs->eip, regs->ebp);
 	finish_panic();
 }

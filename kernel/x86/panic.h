@@ -10,7 +10,7 @@ void panic(const char *fmt, ...) noreturn printf_like(1, 2);
 /* The same, with the registers of the trap that led here. */
 void panic_regs(const struct regs *regs, const char *fmt, ...) noreturn printf_like(2, 3);
 
-/* Set once by smp/: stops the other CPUs and shows each; see smp/panic.c. */
+/* Set once by smp/: stops the other CPUs and shows each; see smp/stop.c. */
 extern void (*panic_stop_others)(void);
 
 #define ASSERT(cond)                                                            \

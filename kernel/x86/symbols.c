@@ -124,7 +124,6 @@ void print_regs(const struct regs *r)
 	       r->eip, regs_sp(r), r->ebp, r->eflags, r->vector, r->error);
 	printk("  eax %08x  ebx %08x  ecx %08x  edx %08x  esi %08x  edi %08x\n",
 	       r->eax, r->ebx, r->ecx, r->edx, r->esi, r->edi);
-	printk("  cs %04x  ds %04x  es %04x  fs %04x  gs %04x  cr0 %08x  cr2 %08x  cr3 %08x  cr4 %08x\n",
-	       r->cs & 0xffff, r->ds & 0xffff, r->es & 0xffff, r->fs & 0xffff, r->gs & 0xffff,
-	       read_cr0(), read_cr2(), read_cr3(), read_cr4());
+	printk("  cs %04x  ds %04x  es %04x  fs %04x  gs %04x\n",
+	       r->cs & 0xffff, r->ds & 0xffff, r->es & 0xffff, r->fs & 0xffff, r->gs & 0xffff);
 }

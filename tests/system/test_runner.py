@@ -59,7 +59,8 @@ def test_deterministic():
     assert first != output(2)
 
 
-@pytest.mark.parametrize("options", [[], ["--uefi", "x64"]], ids=["text", "framebuffer"])
+@pytest.mark.parametrize("options", [["--direct"], [], ["--uefi", "x64"]],
+                         ids=["text", "framebuffer", "uefi"])
 def test_screenshot(tmp_path, options):
     picture = tmp_path / "screen.png"
     done = run(*options, "--screenshot", str(picture), "-c", "help")
