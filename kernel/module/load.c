@@ -129,6 +129,13 @@ static int map_image(struct loading *l)
 	return 0;
 }
 
+/* A place for a debugger's breakpoint: everything is where it will stay, and
+ * nothing of it has run (tools/gdb/quiesce.py). */
+noinline void module_loaded_for_debugger(struct module *m)
+{
+	__asm__ volatile("" :: "r"(m) : "memory");
+}
+
 /* -- its init -------------------------------------------------------------- */
 
 static int run_init(struct loading *l)
@@ -136,6 +143,7 @@ static int run_init(struct loading *l)
 	struct module *m = l->mod;
 	int e;
 
+	module_loaded_for_debugger(m);
 	sync_point("load:coming");
 	e = m->init ? m->init() : 0;
 	if (!may_sleep())

@@ -46,3 +46,5 @@ void module_free_init(struct module *m);
 /* symbolise.c: caller holds modules_mutex. */
 void symbolise_add(struct module *m);
 void symbolise_remove(struct module *m);
+
+void module_loaded_for_debugger(struct module *m);

@@ -3,6 +3,7 @@
 import json
 import re
 
+from accounts import json_lines, used
 from machine import run
 
 UP, DOWN, RIGHT, LEFT = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D"
@@ -22,13 +23,6 @@ def echoed(machine, keys):
     result = machine.command(keys)
     assert result.status == "ok", (keys, result)
     return result.output.rstrip("\n")
-
-
-def json_lines(machine, line):
-    """Every line of the answer, parsed."""
-    lines = machine.lines(line)
-    assert lines, f"{line}: nothing"
-    return [json.loads(text) for text in lines]
 
 
 def test_line_editing(boot):
@@ -111,7 +105,7 @@ def test_ctrl_c(boot):
     m.send("no-such-command\x03")
     assert "^C" in m.wait_for_prompt()
     assert echoed(m, "echo alive") == "alive"
-    before = json_lines(m, "mem -j")[0]
+    before = used(m)
     m.lines("insmod uart; insmod rtc")
     interrupt("sleep 1000s")
     interrupt("sleep 1000s; sleep 1000s; echo not-this")
@@ -122,12 +116,11 @@ def test_ctrl_c(boot):
     assert "uart is in use by task" in interrupt("rmmod -w uart")
     m.lines("rmmod -r uart; rmmod rtc")
     # Cut short it still cleans up and counts.
-    assert "0 uses after unload, no leaks" in interrupt("torture -t 1000s")
+    assert "0 uses after unload, no leaks" in interrupt("torture -t 1000s -s 3")
     interrupt("tour", "by task")
     for module in [line.split()[0] for line in m.lines("lsmod")[:0:-1]]:
         m.lines(f"rmmod -r -w {module}")
-    after = json_lines(m, "mem -j")[0]
-    assert (after["tasks"], after["entries"]) == (before["tasks"], before["entries"])
+    assert used(m) == before
     # What was typed while a command ran is not lost.
     m.send("sleep 200ms\recho typed ahead\r")
     m.wait_for_prompt()
@@ -155,7 +148,7 @@ def test_help_for_every_command(boot):
 def test_wrong_names_and_options(boot):
     """One line that names what is wrong, and an error."""
     m = boot("--direct", cpus=4)
-    before = json_lines(m, "mem -j")
+    before = used(m)
     for line, status, text in (
         ("nonsense", "ENOENT", "nonsense: no such command; `help` lists them"),
         ("insmod nonsense", "ENOENT", "insmod: nonsense: no such module in the boot archive"),
@@ -225,7 +218,7 @@ def test_wrong_names_and_options(boot):
         assert text in result.output, (line, result)
         if status != "ok" and not line.startswith("test"):
             assert result.output.count("\n") == 1, (line, result)
-    assert json_lines(m, "mem -j") == before
+    assert used(m) == before
 
 
 def test_over_long_lines(boot):
