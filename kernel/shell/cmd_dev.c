@@ -24,9 +24,12 @@ static int list_devices(void)
 
 static int dev_error(const char *command, const char *device, const char *doing, int err)
 {
+	if (err == -ENODEV && streq(doing, "open"))
+		return shell_error(err, "%s: %s: there is no such device; `dev` lists them", command,
+		                   device);
 	if (err == -ENODEV)
-		return shell_error(err, "%s: %s: there is no such device (any more); `dev` lists them",
-		                   command, device);
+		return shell_error(err, "%s: %s: %s: cut off, the driver is going or gone", command, device,
+		                   doing);
 	return shell_error(err, "%s: %s: %s: %s (%s)", command, device, doing, errno_text(err),
 	                   errno_name(err));
 }

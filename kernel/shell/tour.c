@@ -52,13 +52,16 @@ static void load_cast(struct tour *t)
 		int err = module_load_by_name(cast[i], "", NULL, &why);
 		/* A machine may lack a device: that is its driver's answer, not a failure. */
 		if (err == -ENODEV)
-			printk("   %s: not on this machine\n", cast[i]);
+			printk("   (%s: not on this machine)\n", cast[i]);
 		else if (err) {
 			printk("   " RED "%s" PLAIN "\n", why.text);
 			t->failed++;
 		}
 	}
-	shell_run_line("lsmod");
+	printk("  ");
+	for (u32 i = 0; i < ARRAY_SIZE(cast); i++)
+		printk("%s%s", is_loaded(cast[i]) ? " " : "", is_loaded(cast[i]) ? cast[i] : "");
+	printk("\n");
 }
 
 static void let_users_run(u32 ms)

@@ -1,6 +1,7 @@
 """tools/run itself: commands arrive unchanged, exit statuses tell the truth."""
 
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -98,3 +99,14 @@ def test_image_is_reproducible(tmp_path):
                    check=True)
     with open(f"{BUILD}/quiesce.iso", "rb") as one:
         assert one.read() == again.read_bytes()
+
+
+def test_debugger_knows_modules():
+    """make debug: a breakpoint in a module that is yet to be loaded, hit with a full stack."""
+    done = run("--direct", "--gdb", "-c", "insmod uart; rmmod uart; insmod rtc", cpus=None, *[
+        word for command in ("set breakpoint pending on", "break rtc_init", "continue", "bt")
+        for word in ("--gdb-command", command)])
+    assert "uart: symbols at 0xe" in done.output
+    assert "uart: symbols removed" in done.output
+    assert re.search(r"#0  rtc_init \(\) at modules/rtc.c:\d+", done.output)
+    assert re.search(r"#\d+ .*shell_main .* at kernel/shell/shell.c:\d+", done.output)
