@@ -37,39 +37,32 @@ void wait_finish(struct waiter *w);
 /* wait_sleep() on behalf of `caller`, a return address. */
 int  wait_sleep_for(struct waiter *w, u64 deadline, u32 caller) must_use;
 
-#define wait_event_until(q, cond, deadline) ({                                  \
+#define wait_event_with(sleep, q, cond, deadline) ({                            \
 	struct waiter w_;                                                       \
 	int err_ = 0;                                                           \
 	wait_prepare((q), &w_);                                                 \
 	while (!(cond)) {                                                       \
-		err_ = wait_sleep(&w_, (deadline));                             \
+		err_ = sleep(&w_, (deadline));                                  \
 		if (err_) {                                                     \
-			if (cond) err_ = 0;                                     \
+			if (cond)                                               \
+				err_ = 0;                                       \
 			break;                                                  \
 		}                                                               \
 	}                                                                       \
 	wait_finish(&w_);                                                       \
 	err_; })
-/* Sleeps until cond holds. 0, -EINTR, -ENODEV. May sleep. */
-#define wait_event(q, cond)           wait_event_until(q, cond, WAIT_FOREVER)
+
+/* Sleeps until cond holds. 0, -EINTR, -ENODEV, and with a deadline (clock_ns())
+ * or a time in ns -ETIMEDOUT. May sleep. */
+#define wait_event_until(q, cond, deadline) wait_event_with(wait_sleep, q, cond, deadline)
+#define wait_event(q, cond)             wait_event_until(q, cond, WAIT_FOREVER)
 #define wait_event_timeout(q, cond, ns) wait_event_until(q, cond, clock_ns() + (ns))
 
 /* The core's own waits, which must not be cut short: ends by wake-up or
  * deadline only (0 or -ETIMEDOUT). */
 int  wait_sleep_uninterruptible(struct waiter *w, u64 deadline) must_use;
-#define wait_event_core(q, cond, deadline) ({                                   \
-	struct waiter w_;                                                       \
-	int err_ = 0;                                                           \
-	wait_prepare((q), &w_);                                                 \
-	while (!(cond)) {                                                       \
-		err_ = wait_sleep_uninterruptible(&w_, (deadline));             \
-		if (err_) {                                                     \
-			if (cond) err_ = 0;                                     \
-			break;                                                  \
-		}                                                               \
-	}                                                                       \
-	wait_finish(&w_);                                                       \
-	err_; })
+#define wait_event_core(q, cond, deadline) \
+	wait_event_with(wait_sleep_uninterruptible, q, cond, deadline)
 
 /* Any context. wake_waiter(): caller holds the queue's lock. */
 void wake_waiter(struct waiter *w);
