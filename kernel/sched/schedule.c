@@ -113,7 +113,8 @@ void finish_switch(void)
 {
 	struct rq *rq = this_cpu()->rq;
 	struct task *prev = rq->prev;
-	bool dead = prev->state == TASK_ZOMBIE;
+	/* Preempted on its last steps, it is a zombie by name, but runs once more. */
+	bool dead = prev->state == TASK_ZOMBIE && !prev->on_rq;
 
 	/* From here on another CPU may run it, or read its stack. */
 	store_release(&prev->on_cpu, 0);
