@@ -1,88 +1,69 @@
-/* Spreading tasks over the CPUs: where one wakes up, and who is pulled over. */
+/* Spreading tasks over the CPUs: a CPU that has less to do than another takes a
+ * waiting task over. */
 #include "sched/rq.h"
+#include "smp/ipi.h"
+#include "x86/panic.h"
 
-/* Runnable tasks of a CPU, the running one included. Read without its lock: a
- * guess is good enough to decide where to look. */
-static u32 load_of(u32 cpu)
+#define MAX_LOOKED_AT 32		/* tasks bound elsewhere that are passed over */
+
+/* A hint, read without locks. NULL: nobody has two tasks more than `rq`, or, when
+ * `rq` is idle, one that waits. */
+static struct rq *find_busiest(const struct rq *rq)
 {
-	const struct rq *rq = rq_of(cpu);
+	u32 most = READ_ONCE(rq->nr_running) + 1, cpu;
+	struct rq *busiest = NULL;
 
-	return READ_ONCE(rq->ready.nr) + (READ_ONCE(cpus[cpu]->task) != rq->idle);
-}
+	for (cpu = 0; cpu < nr_cpus; cpu++) {
+		struct rq *other = rq_of(cpu);
+		u32 n = READ_ONCE(other->nr_running);
 
-/* Where it ran last, unless that CPU is busy and another is not. Caller holds
- * the lock of the queue that it leaves. */
-u32 balance_place(const struct task *t)
-{
-	u32 cpu;
-
-	if ((t->affinity & CPU_BIT(t->cpu)) && load_of(t->cpu) == 0)
-		return t->cpu;
-	for_each_cpu_in(cpu, cpus_online & t->affinity) {
-		if (load_of(cpu) == 0)
-			return cpu;
-	}
-	if (t->affinity & CPU_BIT(t->cpu))
-		return t->cpu;
-	for_each_cpu_in(cpu, cpus_online & t->affinity)
-		return cpu;
-	return t->cpu;		/* nothing of its mask is online: better anywhere than nowhere */
-}
-
-static u32 busiest(u32 but)
-{
-	u32 best = but, most = 0, cpu;
-
-	for_each_cpu_in(cpu, cpus_online & ~CPU_BIT(but)) {
-		u32 waiting = READ_ONCE(rq_of(cpu)->ready.nr);
-		if (waiting > most) {
-			most = waiting;
-			best = cpu;
+		/* Its own may have changed since it was read. */
+		if (n > most && other != rq) {
+			most = n;
+			busiest = other;
 		}
 	}
-	return best;
+	return busiest;
 }
 
-/* The last in line that may run here. Caller holds the lock. */
-static struct task *find_movable(struct rq *from, u32 to)
+/* Both locks are held. The most urgent one that may run on `to`; NULL: none. */
+static struct task *find_movable(struct rq *from, const struct rq *to)
 {
-	struct task *t;
+	struct rq_node *n = runqueue_first(&from->queue);
 
-	for (u32 map = from->ready.map; map; ) {
-		u32 prio = 31u - (u32)__builtin_clz(map);
-		map &= ~(1u << prio);
-		for (struct list *l = from->ready.list[prio].prev; l != &from->ready.list[prio]; l = l->prev) {
-			t = list_entry(l, struct task, rq_node);
-			if (t->affinity & CPU_BIT(to))
-				return t;
-		}
+	for (u32 i = 0; n && i < MAX_LOOKED_AT; i++, n = runqueue_next(&from->queue, n)) {
+		struct task *t = container_of(n, struct task, rq_node);
+
+		if (t->affinity & CPU_BIT(to->cpu))
+			return t;
 	}
 	return NULL;
 }
 
-static void lock_both(struct rq *a, struct rq *b)
+/* Both locks are held. The tasks in a queue are off their stacks. */
+static bool move_one(struct rq *from, struct rq *to)
 {
-	spin_lock(a->cpu < b->cpu ? &a->lock : &b->lock);
-	spin_lock(a->cpu < b->cpu ? &b->lock : &a->lock);
+	struct task *t = find_movable(from, to);
+
+	if (!t)
+		return false;
+	runqueue_remove(&from->queue, &t->rq_node);
+	from->nr_running--;
+	t->cpu = to->cpu;
+	rq_enqueue(to, t);
+	return true;
 }
 
-bool balance_pull(void)
+bool balance_pull(struct rq *rq)
 {
-	struct rq *to = this_cpu()->rq;
-	struct rq *from = rq_of(busiest(to->cpu));
-	struct task *t = NULL;
+	struct rq *busiest = find_busiest(rq);
+	bool moved;
 
-	if (from == to || load_of(from->cpu) < load_of(to->cpu) + 2)
+	DEBUG_ASSERT(!irqs_enabled());
+	if (likely(!busiest))
 		return false;
-	lock_both(from, to);
-	if (load_of(from->cpu) >= load_of(to->cpu) + 2)
-		t = find_movable(from, to->cpu);
-	if (t) {
-		runqueue_remove(&from->ready, t);
-		t->cpu = to->cpu;
-		rq_enqueue(to, t);
-	}
-	spin_unlock(&from->lock);
-	spin_unlock(&to->lock);
-	return t != NULL;
+	rq_lock_two(rq, busiest);
+	moved = busiest->nr_running > rq->nr_running + 1 && move_one(busiest, rq);
+	rq_unlock_two(rq, busiest);
+	return moved;
 }

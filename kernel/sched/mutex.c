@@ -1,195 +1,138 @@
-/* Sleeping locks. The lock is handed over: who unlocks makes the first waiter
- * of the highest priority the owner, so nobody slips in between.
+/* Mutexes with priority inheritance.
  *
- * Priority inheritance: an owner runs with at least the priority of those who
- * wait for any mutex that it holds, and so on along the chain of owners. */
+ * Who waits lends its priority to the owner. If the owner waits for another mutex
+ * itself, the change of its priority wakes it (prio.c); it finds that mutex still
+ * taken, lends its new priority to that owner, and sleeps again. So each task only
+ * ever touches the owner of the mutex that it waits for, whose lock it holds, and
+ * no lock of two mutexes is ever needed at once. In a circle (a deadlock of the
+ * users') it ends when all have the same priority.
+ *
+ *	low			middle			high
+ *	holds A			holds B, waits for A	locks B
+ *							lends to middle: wakes it
+ *				lends to low, sleeps	sleeps
+ *	unlocks A: gives back
+ *				has A ... unlocks both
+ *				gives back		has B
+ *
+ * A lent priority is given back with the last mutex that the task holds: to know
+ * which mutex brought which priority would need a list in each task. */
 #include "sched/mutex.h"
 #include "lib/errno.h"
-#include "sched/sched.h"
-#include "x86/atomic.h"
+#include "lib/string.h"
+#include "sched/rq.h"
 #include "x86/panic.h"
-
-#define MAX_CHAIN 8
-
-/* Who owns what and who waits for what, for all mutexes: chains cross them.
- * Taken inside a queue's lock; only when a mutex is contended. */
-static struct spinlock chain_lock = SPINLOCK_IRQ("mutex chain", RANK_TIMER);
 
 void mutex_init(struct mutex *m, const char *name)
 {
 	wait_queue_init(&m->queue, name);
 	m->owner = NULL;
-	list_init(&m->held_node);
-	m->top_waiter = 0;
-}
-
-/* What `t` must run with: caller holds chain_lock. */
-static u32 needed_prio(const struct task *t)
-{
-	struct mutex *m;
-	u32 prio = t->base_prio;
-
-	if (t->helped)
-		prio = MAX(prio, t->helped);
-	list_for_each(m, &t->held, held_node)
-		prio = MAX(prio, m->top_waiter);
-	return prio;
-}
-
-/* `prio` waits for `m`: its owner inherits it, and whom that one waits for. */
-static void hand_on(struct mutex *m, u32 prio)
-{
-	for (u32 depth = 0; m && depth < MAX_CHAIN; depth++) {
-		struct task *owner = m->owner;
-		if (!owner || m->top_waiter >= prio)
-			return;
-		m->top_waiter = prio;
-		task_set_prio(owner, needed_prio(owner));
-		m = owner->blocked_on;
-	}
-}
-
-void task_boost(struct task *t, u32 prio)
-{
-	u32 flags = spin_lock_irqsave(&chain_lock);
-
-	t->helped = prio;
-	task_set_prio(t, needed_prio(t));
-	if (t->blocked_on)
-		hand_on(t->blocked_on, prio);
-	spin_unlock_irqrestore(&chain_lock, flags);
 }
 
 /* Caller holds the queue's lock. */
-static void take(struct mutex *m, struct task *t)
+static bool take(struct mutex *m)
 {
-	WRITE_ONCE(m->owner, t);
+	if (m->owner)
+		return false;
+	m->owner = current;
+	current->nr_mutexes++;
+	return true;
 }
 
 bool mutex_trylock(struct mutex *m)
 {
 	u32 flags = spin_lock_irqsave(&m->queue.lock);
-	bool free = !m->owner;
+	bool taken = take(m);
 
-	if (free)
-		take(m, current);
 	spin_unlock_irqrestore(&m->queue.lock, flags);
-	return free;
+	return taken;
 }
 
-/* The first waiter makes the mutex count for its owner's priority. */
-static void start_waiting(struct mutex *m, struct task *me)
+/* Takes it, or gets ready to sleep: then a wake-up comes when it is free, or when
+ * there is more priority to lend. The state comes before the look at our priority;
+ * who raises it does it the other way round. */
+static bool take_or_queue(struct mutex *m, struct waiter *w, u32 heeds, u32 caller)
 {
-	u32 flags = spin_lock_irqsave(&chain_lock);
+	u32 flags = spin_lock_irqsave(&m->queue.lock);
+	bool taken = take(m);
 
-	me->blocked_on = m;
-	if (list_empty(&m->held_node))
-		list_add(&m->owner->held, &m->held_node);
-	hand_on(m, me->prio);
-	spin_unlock_irqrestore(&chain_lock, flags);
+	if (taken) {
+		list_del(&w->node);
+	} else {
+		if (list_empty(&w->node))
+			list_add_tail(&m->queue.waiters, &w->node);
+		strlcpy(current->waiting_for, m->queue.name, sizeof(current->waiting_for));
+		current->wait_caller = caller;
+		set_state(heeds ? TASK_SLEEPING : TASK_BLOCKED);
+		task_lend_prio(m->owner, READ_ONCE(current->prio));
+	}
+	spin_unlock_irqrestore(&m->queue.lock, flags);
+	return taken;
 }
 
-static int lock_slowly(struct mutex *m, bool interruptible)
+/* If the wake-up for a free mutex came together with the interruption, somebody
+ * else gets it. */
+static void give_up(struct mutex *m, struct waiter *w)
 {
-	struct waiter w;
+	u32 flags = spin_lock_irqsave(&m->queue.lock);
+	bool was_woken = list_empty(&w->node);
+
+	list_del(&w->node);
+	if (was_woken && !m->owner)
+		wake_most_urgent(&m->queue);
+	spin_unlock_irqrestore(&m->queue.lock, flags);
+}
+
+static noinline int lock_slowly(struct mutex *m, u32 heeds, u32 caller)
+{
+	struct waiter w = { .task = current, .queue = &m->queue, .node = LIST_INIT(w.node) };
 	int err = 0;
 
-	wait_prepare(&m->queue, &w);
-	for (;;) {
-		u32 flags = spin_lock_irqsave(&m->queue.lock);
-		if (!m->owner)
-			take(m, current);
-		if (m->owner != current)
-			start_waiting(m, current);
-		spin_unlock_irqrestore(&m->queue.lock, flags);
-		if (READ_ONCE(m->owner) == current)
+	ASSERT(current != this_cpu()->idle);	/* nobody runs when it sleeps */
+	ASSERT(m->owner != current);
+	current->lends = true;
+	while (!take_or_queue(m, &w, heeds, caller)) {
+		err = interrupted(heeds, caller);
+		if (!err)
+			schedule();
+		set_state(TASK_RUNNABLE);
+		if (err) {
+			give_up(m, &w);
 			break;
-		err = interruptible ? wait_sleep(&w, WAIT_FOREVER)
-		                    : wait_sleep_uninterruptible(&w, WAIT_FOREVER);
-		if (err && READ_ONCE(m->owner) != current)
-			break;
+		}
 	}
-	wait_finish(&w);
-	/* It may have become ours between the error and here. */
-	if (READ_ONCE(m->owner) == current)
-		err = 0;
-	u32 flags = spin_lock_irqsave(&chain_lock);
-	current->blocked_on = NULL;
-	spin_unlock_irqrestore(&chain_lock, flags);
+	current->lends = false;
 	return err;
 }
 
 void mutex_lock(struct mutex *m)
 {
 	ASSERT(may_sleep());
-	ASSERT(READ_ONCE(m->owner) != current);
 	if (!mutex_trylock(m))
-		(void)lock_slowly(m, false);
+		(void)lock_slowly(m, 0, (u32)__builtin_return_address(0));
 }
 
 int mutex_lock_interruptible(struct mutex *m)
 {
+	u32 caller = (u32)__builtin_return_address(0);
+	int err = interrupted(HEEDS_SIGNS | HEEDS_GATE, caller);
+
 	ASSERT(may_sleep());
-	ASSERT(READ_ONCE(m->owner) != current);
-	return mutex_trylock(m) ? 0 : lock_slowly(m, true);
+	if (err || mutex_trylock(m))
+		return err;
+	return lock_slowly(m, HEEDS_SIGNS | HEEDS_GATE, caller);
 }
 
-/* The first of the highest priority, woken with the mutex in its hands. Caller
- * holds the queue's lock. */
-static struct waiter *choose_heir(struct mutex *m)
-{
-	struct waiter *w, *best = NULL;
-
-	list_for_each(w, &m->queue.waiters, node) {
-		if (!best || w->task->prio > best->task->prio)
-			best = w;
-	}
-	return best;
-}
-
-static void pass_on(struct mutex *m, struct waiter *heir)
-{
-	struct waiter *w;
-	u32 top = 0, others = 0;
-
-	u32 flags = spin_lock_irqsave(&chain_lock);
-	list_del(&m->held_node);
-	list_for_each(w, &m->queue.waiters, node) {
-		if (w != heir) {
-			top = MAX(top, w->task->prio);
-			others++;
-		}
-	}
-	take(m, heir->task);
-	m->top_waiter = others ? top : 0;
-	heir->task->blocked_on = NULL;
-	if (others) {
-		list_add(&heir->task->held, &m->held_node);
-		task_set_prio(heir->task, needed_prio(heir->task));
-	}
-	task_set_prio(current, needed_prio(current));
-	spin_unlock_irqrestore(&chain_lock, flags);
-}
-
+/* First our priority falls, then the next one wakes up: so it is compared with what
+ * we are by ourselves. */
 void mutex_unlock(struct mutex *m)
 {
-	ASSERT(m->owner == current);
 	u32 flags = spin_lock_irqsave(&m->queue.lock);
-	struct waiter *heir = choose_heir(m);
 
-	if (!heir && list_empty(&m->held_node)) {
-		take(m, NULL);
-	} else if (!heir) {
-		/* All who waited gave up. */
-		u32 inner = spin_lock_irqsave(&chain_lock);
-		list_del(&m->held_node);
-		m->top_waiter = 0;
-		take(m, NULL);
-		task_set_prio(current, needed_prio(current));
-		spin_unlock_irqrestore(&chain_lock, inner);
-	} else {
-		pass_on(m, heir);
-		wake_waiter(heir);
-	}
+	ASSERT(m->owner == current);
+	m->owner = NULL;
+	if (--current->nr_mutexes == 0 && unlikely(current->lent_prio))
+		task_return_prio();
+	wake_most_urgent(&m->queue);
 	spin_unlock_irqrestore(&m->queue.lock, flags);
 }

@@ -1,23 +1,21 @@
-/* Sleeping locks with an owner, and priority inheritance along the chain of
- * owners. */
+/* Sleeping locks with an owner. Whoever waits lends its priority to the owner,
+ * and so on along the chain of owners who wait themselves. */
 #pragma once
 #include "sched/wait.h"
 
 struct mutex {
-	struct wait_queue queue;
-	/* Under the queue's lock. */
+	struct wait_queue queue;	/* its lock protects the fields below */
 	struct task *owner;
-	/* Under chain_lock (mutex.c); in use while somebody waits. */
-	struct list held_node;		/* in owner->held */
-	u32 top_waiter;			/* the highest priority that waits */
 };
 
-#define MUTEX(var, n) \
-	{ .queue = WAIT_QUEUE((var).queue, n), .held_node = LIST_INIT((var).held_node) }
+#define MUTEX(var, n) { .queue = WAIT_QUEUE((var).queue, n) }
+/* `name` must last as long as the mutex. */
 void mutex_init(struct mutex *m, const char *name);
 /* May sleep. The owner must not take it again (asserted). */
 void mutex_lock(struct mutex *m);
 int  mutex_lock_interruptible(struct mutex *m) must_use;	/* 0, -EINTR, -ENODEV */
+/* Task context. */
 bool mutex_trylock(struct mutex *m) must_use;
+/* By the owner, in task context. */
 void mutex_unlock(struct mutex *m);
 static inline bool mutex_held(const struct mutex *m) { return READ_ONCE(m->owner) == current; }

@@ -1,53 +1,84 @@
-/* What the files of the scheduler share, and nobody else needs. */
+/* Inside sched/: a CPU's run queue with its lock, and who runs. */
 #pragma once
-#include "sched/ktimer.h"
-#include "sched/runqueue.h"
 #include "sched/sched.h"
-#include "smp/spinlock.h"
+#include "sched/wait.h"
+#include "x86/cpu.h"
+
+struct regs;
 
 struct rq {
+	struct spinlock lock;
 	/* Fixed. */
 	u32 cpu;
-	struct task *idle;
-	/* Under lock. A task that runs is in no list. */
-	struct spinlock lock;
-	struct runqueue ready;
-	u64 switch_tsc;			/* when the running task was switched in */
-	u64 busy_cycles;		/* without the idle task */
-	u32 switches;
+	struct task *idle;		/* runs when nobody else does; never queued */
+
+	/* Under lock. */
+	struct runqueue queue;		/* those who wait; the running task is not in it */
+	struct task *curr;
+	u32 nr_running;			/* waiting and running, without idle; others peek */
+	u32 nr_switches;
+	u64 switched_at;		/* TSC, of the last switch */
+	u64 started_at;			/* TSC, when it was made */
+
 	/* This CPU only. */
-	struct task *prev;		/* who was switched out last, until finished */
-	u64 next_tick;
-	u32 slice;			/* ticks that the running task has used */
+	bool slice_over;		/* curr goes behind the others of its priority */
+	struct task *last;		/* who ran before the switch that is going on */
 };
 
 static inline struct rq *rq_of(u32 cpu) { return cpus[cpu]->rq; }
 
 /* Locks the run queue that `t` belongs to; interrupts off. */
-struct rq *task_rq_lock(const struct task *t, u32 *flags);
-void task_rq_unlock(struct rq *rq, u32 flags);
-/* Puts a runnable task that runs nowhere into a queue, and has that CPU look.
- * Caller holds rq->lock. */
+struct rq *task_rq_lock(struct task *t, u32 *flags);
+static inline void rq_unlock(struct rq *rq, u32 flags) { spin_unlock_irqrestore(&rq->lock, flags); }
+/* Both, in order of CPU number. Interrupts are off. */
+void rq_lock_two(struct rq *a, struct rq *b);
+void rq_unlock_two(struct rq *a, struct rq *b);
+
+/* Under the lock of `rq`, t->cpu being rq's: puts a task that is in none into
+ * the queue, and tells the CPU when it should run at once. */
 void rq_enqueue(struct rq *rq, struct task *t);
-/* Pulls a task from the busiest CPU to this one. True when one came. Any
- * context with interrupts off and no lock held. */
-bool balance_pull(void);
-/* Where a task that wakes up should run. */
-u32  balance_place(const struct task *t);
+void rq_check_preempt(struct rq *rq, const struct task *t);
+/* prio.c: mutexes lend the priority of those who wait to those who hold. */
+void task_lend_prio(struct task *t, u32 prio);
+void task_return_prio(void);
+/* Takes a task that left its CPU for good (LEAVING_CPU) to one where it may run. */
+void move_misplaced(struct task *t);
+/* Where a task that wakes up should run. Any context. */
+u32  choose_cpu(const struct task *t);
+/* As wake_task(), but only out of TASK_SLEEPING. */
+bool wake_interruptible(struct task *t);
 
-/* Creates the struct for a task that has no code of its own to start: the boot
- * context and the idle tasks. */
-struct task *task_adopt(const char *name, u32 cpu, u32 stack, u32 stack_top);
-/* Called by the next task on the CPU, when `prev` has exited and is off its stack. */
-void task_buried(struct task *prev);
-
-/* After a switch, on the new stack: lets go of the task that ran before. */
+/* task.c: the first thing a new task does, and the last that is done to one. */
+void task_init(struct task *t, const char *name, u32 prio, u32 stack);
+void task_bury(struct task *t);
+/* schedule.c: what the next task does for the one before it. */
 void finish_switch(void);
+void preempt_from_hook(void);
+void preempt_from_trap(struct regs *regs);
+/* switch.asm */
+void switch_stacks(struct task *prev, struct task *next);
 
-/* The parking in schedule(). Interrupts on, preemption on. */
-void park(void);
+/* trap_cpus.c: `module_remove` is not 0. */
+void park_cpu(void);
 
-void tick_init_cpu(struct rq *rq);
-/* Programs this CPU's timer for the earlier of tick and `timer_deadline`.
- * Interrupts off. */
-void tick_program(u64 timer_deadline);
+/* balance.c: takes a task over from a busier CPU; true when it did. Interrupts
+ * off, no lock held. */
+bool balance_pull(struct rq *rq);
+
+/* tick.c: the timer interrupt. */
+void tick_init(void);
+void tick_start(void);
+/* A timer of this CPU became the earliest. Interrupts off. */
+void tick_reprogram(u64 deadline);
+
+/* wait.c: sleeps once. `heeds` says what may end it besides a wake-up. */
+#define HEEDS_SIGNS 1u		/* killed, asked to stop */
+#define HEEDS_GATE  2u		/* the caller's module is closing */
+int  sleep_once(struct waiter *w, u64 deadline, u32 heeds, u32 caller);
+/* 0, -EINTR, -ENODEV. */
+int  interrupted(u32 heeds, u32 caller);
+/* The task says that it is about to sleep: a full fence lies between this and
+ * whatever it looks at next. */
+void set_state(enum task_state s);
+/* Caller holds q->lock. */
+void wake_most_urgent(struct wait_queue *q);

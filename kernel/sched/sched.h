@@ -4,15 +4,16 @@
 
 #define HZ 100			/* ticks a second on each CPU, but see sched_seed */
 
-/* Boot CPU: makes the running context the task "main". */
+/* Boot CPU, once: makes the running context, on the boot stack, its idle task,
+ * starts the tick and turns interrupts on. The boot goes on in that task, which
+ * must not sleep. */
 void sched_init(void);
-/* Each CPU when it enters the scheduler for good: the caller becomes its idle
- * task. Starts the tick. */
+/* The run queue and the idle task of a CPU that is about to be started, on this
+ * stack. Tasks can be created for it from then on. 0 or -ENOMEM. */
+int  sched_prepare_cpu(struct cpu *c, u32 stack_base) must_use;
+/* Each CPU when it enters the scheduler for good: the running context goes on as
+ * its idle task. Starts the tick. */
 void sched_enter_idle(void) noreturn;
-/* The idle task of `cpu` for a CPU about to be started. 0 or -ENOMEM. */
-int  sched_prepare_cpu(struct cpu *cpu, u32 stack_base) must_use;
-/* Starts the tick on this CPU. */
-void tick_start(void);
 /* Deterministic mode: each tick's period is drawn from a generator with this
  * seed (per CPU), so that a seed is an interleaving. 0: regular ticks. */
 extern u32 sched_seed;
@@ -20,22 +21,23 @@ extern u32 sched_seed;
 /* Gives the CPU away; returns when the task is chosen again. Context: task,
  * no spin lock held, interrupts on. */
 void schedule(void);
-/* Lets others of the same or higher priority run. */
-void yield(void);
+/* Lets others of the same or higher priority run. Context: as schedule(). */
+static inline void yield(void) { schedule(); }
+/* Sleeps for that long, killed or not; returns early when the module that the
+ * caller belongs to is closing. May sleep. */
 void sleep_ns(u64 ns);
-static inline void sleep_ms(u32 ms) { sleep_ns(ms * 1000000ull); }
-/* Sleeps until killed, asked to stop, or the time is over: 0, -EINTR, -ENODEV. */
+#define sleep_ms(ms) sleep_ns((ms) * 1000000ull)
+/* Sleeps until killed, asked to stop, or the time is over: 0, -EINTR, -ENODEV.
+ * May sleep. */
 int  sleep_interruptible_ns(u64 ns);
 
 /* Makes a sleeping task runnable. True when it was not already. Any context. */
 bool wake_task(struct task *t);
 
-/* Context switches on all CPUs so far. */
-u64  sched_switches(void);
-/* Busy TSC cycles of a CPU since boot. */
+/* Context switches on all CPUs so far (modulo 2^32). Any context. */
+u32  sched_switches(void);
+/* TSC cycles that a CPU ran other tasks than its idle one. Any context. */
 u64  sched_cpu_busy_cycles(u32 cpu);
-/* Leaves this CPU for one that the task's affinity allows. May sleep. */
-void migrate_current(void);
 
 /* -- Johnson's trap ----------------------------------------------------- */
 /* linux-kernel, 8 Jul 2002: "it doesn't have to be atomic. It needs only to be
@@ -44,7 +46,11 @@ void migrate_current(void);
 extern volatile u32 module_remove;
 /* The CPU whose asker is exempt from the trap: it runs with preemption off. */
 extern u32 module_remove_asker;
-/* Where each CPU stands while it is trapped: everything its task holds lies in
- * memory from parked_sp upwards. parked[cpu] == module_remove: it is in. */
-struct parking { volatile u32 trap; volatile u32 sp; };
+/* Where each CPU stands while it is trapped. trap == module_remove: it is in, and
+ * everything its task holds lies in memory from sp upwards. A CPU that is in
+ * answers interrupts, holds no spin lock, and runs no task. */
+struct parking {
+	volatile u32 trap;
+	volatile u32 sp;
+} aligned(64);			/* each CPU's in a cache line of its own */
 extern struct parking parking[NR_CPUS];

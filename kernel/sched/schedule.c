@@ -1,325 +1,180 @@
-/* schedule(): who runs next. */
-#include "lib/errno.h"
-#include "lib/format.h"
-#include "mm/heap.h"
-#include "mm/kmap.h"
-#include "sched/rq.h"
-#include "smp/ipi.h"
-#include "x86/atomic.h"
-#include "x86/clock.h"
-#include "x86/panic.h"
-#include "x86/trap.h"
-
-void switch_stacks(u32 *save_sp, u32 load_sp);
-extern u8 boot_stack[], boot_stack_top[];
-
-u32 load_generation = 1;
-
-/* -- locks ------------------------------------------------------------------------ */
-
-struct rq *task_rq_lock(const struct task *t, u32 *flags)
-{
-	for (;;) {
-		struct rq *rq = rq_of(READ_ONCE(t->cpu));
-		*flags = spin_lock_irqsave(&rq->lock);
-		/* It may have moved while the lock was waited for; a task moves only
-		 * under the lock of the queue that it leaves. */
-		if (rq->cpu == t->cpu)
-			return rq;
-		spin_unlock_irqrestore(&rq->lock, *flags);
-	}
-}
-
-void task_rq_unlock(struct rq *rq, u32 flags)
-{
-	spin_unlock_irqrestore(&rq->lock, flags);
-}
-
-/* -- waking ------------------------------------------------------------------------- */
-
-void rq_enqueue(struct rq *rq, struct task *t)
-{
-	DEBUG_ASSERT(spin_held(&rq->lock) && list_empty(&t->rq_node));
-	runqueue_add(&rq->ready, t);
-	if (t->prio > cpus[rq->cpu]->task->prio || cpus[rq->cpu]->task == rq->idle)
-		smp_reschedule(rq->cpu);
-}
-
-/* The lock of a run queue is held from before the state of the task that
- * leaves is looked at until its registers are saved (finish_switch()), so a
- * waker sees it either still running or fully switched out:
+/* schedule(): who runs next on this CPU.
  *
- *   CPU 0 (goes to sleep)            CPU 1 (wakes it)
- *   state = SLEEPING
- *                                    lock rq 0: still on its CPU, on_rq
- *                                    state = RUNNABLE, unlock
- *   schedule(): lock rq 0
- *   state is RUNNABLE: stays in the queue
- */
-bool wake_task(struct task *t)
-{
-	u32 flags;
-	struct rq *rq = task_rq_lock(t, &flags);
+ * The run queue's lock is held across the switch of stacks: the task that
+ * switches away takes it, the one that comes lets it go. So whoever holds the
+ * lock of the run queue that a task belongs to finds it either running, or off
+ * its stack with its registers saved; never in between:
+ *
+ *	CPU 0 (runs A)				CPU 1
+ *	A: state = SLEEPING
+ *	schedule(): takes rq 0
+ *	  A is not runnable: leaves the queue
+ *						wake_task(A): wants rq 0
+ *	  saves A's registers, loads B's
+ *	B: A->on_cpu = 0, lets rq 0 go
+ *						has rq 0: A is off its stack, and may
+ *						be queued for any CPU
+ *
+ * on_cpu is for those who look without the lock (unload/inspect.c): its release
+ * orders A's saved registers and A->sp before it. */
+#include "sched/rq.h"
+#include "x86/atomic.h"
+#include "x86/panic.h"
+#include "x86/regs.h"
 
-	if (t->state != TASK_SLEEPING && t->state != TASK_BLOCKED) {
-		task_rq_unlock(rq, flags);
-		return false;
+/* Caller holds rq->lock. `prev` goes back into the queue unless it came here to
+ * wait. A task that was preempted did not come here of its own will:
+ *
+ *	task				interrupt
+ *	state = SLEEPING
+ *					need_resched: preempts the task
+ *	alarm armed, schedule()
+ *
+ * If it left the queue now, nothing might ever wake it: it has not come to the
+ * point where what wakes it is set up. It stays, and sleeps when it says so. */
+static void put_back(struct rq *rq, struct task *prev, bool preempted)
+{
+	if (prev->state != TASK_RUNNABLE && !preempted) {
+		prev->on_rq = false;
+		prev->leaving = prev->state == TASK_ZOMBIE ? LEAVING_WORLD : LEAVING_NOT;
+		rq->nr_running--;
+		return;
 	}
-	t->state = TASK_RUNNABLE;
-	if (t->on_rq) {
-		task_rq_unlock(rq, flags);
-		return true;
-	}
-	t->on_rq = true;
-	u32 cpu = balance_place(t);
-	if (cpu == rq->cpu) {
-		rq_enqueue(rq, t);
-		task_rq_unlock(rq, flags);
-		return true;
-	}
-	/* Between the two locks it is in no list, but on_rq and RUNNABLE, so that
-	 * no second waker touches it. */
-	t->cpu = cpu;
-	spin_unlock(&rq->lock);
-	rq = rq_of(cpu);
-	spin_lock(&rq->lock);
-	rq_enqueue(rq, t);
-	task_rq_unlock(rq, flags);
-	return true;
+	if (unlikely(prev->leaving))	/* LEAVING_CPU: see_off() finds it a place */
+		return;
+	if (preempted && !rq->slice_over)
+		runqueue_add_first(&rq->queue, &prev->rq_node, prev->prio);
+	else
+		runqueue_add(&rq->queue, &prev->rq_node, prev->prio);
 }
 
-void task_set_prio(struct task *t, u32 prio)
+/* Caller holds rq->lock. */
+static struct task *take_next(struct rq *rq)
 {
-	u32 flags;
-	struct rq *rq = task_rq_lock(t, &flags);
+	struct rq_node *n = runqueue_first(&rq->queue);
 
-	if (t->prio != prio) {
-		bool queued = !list_empty(&t->rq_node);
-		if (queued)
-			runqueue_remove(&rq->ready, t);
-		u32 old = t->prio;
-		t->prio = prio;
-		if (queued)
-			rq_enqueue(rq, t);
-		else if (prio < old && runqueue_has(&rq->ready, prio))
-			smp_reschedule(rq->cpu);	/* somebody may be ahead of it now */
-	}
-	task_rq_unlock(rq, flags);
+	if (!n)
+		return rq->idle;
+	runqueue_remove(&rq->queue, n);
+	return container_of(n, struct task, rq_node);
 }
 
-/* -- the switch --------------------------------------------------------------------- */
-
-void finish_switch(void)
+/* Caller holds rq->lock; returns on the stack of `prev`, some day, on some CPU,
+ * without that lock. */
+static void switch_tasks(struct rq *rq, struct cpu *c, struct task *prev, struct task *next)
 {
-	struct rq *rq = this_cpu()->rq;
-	struct task *prev = rq->prev;
-	/* Preempted on its last steps, it is a zombie by name, but runs once more. */
-	bool dead = prev->state == TASK_ZOMBIE && !prev->on_rq;
+	u64 now = rdtsc();
 
-	/* From here on another CPU may run it, or read its stack. */
-	store_release(&prev->on_cpu, 0);
-	spin_unlock(&rq->lock);
-	if (unlikely(dead))
-		task_buried(prev);
-}
-
-static void account(struct rq *rq, struct task *prev)
-{
-	u64 now = rdtsc(), ran = now - rq->switch_tsc;
-
-	prev->run_cycles += ran;
-	if (prev != rq->idle)
-		rq->busy_cycles += ran;
-	rq->switch_tsc = now;
-	rq->switches++;
-}
-
-/* Interrupts off, rq->lock held; it is released on the other side. */
-static void switch_to(struct cpu *c, struct rq *rq, struct task *prev, struct task *next)
-{
-	account(rq, prev);
+	prev->run_cycles += now - rq->switched_at;
 	prev->ran_generation = load_generation;
-	next->on_cpu = 1;
+	rq->switched_at = now;
+	rq->nr_switches++;
+	rq->last = prev;
+	rq->curr = next;
 	c->task = next;
-	rq->prev = prev;
-	rq->slice = 0;
-	switch_stacks(&prev->sp, next->sp);
+	next->on_cpu = 1;
+	switch_stacks(prev, next);
 	finish_switch();
 }
 
-/* Chooses the next task and switches. `preempted`: the task did not ask for it,
- * so whatever its state says, it stays in the queue:
- *
- *   task                                 interrupt
- *   state = SLEEPING
- *   (about to look at its condition)
- *                                        need_resched: preempted here
- *   (must run again to look, or its wake-up, which came before, is lost)
- */
+static noinline void see_off(struct task *prev, enum task_leaving how)
+{
+	if (how == LEAVING_WORLD)
+		task_bury(prev);
+	else
+		move_misplaced(prev);
+}
+
+/* The first thing a task does when it has got a CPU: what the one before it
+ * could not do while it still stood on its stack. Interrupts off. */
+void finish_switch(void)
+{
+	struct rq *rq = this_cpu()->rq;
+	struct task *prev = rq->last;
+	enum task_leaving how = prev->leaving;
+
+	store_release(&prev->on_cpu, 0);
+	spin_unlock(&rq->lock);
+	if (unlikely(how))
+		see_off(prev, how);
+}
+
+/* Interrupts off, preempt_count 1. */
 static void pick_and_switch(bool preempted)
 {
-	irq_disable();
 	struct cpu *c = this_cpu();
 	struct rq *rq = c->rq;
 	struct task *prev = c->task, *next;
 
 	spin_lock(&rq->lock);
-	c->need_resched = 0;
-	if (prev != rq->idle) {
-		if (prev->state == TASK_RUNNABLE || preempted)
-			runqueue_add(&rq->ready, prev);
-		else
-			prev->on_rq = false;
-	}
-	next = runqueue_first(&rq->ready);
-	if (next)
-		runqueue_remove(&rq->ready, next);
+	if (likely(prev != rq->idle))
+		put_back(rq, prev, preempted);
+	rq->slice_over = false;
+	next = take_next(rq);
+	if (likely(next != prev))
+		switch_tasks(rq, c, prev, next);
 	else
-		next = rq->idle;
-	if (next == prev)
 		spin_unlock(&rq->lock);
-	else
-		switch_to(c, rq, prev, next);
-	irq_enable();
 }
 
-static void schedule_as(bool preempted)
+/* Called with interrupts on and preempt_count 1, so that no interrupt gets in
+ * here a second time; returns with interrupts off and preempt_count 0: nobody can
+ * ask for another round between the last look and the caller's next step.
+ *
+ * need_resched is cleared first, and looked at again last: who asks while this CPU
+ * is in between is not forgotten, whether he queued a task or set a trap.
+ *
+ *	CPU 0					CPU 1
+ *	need_resched = 0
+ *	module_remove? no
+ *						module_remove = n, sends an IPI
+ *	the IPI: need_resched = 1
+ *	picks a task, switches
+ *	need_resched? again: parks */
+static always_inline void run_scheduler(bool preempted)
 {
-	do {
-		ASSERT(!this_cpu_read(preempt_count) && !this_cpu_read(irq_depth));
-		DEBUG_ASSERT(irqs_enabled());
-		/* All that the trap costs: one load and one branch. */
+	for (;;) {
+		this_cpu_write(need_resched, 0);
+		/* Johnson's flag: all that the trap costs here. */
 		if (unlikely(module_remove))
-			park();
-		preempt_disable();
+			park_cpu();
+		irq_disable();
 		pick_and_switch(preempted);
-		preempt_enable_no_resched();
-		preempted = true;
-	} while (unlikely(this_cpu_read(need_resched)));
+		if (likely(!this_cpu_read(need_resched)))
+			break;
+		irq_enable();
+	}
+	preempt_enable_no_resched();
 }
 
+/* Context: task, no spin lock held, interrupts on (asserted). */
 void schedule(void)
 {
-	schedule_as(false);
+	ASSERT(may_sleep());
+	preempt_disable();
+	run_scheduler(false);
+	irq_enable();
 }
 
-void yield(void)
+/* preempt_enable() saw need_resched; its conditions are those of schedule(). */
+void preempt_from_hook(void)
 {
-	schedule_as(false);
+	preempt_disable();
+	run_scheduler(true);
+	irq_enable();
 }
 
-/* Queued here as any other, it waits until somebody pulls it to where it may run;
- * so it goes by itself: to sleep, and is woken elsewhere by a timer. */
-void migrate_current(void)
+/* On the way out of every interrupt, interrupts off. Goes into the scheduler where
+ * the interrupted code could have called schedule() itself. An interrupt that
+ * comes in meanwhile finds preempt_count 1, so they do not pile up; and from the
+ * end of run_scheduler() to IRET interrupts are off. */
+void preempt_from_trap(struct regs *regs)
 {
-	while (!(current->affinity & CPU_BIT(this_cpu_read(id))))
-		sleep_ns(1000);
-}
-
-/* -- preemption ----------------------------------------------------------------------- */
-
-static void preempt(void)
-{
-	schedule_as(true);
-}
-
-/* On the way out of an interrupt. The stack does not grow without bound: while
- * schedule() works, preempt_count is raised, and what it switches to leaves the
- * interrupt frame behind on the old stack. */
-static void on_trap_exit(struct regs *regs)
-{
-	if (!this_cpu_read(need_resched) || this_cpu_read(preempt_count) ||
-	    this_cpu_read(irq_depth) || !(regs->eflags & EFLAGS_IF))
+	if (likely(!this_cpu_read(need_resched)))
 		return;
+	if (this_cpu_read(preempt_count) || in_interrupt() || !(regs->eflags & EFLAGS_IF))
+		return;
+	preempt_disable();
 	irq_enable();
-	preempt();
-	irq_disable();
-}
-
-/* -- start ---------------------------------------------------------------------------- */
-
-static struct rq *rq_create(struct cpu *c, struct task *idle)
-{
-	struct rq *rq = kzalloc(sizeof(*rq));
-
-	if (!rq)
-		return NULL;
-	rq->cpu = c->id;
-	rq->idle = idle;
-	spin_init(&rq->lock, "run queue", RANK_RQ, true);
-	runqueue_init(&rq->ready);
-	rq->switch_tsc = rdtsc();
-	idle->on_cpu = 1;
-	idle->on_rq = true;
-	c->rq = rq;
-	c->task = idle;
-	c->idle = idle;
-	tick_init_cpu(rq);
-	return rq;
-}
-
-/* For panics: takes no lock. */
-static const char *task_name_on(u32 cpu)
-{
-	return cpus[cpu]->task ? cpus[cpu]->task->name : "none";
-}
-
-void sched_init(void)
-{
-	struct task *main = task_adopt("idle/0", 0, (u32)boot_stack, (u32)boot_stack_top);
-
-	if (!main || !rq_create(this_cpu(), main))
-		panic("no memory for the scheduler: %u bytes of heap are used", heap_used_bytes());
-	trap_exit_work = on_trap_exit;
-	preempt_hook = preempt;
-	cpu_task_name = task_name_on;
-	tick_start();
-	irq_enable();
-}
-
-int sched_prepare_cpu(struct cpu *c, u32 stack_base)
-{
-	char name[TASK_NAME_LEN];
-
-	snprintf(name, sizeof(name), "idle/%u", c->id);
-	struct task *idle = task_adopt(name, c->id, stack_base, stack_base + STACK_SIZE);
-	if (!idle)
-		return -ENOMEM;
-	return rq_create(c, idle) ? 0 : -ENOMEM;
-}
-
-/* STI lets no interrupt in before HLT, so a wake-up between the look and the
- * halt ends the halt. */
-void sched_enter_idle(void)
-{
-	if (this_cpu()->id != 0)
-		tick_start();
-	irq_enable();
-	for (;;) {
-		irq_disable();
-		if (!this_cpu_read(need_resched) && !balance_pull()) {
-			irq_enable_and_halt();
-		} else {
-			irq_enable();
-		}
-		if (this_cpu_read(need_resched))
-			schedule();
-	}
-}
-
-u64 sched_switches(void)
-{
-	u64 sum = 0;
-
-	for (u32 i = 0; i < nr_cpus; i++)
-		sum += rq_of(i)->switches;
-	return sum;
-}
-
-u64 sched_cpu_busy_cycles(u32 cpu)
-{
-	u32 flags = spin_lock_irqsave(&rq_of(cpu)->lock);
-	u64 busy = rq_of(cpu)->busy_cycles;
-	spin_unlock_irqrestore(&rq_of(cpu)->lock, flags);
-	return busy;
+	run_scheduler(true);
 }

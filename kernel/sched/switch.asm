@@ -1,35 +1,27 @@
-; The switch between two tasks.
+; void switch_stacks(struct task *prev, struct task *next)
 ;
-; void switch_stacks(u32 *save_sp, u32 load_sp)
-;
-; By the i386 ABI only EBX, ESI, EDI and EBP live across a call, so after these
-; four pushes all that the task holds lies in memory, from the saved stack
-; pointer upwards. Stack inspection (unload/inspect.c) rests on that, and on the
-; order: it finds EBP as the fourth word.
+; Saves the registers that a C function must preserve (System V ABI, Intel386
+; supplement, "Registers") on the stack of prev, and goes on with those of next.
+; The others are dead at a call, so everything that prev still holds lies in
+; memory from prev->sp upwards. Interrupts are off.
 
-global switch_stacks, task_first_frame
-extern task_entry
+%define TASK_SP 0			; struct task, task.h
+
+global switch_stacks
 
 section .text
 
 switch_stacks:
-	mov eax, [esp + 4]
-	mov ecx, [esp + 8]
+	mov eax, [esp + 4]		; prev
+	mov edx, [esp + 8]		; next
 	push ebp
 	push ebx
 	push esi
 	push edi
-	mov [eax], esp
-	mov esp, ecx
+	mov [eax + TASK_SP], esp
+	mov esp, [edx + TASK_SP]
 	pop edi
 	pop esi
 	pop ebx
 	pop ebp
 	ret
-
-; Where a new task comes out of its first switch: EBP is 0, which ends the chain
-; of frames. task_entry() does not return.
-task_first_frame:
-	push ebp
-	call task_entry
-	ud2

@@ -1,157 +1,179 @@
-/* Sync points. */
 #include "sched/sync.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "sched/sched.h"
-#include "sched/wait.h"
+#include "sched/rq.h"
 #include "smp/ipi.h"
-#include "smp/spinlock.h"
-
-#define MAX_POINTS 16
+#include "x86/atomic.h"
 
 struct point {
-	/* Under points_lock. */
-	char name[SYNC_NAME_LEN];	/* "": free */
-	u32 hits_left, held, passed;
-	u32 serial;			/* tells a re-armed point from the one that held somebody */
+	struct sync_info info;
+	bool armed;
+	u32 round;			/* rises with each release: those held before go on */
 };
 
-static struct spinlock points_lock = SPINLOCK_IRQ("sync points", RANK_DEVICE);
-static struct point points[MAX_POINTS];
-static u32 next_serial;			/* under points_lock */
-static struct wait_queue changed = WAIT_QUEUE(changed, "sync point");
-
+/* Its lock protects all below. Both who is held and who waits for somebody to be
+ * held sleep here. */
+static struct wait_queue news = WAIT_QUEUE(news, "sync point");
+static struct point points[SYNC_MAX];
 u32 sync_armed;
 
-/* Caller holds points_lock. */
-static struct point *find(const char *name)
+static u32 lock(void)            { return spin_lock_irqsave(&news.lock); }
+static void unlock(u32 flags)    { spin_unlock_irqrestore(&news.lock, flags); }
+
+/* Caller holds the lock. */
+static struct point *find_armed(const char *name)
 {
-	for (u32 i = 0; i < MAX_POINTS; i++) {
-		if (points[i].name[0] && streq(points[i].name, name))
+	for (u32 i = 0; i < SYNC_MAX; i++) {
+		if (points[i].armed && streq(points[i].info.name, name))
 			return &points[i];
 	}
 	return NULL;
 }
 
-static bool is_armed(struct point *p, u32 serial)
+/* -- who passes ----------------------------------------------------------------------- */
+
+/* Interrupts off and no lock held: then nobody else answers for this CPU. With
+ * preemption off a lock may be held, and what is served might want it. */
+static void serve_while_spinning(void)
 {
-	return READ_ONCE(p->serial) == serial;
+	if (!irqs_enabled() && !this_cpu_read(preempt_count))
+		ipi_serve();
+	cpu_relax();
 }
 
-/* May not sleep: spins, and answers other CPUs where interrupts cannot. */
-static void spin_while_armed(struct point *p, u32 serial)
+static void stay(const struct point *p, u32 round)
 {
-	while (is_armed(p, serial)) {
-		if (!irqs_enabled())
-			ipi_serve();
-		cpu_relax();
-	}
-}
-
-void sync_point_hit(const char *name)
-{
-	u32 serial = 0;
-	u32 flags = spin_lock_irqsave(&points_lock);
-	struct point *p = find(name);
-
-	if (p && p->hits_left) {
-		p->hits_left--;
-		p->held++;
-		serial = p->serial;
-	} else if (p) {
-		p->passed++;
-	}
-	spin_unlock_irqrestore(&points_lock, flags);
-	if (!serial)
-		return;
-	wake_all(&changed);
-	if (may_sleep())
-		(void)wait_event_core(&changed, !is_armed(p, serial), WAIT_FOREVER);
+	if (may_sleep() && current != this_cpu()->idle)
+		(void)wait_event_core(&news, READ_ONCE(p->round) != round, WAIT_FOREVER);
 	else
-		spin_while_armed(p, serial);
+		while (READ_ONCE(p->round) == round)
+			serve_while_spinning();
+}
+
+noinline void sync_point_hit(const char *name)
+{
+	u32 flags = lock(), round = 0;
+	struct point *p = find_armed(name);
+	bool held = p && p->info.hits_left;
+
+	if (held) {
+		round = p->round;
+		p->info.hits_left--;
+		p->info.held++;
+	} else if (p) {
+		p->info.passed++;
+	}
+	unlock(flags);
+	if (!held)
+		return;
+	wake_all(&news);
+	stay(p, round);
+	flags = lock();
+	p->info.held--;
+	unlock(flags);
+}
+
+/* -- who holds -------------------------------------------------------------------------- */
+
+/* A point whose passers-by have not all gone on yet is not given a new name. */
+static struct point *find_free(void)
+{
+	for (u32 i = 0; i < SYNC_MAX; i++) {
+		if (!points[i].armed && !points[i].info.held)
+			return &points[i];
+	}
+	return NULL;
+}
+
+/* Caller holds the lock. */
+static int arm(const char *name, u32 hits)
+{
+	struct point *p = find_free();
+
+	if (find_armed(name))
+		return -EEXIST;
+	if (!p)
+		return -ENOSPC;
+	p->info = (struct sync_info){ .hits_left = hits };
+	strlcpy(p->info.name, name, sizeof(p->info.name));
+	p->armed = true;
+	WRITE_ONCE(sync_armed, sync_armed + 1);
+	return 0;
 }
 
 int sync_hold(const char *name, u32 hits)
 {
-	int err = -ENOSPC;
-	u32 flags = spin_lock_irqsave(&points_lock);
+	u32 flags;
+	int err;
 
-	if (find(name)) {
-		err = -EEXIST;
-	} else {
-		for (u32 i = 0; i < MAX_POINTS && err; i++) {
-			struct point *p = &points[i];
-			if (p->name[0])
-				continue;
-			*p = (struct point){ .hits_left = hits, .serial = ++next_serial };
-			strlcpy(p->name, name, sizeof(p->name));
-			sync_armed++;
-			err = 0;
-		}
-	}
-	spin_unlock_irqrestore(&points_lock, flags);
+	if (strlen(name) >= SYNC_NAME_LEN)
+		return -ENAMETOOLONG;
+	flags = lock();
+	err = arm(name, hits);
+	unlock(flags);
 	return err;
 }
 
-static bool somebody_held(const char *name)
+/* 1: somebody is held there; 0: nobody; -ENOENT: it is not armed. */
+static int anybody_held(const char *name)
 {
-	u32 flags = spin_lock_irqsave(&points_lock);
-	struct point *p = find(name);
-	bool held = p && p->held;
+	u32 flags = lock();
+	struct point *p = find_armed(name);
+	int held = p ? p->info.held != 0 : -ENOENT;
 
-	spin_unlock_irqrestore(&points_lock, flags);
+	unlock(flags);
 	return held;
 }
 
 int sync_wait_held(const char *name, u64 deadline)
 {
-	return wait_event_core(&changed, somebody_held(name), deadline);
+	int held, err;
+
+	err = wait_event_core(&news, (held = anybody_held(name)) != 0, deadline);
+	return err ? err : MIN(held, 0);
 }
 
-/* Caller holds points_lock. */
+/* Caller holds the lock. */
 static void disarm(struct point *p)
 {
-	p->name[0] = '\0';
-	WRITE_ONCE(p->serial, 0);
-	sync_armed--;
+	p->armed = false;
+	p->round++;
+	WRITE_ONCE(sync_armed, sync_armed - 1);
 }
 
 void sync_release(const char *name)
 {
-	u32 flags = spin_lock_irqsave(&points_lock);
-	struct point *p = find(name);
+	u32 flags = lock();
+	struct point *p = find_armed(name);
 
 	if (p)
 		disarm(p);
-	spin_unlock_irqrestore(&points_lock, flags);
-	wake_all(&changed);
+	unlock(flags);
+	wake_all(&news);
 }
 
 void sync_reset(void)
 {
-	u32 flags = spin_lock_irqsave(&points_lock);
+	u32 flags = lock();
 
-	for (u32 i = 0; i < MAX_POINTS; i++) {
-		if (points[i].name[0])
+	for (u32 i = 0; i < SYNC_MAX; i++) {
+		if (points[i].armed)
 			disarm(&points[i]);
 	}
-	spin_unlock_irqrestore(&points_lock, flags);
-	wake_all(&changed);
+	unlock(flags);
+	wake_all(&news);
 }
 
 bool sync_nth(u32 i, struct sync_info *out)
 {
-	bool there = false;
-	u32 flags = spin_lock_irqsave(&points_lock);
+	u32 flags = lock();
+	bool found = false;
 
-	for (u32 k = 0; k < MAX_POINTS && !there; k++) {
-		const struct point *p = &points[k];
-		if (!p->name[0] || i--)
-			continue;
-		*out = (struct sync_info){ .hits_left = p->hits_left, .held = p->held, .passed = p->passed };
-		strlcpy(out->name, p->name, sizeof(out->name));
-		there = true;
+	for (u32 k = 0; k < SYNC_MAX && !found; k++) {
+		found = points[k].armed && i-- == 0;
+		if (found)
+			*out = points[k].info;
 	}
-	spin_unlock_irqrestore(&points_lock, flags);
-	return there;
+	unlock(flags);
+	return found;
 }

@@ -4,6 +4,7 @@
 #include "lib/types.h"
 
 #define SYNC_NAME_LEN 32
+#define SYNC_MAX      16	/* armed at the same time */
 
 /* Number of armed points; sync_point() costs one load and one branch while 0. */
 extern u32 sync_armed;
@@ -16,11 +17,13 @@ static inline void sync_point(const char *name)
 		sync_point_hit(name);
 }
 
-/* Arms `name`: the next `hits` passers-by are held. 0, -ENOSPC, -EEXIST. */
+/* Arms `name`: the next `hits` passers-by are held. 0, -ENOSPC (SYNC_MAX are
+ * armed), -EEXIST (it is armed), -ENAMETOOLONG. Any context. */
 int  sync_hold(const char *name, u32 hits) must_use;
-/* Waits until somebody is held there: 0 or -ETIMEDOUT. May sleep. */
+/* Waits until somebody is held there: 0, -ETIMEDOUT, or -ENOENT when it is not
+ * armed. May sleep. */
 int  sync_wait_held(const char *name, u64 deadline) must_use;
-/* Lets those held go on and disarms. */
+/* Lets those held go on and disarms. Any context. */
 void sync_release(const char *name);
 /* Releases everything. */
 void sync_reset(void);

@@ -1,194 +1,141 @@
-/* Tasks: birth, death, and the list of all. */
+/* Tasks: from the first frame on their stack to the last reference. */
+#include "sched/task.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "mm/kmap.h"
 #include "sched/rq.h"
-#include "sched/wait.h"
 #include "x86/atomic.h"
-#include "x86/clock.h"
 #include "x86/panic.h"
+
+_Static_assert(offsetof(struct task, sp) == 0, "switch.asm knows where sp is");
+
+u32 load_generation;
 
 struct spinlock tasklist_lock = SPINLOCK_IRQ("task list", RANK_TASKLIST);
 struct list tasklist = LIST_INIT(tasklist);
 u32 nr_tasks;
-static u32 last_id;			/* under tasklist_lock */
 
-/* Those who wait in task_join(), for any task. */
-static struct wait_queue joiners = WAIT_QUEUE(joiners, "join");
+static u32 next_id;		/* under tasklist_lock */
 
-void task_first_frame(void);
-void task_entry(void) noreturn;
+/* -- birth ------------------------------------------------------------------- */
 
-/* -- birth ---------------------------------------------------------------------- */
+/* The first thing on a new stack, as if switch_stacks() had left it. The function
+ * and its argument lie there, and not only in struct task: a scan of the stack
+ * finds them. An EBP of 0 ends every backtrace. */
+struct first_frame {
+	u32 edi, esi, ebx, ebp;
+	void (*entry)(void (*fn)(void *), void *arg);
+	u32 no_return_address;
+	void (*fn)(void *arg);
+	void *arg;
+};
 
-static struct task *task_alloc(const char *name, u32 prio)
+/* Interrupts off, the run queue locked: as after any switch. */
+static void task_entry(void (*fn)(void *), void *arg)
 {
-	struct task *t = kzalloc(sizeof(*t));
-
-	if (!t)
-		return NULL;
-	strlcpy(t->name, name, sizeof(t->name));
-	list_init(&t->rq_node);
-	list_init(&t->all_node);
-	list_init(&t->held);
-	t->prio = t->base_prio = prio;
-	t->affinity = ~0ull;
-	t->refs = 1;
-	/* Nothing is known of a child yet: it may be told of any module. */
-	t->ran_generation = load_generation;
-	return t;
+	finish_switch();
+	irq_enable();
+	preempt_enable();
+	fn(arg);
+	task_exit();
 }
 
-static void task_enlist(struct task *t)
+/* What tasks and idle tasks have in common. From here on others find it. */
+void task_init(struct task *t, const char *name, u32 prio, u32 stack)
 {
-	u32 flags = spin_lock_irqsave(&tasklist_lock);
+	u32 flags;
 
-	t->id = last_id++;
+	ASSERT(prio < NR_PRIOS);
+	strlcpy(t->name, name, sizeof(t->name));
+	t->stack = stack;
+	t->base_prio = t->prio = prio;
+	t->refs = 1;			/* of the living task: task_bury() drops it */
+	rq_node_init(&t->rq_node);
+	wait_queue_init(&t->exited, "exit of a task");
+	flags = spin_lock_irqsave(&tasklist_lock);
+	t->id = next_id++;
+	/* Not inspected, and has run: whatever its creator knew, it may know. */
+	t->ran_generation = load_generation;
 	list_add_tail(&tasklist, &t->all_node);
 	nr_tasks++;
 	spin_unlock_irqrestore(&tasklist_lock, flags);
 }
 
-struct task *task_adopt(const char *name, u32 cpu, u32 stack, u32 stack_top)
+static struct task *create(const char *name, u32 prio, cpumask_t affinity, u32 cpu,
+                           void (*fn)(void *), void *arg)
 {
-	struct task *t = task_alloc(name, 0);
+	struct first_frame *f;
+	struct task *t;
+	u32 stack;
 
-	if (!t)
-		return NULL;
-	t->stack = stack;
-	t->stack_top = stack_top;
+	ASSERT(!in_interrupt());
+	t = kzalloc(sizeof(*t));
+	stack = t ? stack_alloc() : 0;
+	if (!stack) {
+		kfree(t);
+		return ERR_PTR(-ENOMEM);
+	}
+	f = (struct first_frame *)(stack + STACK_SIZE) - 1;
+	*f = (struct first_frame){ .entry = task_entry, .fn = fn, .arg = arg };
+	t->sp = (u32)f;
+	t->state = TASK_BLOCKED;
 	t->cpu = cpu;
-	t->affinity = CPU_BIT(cpu);
-	t->state = TASK_RUNNABLE;
-	task_enlist(t);
+	t->affinity = affinity;
+	task_init(t, name, prio, stack);
+	task_get(t);			/* the caller's */
 	return t;
-}
-
-/* What switch_stacks() pops for a task that has never run. */
-static u32 first_frame(u32 top)
-{
-	u32 *sp = (u32 *)top;
-
-	*--sp = 0;			/* ends a walk along return addresses */
-	*--sp = (u32)task_first_frame;
-	*--sp = 0;			/* ebp */
-	*--sp = 0;			/* ebx */
-	*--sp = 0;			/* esi */
-	*--sp = 0;			/* edi */
-	return (u32)sp;
 }
 
 struct task *task_create_stopped(const char *name, u32 prio, void (*fn)(void *), void *arg)
 {
-	struct task *t = task_alloc(name, prio);
-
-	if (!t)
-		return ERR_PTR(-ENOMEM);
-	t->stack = stack_alloc();
-	if (!t->stack) {
-		kfree(t);
-		return ERR_PTR(-ENOMEM);
-	}
-	t->stack_top = t->stack + STACK_SIZE;
-	t->sp = first_frame(t->stack_top);
-	t->fn = fn;
-	t->arg = arg;
-	t->state = TASK_BLOCKED;
-	t->cpu = this_cpu_read(id);
-	t->refs = 2;			/* the caller's, and the task's own until it has ended */
-	task_enlist(t);
-	return t;
+	return create(name, prio, ~0ull, this_cpu_read(id), fn, arg);
 }
 
-void task_start(struct task *t)
+static struct task *started(struct task *t)
 {
-	wake_task(t);
-}
-
-struct task *task_create(const char *name, u32 prio, void (*fn)(void *), void *arg)
-{
-	struct task *t = task_create_stopped(name, prio, fn, arg);
-
 	if (!IS_ERR(t))
 		task_start(t);
 	return t;
 }
 
+struct task *task_create(const char *name, u32 prio, void (*fn)(void *), void *arg)
+{
+	return started(task_create_stopped(name, prio, fn, arg));
+}
+
 struct task *task_create_on(u32 cpu, const char *name, u32 prio, void (*fn)(void *), void *arg)
 {
-	struct task *t = task_create_stopped(name, prio, fn, arg);
-
-	if (IS_ERR(t))
-		return t;
-	t->affinity = CPU_BIT(cpu);
-	t->cpu = cpu;
-	task_start(t);
-	return t;
+	ASSERT(cpus_online & CPU_BIT(cpu));
+	return started(create(name, prio, CPU_BIT(cpu), cpu, fn, arg));
 }
 
-/* The first C of every new task. */
-void task_entry(void)
-{
-	finish_switch();
-	irq_enable();
-	preempt_enable();
-	struct task *t = current;
-	t->fn(t->arg);
-	task_exit();
-}
+void task_start(struct task *t) { wake_task(t); }
 
-/* -- death ------------------------------------------------------------------------ */
-
-void task_exit(void)
-{
-	ASSERT(may_sleep());
-	ASSERT(list_empty(&current->held));
-	/* The last switch buries it, see task_buried(). Preemption in between is
-	 * harmless: a preempted task stays in the queue whatever its state. */
-	WRITE_ONCE(current->state, TASK_ZOMBIE);
-	schedule();
-	panic("task %u (%s) ran on after its end", current->id, current->name);
-}
-
-/* On the stack of the next task, interrupts off, no lock held. */
-void task_buried(struct task *prev)
-{
-	stack_free(prev->stack);
-	store_release(&prev->dead, 1);
-	wake_all(&joiners);
-	task_put(prev);
-}
-
-bool task_is_dead(const struct task *t)
-{
-	return load_acquire(&t->dead);
-}
-
-int task_join(struct task *t, u64 deadline)
-{
-	return wait_event_core(&joiners, task_is_dead(t), deadline);
-}
+/* -- references ----------------------------------------------------------------- */
 
 void task_get(struct task *t)
 {
-	atomic_add(&t->refs, 1);
+	ASSERT(atomic_add(&t->refs, 1) > 1);
 }
 
 void task_put(struct task *t)
 {
+	u32 flags;
+
 	if (atomic_sub(&t->refs, 1))
 		return;
-	u32 flags = spin_lock_irqsave(&tasklist_lock);
+	ASSERT(t->dead);
+	flags = spin_lock_irqsave(&tasklist_lock);
 	list_del(&t->all_node);
 	nr_tasks--;
 	spin_unlock_irqrestore(&tasklist_lock, flags);
 	kfree(t);
 }
 
-/* A task whose last reference is being dropped is still in the list for a
- * moment; it must not be handed out again. */
-static bool get_unless_zero(struct task *t)
+/* Its last reference may be on its way out, which only needs the lock to leave
+ * the list: a count of 0 must stay 0. */
+static bool get_unless_gone(struct task *t)
 {
 	u32 refs = READ_ONCE(t->refs);
 
@@ -199,12 +146,12 @@ static bool get_unless_zero(struct task *t)
 
 struct task *task_find(u32 id)
 {
-	struct task *t, *found = NULL;
 	u32 flags = spin_lock_irqsave(&tasklist_lock);
+	struct task *t, *found = NULL;
 
 	list_for_each(t, &tasklist, all_node) {
-		if (t->id == id && get_unless_zero(t)) {
-			found = t;
+		if (t->id == id) {
+			found = get_unless_gone(t) ? t : NULL;
 			break;
 		}
 	}
@@ -212,48 +159,63 @@ struct task *task_find(u32 id)
 	return found;
 }
 
-/* -- asking a task to end ---------------------------------------------------------- */
+/* -- death ---------------------------------------------------------------------- */
 
-/* Wakes it if it sleeps where it may be disturbed; there it looks at the flags. */
-static void disturb(struct task *t)
+void task_exit(void)
 {
-	smp_mb();		/* the flag before the look at its state; wait.c has the pair */
-	if (READ_ONCE(t->state) == TASK_SLEEPING)
-		wake_task(t);
+	struct task *t = current;
+
+	ASSERT(may_sleep() && t != this_cpu()->idle);
+	if (t->nr_mutexes)
+		panic("task %u (%s) exits with a mutex locked", t->id, t->name);
+	set_state(TASK_ZOMBIE);
+	schedule();
+	panic("task %u (%s) runs after its end", t->id, t->name);
 }
 
-void task_kill(struct task *t)
+/* On the CPU that it left, by the task that came after it (finish_switch). Its
+ * stack goes under tasklist_lock's cover: who walks the list reads stacks of
+ * those that are not dead.
+ *
+ *	CPU 0 (walks the list)			CPU 1
+ *	has tasklist_lock			t is off its stack
+ *	  t->dead? no: reads t's stack		wants tasklist_lock
+ *	  ...
+ *	lets it go				dead = true
+ *						frees the stack */
+void task_bury(struct task *t)
 {
-	WRITE_ONCE(t->killed, true);
-	disturb(t);
+	u32 flags = spin_lock_irqsave(&tasklist_lock);
+
+	store_release(&t->dead, true);
+	spin_unlock_irqrestore(&tasklist_lock, flags);
+	stack_free(t->stack);
+	wake_all(&t->exited);
+	task_put(t);
 }
 
-void task_ask_stop(struct task *t)
+int task_join(struct task *t, u64 deadline)
 {
-	WRITE_ONCE(t->should_stop, true);
-	disturb(t);
+	ASSERT(t != current);
+	return wait_event_core(&t->exited, task_is_dead(t), deadline);
 }
 
-void task_set_affinity(struct task *t, cpumask_t mask)
+static void ask_to_end(struct task *t, bool *sign)
 {
-	u32 flags;
-	struct rq *rq = task_rq_lock(t, &flags);
-
-	t->affinity = mask;
-	bool must_move = !(mask & CPU_BIT(rq->cpu));
-	task_rq_unlock(rq, flags);
-	if (must_move && t == current)
-		migrate_current();
+	/* Before wake_interruptible() looks whether t sleeps: it locks. */
+	WRITE_ONCE(*sign, true);
+	wake_interruptible(t);
 }
+
+void task_kill(struct task *t)     { ask_to_end(t, &t->killed); }
+void task_ask_stop(struct task *t) { ask_to_end(t, &t->should_stop); }
 
 const char *task_state_name(const struct task *t)
 {
-	static const char *const names[] = { "runnable", "sleeping", "blocked", "zombie" };
+	static const char *const name[] = {
+		[TASK_RUNNABLE] = "runnable", [TASK_SLEEPING] = "sleeping",
+		[TASK_BLOCKED] = "blocked", [TASK_ZOMBIE] = "zombie",
+	};
 
-	return READ_ONCE(t->on_cpu) ? "running" : names[t->state];
-}
-
-u64 task_run_cycles(const struct task *t)
-{
-	return t->run_cycles;
+	return READ_ONCE(t->on_cpu) && t->state == TASK_RUNNABLE ? "running" : name[t->state];
 }

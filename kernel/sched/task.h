@@ -2,6 +2,8 @@
 #pragma once
 #include "lib/list.h"
 #include "lib/types.h"
+#include "sched/runqueue.h"
+#include "sched/wait_queue.h"
 #include "smp/percpu.h"
 #include "smp/spinlock.h"
 #include "x86/layout.h"
@@ -14,105 +16,125 @@ enum task_state {
 	TASK_RUNNABLE,		/* on a run queue, or running */
 	TASK_SLEEPING,		/* ends by wake-up, kill, or a closing module */
 	TASK_BLOCKED,		/* ends by wake-up only (mutex, core's own waits) */
-	TASK_ZOMBIE,		/* has exited, waits to be reaped */
+	TASK_ZOMBIE,		/* has exited, waits for its last reference to go */
+};
+
+/* What becomes of a task that was switched away from, when that is not simply to
+ * wait or to run on. */
+enum task_leaving {
+	LEAVING_NOT,
+	LEAVING_CPU,		/* may not run on this CPU any more: goes to another */
+	LEAVING_WORLD,		/* has exited */
 };
 
 /* Higher runs first. */
-#define NR_PRIOS     32
+#define NR_PRIOS     RUNQUEUE_LEVELS
 #define PRIO_LOW      8
 #define PRIO_NORMAL  16
 #define PRIO_HIGH    24
 #define PRIO_TOP     31	/* those whom an unload wants out; stopper threads */
 
-struct mutex;
 struct owner;			/* entry/: whose code a thread runs; opaque here */
 
 struct task {
-	/* Fixed after creation. */
-	u32 id;
-	char name[TASK_NAME_LEN];
-	u32 stack, stack_top;		/* lowest usable byte, and one past the highest */
-	void (*fn)(void *arg);
-	void *arg;
-	struct owner *owner;		/* NULL: the core's */
-	cpumask_t affinity;		/* where it may run */
-
-	/* Under the lock of the run queue it belongs to (task->cpu's). */
-	enum task_state state;
-	bool on_rq;
-	u32 prio;			/* effective */
-	struct list rq_node;
-	u32 cpu;
-	u64 run_cycles;			/* of the TSC */
-
 	/* The CPU that runs it writes; others read after load_acquire(&on_cpu) == 0. */
+	u32 sp;				/* saved; all registers lie at and above it.
+					 * First: switch.asm knows it by its place */
 	u32 on_cpu;			/* still on a CPU's stack pointer */
-	u32 sp;				/* saved; all registers lie at and above it */
 	u32 ran_generation;		/* load_generation when it last left a CPU */
 
-	/* Own task writes. */
+	/* Fixed after creation. */
+	u32 id;				/* 0: the boot CPU's idle task */
+	char name[TASK_NAME_LEN];
+	u32 stack;			/* lowest usable byte; STACK_SIZE long */
+	struct owner *owner;		/* NULL: the core's */
+
+	/* Under the lock of the run queue it belongs to (cpu's). `state` is also set
+	 * by the task itself, on its way into schedule(). */
+	enum task_state state;
+	enum task_leaving leaving;
+	bool on_rq;			/* counted there: queued, running, or on its way there */
+	u32 cpu;			/* where it runs, or last ran */
+	u32 prio;			/* effective: the highest of the next three */
+	u32 base_prio;			/* its own */
+	u32 lent_prio;			/* from those who wait for its mutexes; 0: nothing */
+	u32 helped;			/* from an unload that wants it out; 0: nothing */
+	struct rq_node rq_node;
+	cpumask_t affinity;		/* where it may run */
+	u64 run_cycles;			/* TSC cycles it ran, up to its last switch */
+
+	/* Own task only. */
+	u32 nr_mutexes;			/* held */
+
+	/* Written by the task before it sets its state, so that whoever sees it
+	 * sleep sees them. */
 	char waiting_for[WAIT_NAME_LEN];	/* a copy: the name may lie in a module */
 	u32 wait_caller;		/* return address of who asked to sleep */
-
-	/* Under the mutexes' chain_lock (mutex.c). */
-	u32 base_prio;
-	u32 helped;			/* what an unload has raised it to; 0: nothing */
-	struct mutex *blocked_on;	/* for handing priority on */
-	struct list held;		/* contended mutexes that it owns */
+	bool lends;			/* it waits for a mutex, and lends its priority */
 
 	/* Atomic. */
 	u32 refs;
-	u32 dead;			/* has exited and left its stack for good */
 	bool killed;
 	bool should_stop;
 
 	/* Under tasklist_lock. */
+	bool dead;			/* off its stack for good */
 	struct list all_node;
 	u32 inspected;			/* unload/: number of the inspection that passed it */
+
+	struct wait_queue exited;	/* task_join() waits here */
 };
 
 /* Raised by each load before any of the module's code can be reached. A task
  * with ran_generation below a module's generation has not run since. */
 extern u32 load_generation;
 
+/* Never held by a CPU that parks (schedule() is entered without spin locks). */
 extern struct spinlock tasklist_lock;
 extern struct list tasklist;
 extern u32 nr_tasks;
 
 /* -- creation and end -------------------------------------------------- */
 /* A new task, runnable at once, with one reference for the caller. Errors as
- * ERR_PTR: -ENOMEM. `name` is copied. May sleep: no. */
+ * ERR_PTR: -ENOMEM. `name` is copied. Not from interrupts; does not sleep. */
 struct task *task_create(const char *name, u32 prio, void (*fn)(void *), void *arg) must_use;
+/* Bound to one CPU. */
 struct task *task_create_on(u32 cpu, const char *name, u32 prio, void (*fn)(void *), void *arg) must_use;
-/* The same, but not yet runnable: finish set-up, then task_start(). */
+/* Not yet runnable: finish set-up, then task_start(). */
 struct task *task_create_stopped(const char *name, u32 prio, void (*fn)(void *), void *arg) must_use;
 void task_start(struct task *t);
+/* References keep the struct, not the stack. Any context. */
 void task_get(struct task *t);
 void task_put(struct task *t);
 /* By id, with a reference; NULL when there is none. */
 struct task *task_find(u32 id) must_use;
-/* Ends the calling task. */
+/* Ends the calling task. Context: as schedule(). */
 void task_exit(void) noreturn;
-/* Asks a task to end: its interruptible waits return -EINTR. */
+/* Asks a task to end: its interruptible waits return -EINTR. Any context. */
 void task_kill(struct task *t);
 static inline bool task_killed(void) { return READ_ONCE(current->killed); }
 /* Asks a thread to stop: wakes it, task_should_stop() becomes true and its
- * interruptible waits return -EINTR. Does not wait. */
+ * interruptible waits return -EINTR. Does not wait. Any context. */
 void task_ask_stop(struct task *t);
 static inline bool task_should_stop(void) { return READ_ONCE(current->should_stop); }
 /* Waits until `t` has exited and is off its stack. 0, -ETIMEDOUT. May sleep. */
 int task_join(struct task *t, u64 deadline) must_use;
 /* Has it left its stack for good? Any context. */
-bool task_is_dead(const struct task *t);
-/* Changes the effective priority of `t`, also while it runs or waits. Any
- * context; for mutex.c and task_boost(). */
+static inline bool task_is_dead(const struct task *t) { return __atomic_load_n(&t->dead, __ATOMIC_ACQUIRE); }
+/* Changes the priority of `t`, also while it runs or waits. What others lend it
+ * stays. Any context. */
 void task_set_prio(struct task *t, u32 prio);
-/* Raises `t` to at least `prio` until it is called with 0, and whoever owns the
- * mutex that `t` waits for, and so on. Any context. */
+/* Raises `t` to at least `prio` until it is called with 0, and with it whoever
+ * owns the mutex that `t` waits for, and so on. Any context. */
 void task_boost(struct task *t, u32 prio);
+/* At least one running CPU must be in `mask`. A running task is moved when it
+ * next passes through schedule(), another CPU's at once. Any context. */
 void task_set_affinity(struct task *t, cpumask_t mask);
+/* TSC cycles that it has run so far. Any context. */
+u64  task_run_cycles(struct task *t);
 const char *task_state_name(const struct task *t);
-static inline u32 task_stack_top(const struct task *t) { return t->stack_top; }
+static inline u32 task_stack_top(const struct task *t) { return t->stack + STACK_SIZE; }
+
 /* Zeroes dead stack below the caller's frame, before it is built upon by frames
  * that will rest there. A frame has slots that are not written on every path;
  * what an earlier, deeper call left in them would look, for as long as the task
@@ -129,6 +151,3 @@ static always_inline void wipe_dead_stack(void)
 	u32 words = (sp - bottom) / sizeof(u32);
 	__asm__ volatile("rep stosl" : "+D"(bottom), "+c"(words) : "a"(0) : "memory");
 }
-
-/* TSC cycles that it has run, up to its last switch. */
-u64 task_run_cycles(const struct task *t);

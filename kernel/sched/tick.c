@@ -1,90 +1,112 @@
-/* The tick: time slices, due timers, and polling of consoles nobody drives. */
+/* The timer interrupt of each CPU: time slices, the core's timers, balancing. */
 #include "lib/prng.h"
+#include "sched/ktimer.h"
 #include "sched/rq.h"
 #include "x86/apic.h"
 #include "x86/clock.h"
 #include "x86/console.h"
 #include "x86/trap.h"
 
-#define TICK_NS       (NSEC_PER_SEC / HZ)
-#define SEEDED_MIN_NS (20 * NSEC_PER_USEC)
-#define SEEDED_SPAN   200000		/* ns */
-#define SLICE_TICKS   1
-#define BALANCE_TICKS 5
-#define SHORTEST_NS   1000		/* a deadline that has passed: as soon as may be */
+#define TICK_NS      (NSEC_PER_SEC / HZ)
+#define BALANCE_NS   (50 * NSEC_PER_MSEC)
+#define POLL_NS      TICK_NS
+
+/* Deterministic mode: short enough that the CPUs' steps interleave finely, long
+ * enough that they get something done. */
+#define SEEDED_MIN_NS  20000u
+#define SEEDED_SPAN_NS 200000u
 
 u32 sched_seed;
 
-static struct prng seeds[NR_CPUS];	/* each CPU its own */
+struct ticker {			/* its own CPU only, interrupts off */
+	u64 next_tick;		/* clock_ns(); ~0: not started */
+	u64 armed;		/* what the local APIC's timer is set to */
+	u64 next_balance;
+	u64 next_poll;
+	struct prng prng;
+};
 
-void tick_init_cpu(struct rq *rq)
-{
-	prng_seed(&seeds[rq->cpu], sched_seed * NR_CPUS + rq->cpu);
-}
+static struct ticker tickers[NR_CPUS];
 
-/* With a seed the CPUs' ticks are random but repeatable: under an emulator that
- * counts instructions, CPUs change at timer deadlines, so a seed is an
- * interleaving. */
-static u64 tick_period(u32 cpu)
+static u64 draw_period(struct ticker *t)
 {
-	if (!sched_seed)
+	if (likely(!sched_seed))
 		return TICK_NS;
-	return SEEDED_MIN_NS + prng_below(&seeds[cpu], SEEDED_SPAN);
+	return SEEDED_MIN_NS + prng_below(&t->prng, SEEDED_SPAN_NS);
 }
 
-void tick_program(u64 timer_deadline)
+/* Round robin: who has others of its priority waiting goes behind them. */
+static void end_slice(struct cpu *c)
 {
-	u64 next = MIN(timer_deadline, this_cpu()->rq->next_tick);
-	s64 left = (s64)(next - clock_ns());
+	struct rq *rq = c->rq;
 
-	lapic_timer_set(left < SHORTEST_NS ? SHORTEST_NS : (u64)left);
-}
-
-static bool tick_due(struct rq *rq)
-{
-	if (!clock_passed(rq->next_tick))
-		return false;
-	rq->next_tick = clock_ns() + tick_period(rq->cpu);
-	return true;
-}
-
-/* Somebody of the same or a higher priority waits, and the slice is used up. */
-static void check_slice(struct cpu *c, struct rq *rq)
-{
-	if (++rq->slice < SLICE_TICKS)
+	if (c->task == rq->idle || runqueue_highest(&rq->queue) < (int)c->task->prio)
 		return;
-	spin_lock(&rq->lock);
-	if (c->task == rq->idle ? rq->ready.nr != 0 : runqueue_has(&rq->ready, c->task->prio))
-		c->need_resched = 1;
-	spin_unlock(&rq->lock);
+	rq->slice_over = true;
+	c->need_resched = 1;
+}
+
+static void tick(struct cpu *c, struct ticker *t, u64 now)
+{
+	end_slice(c);
+	if (unlikely(now >= t->next_balance)) {
+		t->next_balance = now + BALANCE_NS;
+		balance_pull(c->rq);
+	}
+	if (c->id == 0 && now >= t->next_poll) {
+		t->next_poll = now + POLL_NS;
+		console_poll();
+	}
+}
+
+static void set_timer(struct ticker *t, u64 now, u64 deadline)
+{
+	t->armed = deadline;
+	lapic_timer_set(deadline > now ? deadline - now : 0);
 }
 
 static void on_timer(struct regs *regs)
 {
 	struct cpu *c = this_cpu();
-	struct rq *rq = c->rq;
+	struct ticker *t = &tickers[c->id];
+	u64 now = clock_ns(), next_timer;
 
 	(void)regs;
 	lapic_eoi();
-	u64 next = ktimer_run_due();
-	if (tick_due(rq)) {
-		c->tick_seq++;
-		if (c->id == 0)
-			console_poll();
-		check_slice(c, rq);
-		if (c->tick_seq % BALANCE_TICKS == 0)
-			balance_pull();
+	c->tick_seq++;
+	t->armed = 0;			/* earlier than all: nobody sets it meanwhile */
+	next_timer = ktimer_run_due(now);
+	if (now >= t->next_tick) {
+		tick(c, t, now);
+		t->next_tick = now + draw_period(t);
 	}
-	tick_program(next);
+	set_timer(t, now, MIN(t->next_tick, next_timer));
 }
 
+void tick_reprogram(u64 deadline)
+{
+	struct ticker *t = &tickers[this_cpu()->id];
+
+	if (deadline < t->armed)
+		set_timer(t, clock_ns(), deadline);
+}
+
+void tick_init(void)
+{
+	for (u32 cpu = 0; cpu < NR_CPUS; cpu++)
+		tickers[cpu].next_tick = tickers[cpu].armed = ~0ull;
+	trap_set_handler(VECTOR_LAPIC_TIMER, on_timer);
+}
+
+/* Interrupts off. */
 void tick_start(void)
 {
-	struct rq *rq = this_cpu()->rq;
-	u32 flags = irq_save();
+	u32 cpu = this_cpu()->id;
+	struct ticker *t = &tickers[cpu];
+	u64 now = clock_ns();
 
-	trap_set_handler(VECTOR_LAPIC_TIMER, on_timer);
-	rq->next_tick = clock_ns() + tick_period(rq->cpu);
-	tick_program(~0ull);
-	irq_restore(flags);
+	prng_seed(&t->prng, sched_seed ^ cpu << 24);
+	t->next_tick = now + draw_period(t);
+	t->next_balance = now + BALANCE_NS;
+	set_timer(t, now, MIN(t->next_tick, t->armed));
 }

@@ -1,6 +1,4 @@
-/* Johnson's trap: while module_remove is set, a CPU that comes to schedule()
- * stays at its head, interrupts on, with everything that its task holds in
- * memory. linux-kernel, 8 Jul 2002, step 3. */
+/* Where CPUs stand while a module is taken out: Johnson's trap. */
 #include "sched/rq.h"
 #include "x86/atomic.h"
 #include "x86/panic.h"
@@ -10,38 +8,40 @@ volatile u32 module_remove;
 u32 module_remove_asker;
 struct parking parking[NR_CPUS];
 
-/*
- *   CPU 1 (comes to schedule())        CPU 0 (asker)
- *   registers pushed
- *   parking[1].sp = sp
- *   parking[1].trap = 7 (release)
- *                                      parking[1].trap == 7 (acquire)
- *                                      reads the stack from sp upwards
- *                                      module_remove = 0
- *   goes on; nothing below sp was touched by anybody but interrupts
- */
-static u32 stand_still(void *arg, u32 sp)
+/* Interrupts are on: this CPU serves IPIs while it stands here. The order in which
+ * it says so is what the asker relies on:
+ *
+ *	CPU 0 (asker)			CPU 1 (parks)
+ *	module_remove = n
+ *	IPI				registers to the stack
+ *					parking.sp = where
+ *	trap == n? (acquire)		parking.trap = n (release)
+ *	reads parking.sp, the stack	...
+ *	module_remove = 0
+ *					parking.trap = 0, goes on */
+static u32 stand(void *arg, u32 sp)
 {
-	struct parking *mine = arg;
-	u32 trap;
+	struct parking *p = arg;
+	u32 trap = module_remove;
 
-	while ((trap = module_remove)) {
-		mine->sp = sp;
-		store_release(&mine->trap, trap);
-		while (module_remove == trap)
-			cpu_relax();
-	}
-	mine->trap = 0;
+	p->sp = sp;
+	store_release(&p->trap, trap);
+	while (module_remove == trap)
+		cpu_relax();
+	store_release(&p->trap, 0);
 	return 0;
 }
 
-void park(void)
+/* Context: the head of schedule(): preempt_count 1, no spin lock held,
+ * interrupts on (asserted). What is `current` here stands still, except for
+ * interrupts. */
+void park_cpu(void)
 {
-	/* No lock and interrupts on, so whoever waits for this CPU is served. */
-	ASSERT(!this_cpu_read(preempt_count) && !in_interrupt() && irqs_enabled());
-	preempt_disable();
-	struct cpu *c = this_cpu();
-	if (c->id != module_remove_asker)
-		with_registers_on_stack(stand_still, &parking[c->id]);
-	preempt_enable_no_resched();
+	u32 cpu = this_cpu()->id;
+
+	ASSERT(this_cpu_read(preempt_count) == 1 && irqs_enabled() && !in_interrupt());
+	DEBUG_ASSERT(this_cpu()->nr_held == 0);
+	/* The next trap may begin before this CPU has seen the end of the last. */
+	while (module_remove && module_remove_asker != cpu)
+		with_registers_on_stack(stand, &parking[cpu]);
 }

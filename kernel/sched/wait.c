@@ -1,15 +1,30 @@
-/* Wait queues. */
+/* Sleeping until something is so, without missing that it becomes so.
+ *
+ *	sleeper					waker
+ *	wait_prepare(): on the list
+ *	condition? no
+ *						makes it true
+ *						wake: takes the sleeper off the list;
+ *						wakes it: it is awake, nothing to do
+ *	wait_sleep(): not on the list any
+ *	more: does not sleep
+ *
+ * A wake-up is the removal from the list, under the queue's lock; the state of the
+ * task only says whether it has to be put on a run queue as well. Whatever ends a
+ * sleep early (kill, a closing module, an alarm) sets something first and wakes
+ * the task then, and the sleeper sets its state first and looks at it then. */
 #include "sched/wait.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "sched/ktimer.h"
-#include "sched/sched.h"
+#include "sched/rq.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
 #include "x86/panic.h"
 
 u32 wait_gate_active;
-int (*wait_gate)(u32 caller);
+static int open_gate(u32 caller) { (void)caller; return 0; }
+int (*wait_gate)(u32 caller) = open_gate;
 
 void wait_queue_init(struct wait_queue *q, const char *name)
 {
@@ -18,159 +33,211 @@ void wait_queue_init(struct wait_queue *q, const char *name)
 	list_init(&q->waiters);
 }
 
-void wait_prepare(struct wait_queue *q, struct waiter *w)
+void set_state(enum task_state s)
 {
-	ASSERT(may_sleep());
-	wipe_dead_stack();
-	w->task = current;
-	w->queue = q;
-	w->woken = false;
-	u32 flags = spin_lock_irqsave(&q->lock);
-	list_add_tail(&q->waiters, &w->node);
-	spin_unlock_irqrestore(&q->lock, flags);
+	atomic_xchg(&current->state, s);
 }
 
-void wait_finish(struct waiter *w)
+int interrupted(u32 heeds, u32 caller)
 {
-	u32 flags = spin_lock_irqsave(&w->queue->lock);
-
-	list_del(&w->node);
-	spin_unlock_irqrestore(&w->queue->lock, flags);
+	if ((heeds & HEEDS_SIGNS) && (task_killed() || task_should_stop()))
+		return -EINTR;
+	if ((heeds & HEEDS_GATE) && unlikely(READ_ONCE(wait_gate_active)))
+		return wait_gate(caller);
+	return 0;
 }
 
-/* -- deadlines --------------------------------------------------------------------- */
+/* -- the alarm that ends a sleep at its deadline ------------------------------------ */
 
 struct alarm {
 	struct ktimer timer;
 	struct task *task;
-	bool rang;
 };
 
-static void ring_alarm(struct ktimer *timer)
+/* Timer interrupt. The task waits in alarm_stop() until this has returned, so it
+ * is still there. */
+static void ring(struct ktimer *timer)
 {
-	struct alarm *a = container_of(timer, struct alarm, timer);
-
-	WRITE_ONCE(a->rang, true);
-	wake_task(a->task);
+	wake_task(container_of(timer, struct alarm, timer)->task);
 }
 
-/* -- sleeping ------------------------------------------------------------------------ */
-
-/* Why a task that may be disturbed should not sleep (on). */
-static int reason_to_leave(u32 caller)
+static void alarm_start(struct alarm *a, u64 deadline)
 {
-	if (READ_ONCE(current->killed) || READ_ONCE(current->should_stop))
-		return -EINTR;
-	return READ_ONCE(wait_gate_active) ? wait_gate(caller) : 0;
-}
-
-/*
- * The state is written before the reasons to wake are read, and wakers write
- * their reason before they read the state, with a fence between on either side.
- * So one of the two sees the other:
- *
- *   task                              waker
- *   state = SLEEPING                  woken = true
- *   fence                             (lock of the queue: a fence)
- *   woken? no: schedule()             state SLEEPING? wake_task()
- */
-static int sleep_until(struct waiter *w, u64 deadline, u32 caller, enum task_state how)
-{
-	struct task *me = current;
-	struct alarm alarm = { .task = me };
-	int err = 0;
-
-	ASSERT(may_sleep());
-	strlcpy(me->waiting_for, w->queue->name, sizeof(me->waiting_for));
-	me->wait_caller = caller;
-	if (deadline != WAIT_FOREVER) {
-		ktimer_init(&alarm.timer, ring_alarm);
-		ktimer_arm(&alarm.timer, deadline);
-	}
-	for (;;) {
-		WRITE_ONCE(me->state, how);
-		smp_mb();
-		if (READ_ONCE(w->woken))
-			break;
-		if (how == TASK_SLEEPING && (err = reason_to_leave(caller)))
-			break;
-		if (READ_ONCE(alarm.rang)) {
-			err = -ETIMEDOUT;
-			break;
-		}
-		schedule();
-	}
-	/* A waker may have made it runnable already; either way it is now. */
-	WRITE_ONCE(me->state, TASK_RUNNABLE);
+	ktimer_init(&a->timer, ring);
+	a->task = current;
 	if (deadline != WAIT_FOREVER)
-		ktimer_cancel_sync(&alarm.timer);
-	me->wait_caller = 0;
-	/* The caller looks at its condition next: a wake-up from here on counts again. */
-	WRITE_ONCE(w->woken, false);
-	smp_mb();
+		ktimer_arm(&a->timer, deadline);
+}
+
+static void alarm_stop(struct alarm *a, u64 deadline)
+{
+	if (deadline != WAIT_FOREVER)
+		ktimer_cancel_sync(&a->timer);
+}
+
+/* -- one sleep ------------------------------------------------------------------------ */
+
+static void note_what_for(const char *what, u32 caller)
+{
+	strlcpy(current->waiting_for, what, sizeof(current->waiting_for));
+	current->wait_caller = caller;
+}
+
+/* False: woken already, and on the list again. */
+static bool begin_sleep(struct waiter *w, enum task_state state, u32 caller)
+{
+	struct wait_queue *q = w->queue;
+	u32 flags = spin_lock_irqsave(&q->lock);
+	bool still_listed = !list_empty(&w->node);
+
+	if (still_listed) {
+		note_what_for(q->name, caller);
+		set_state(state);
+	} else {
+		list_add_tail(&q->waiters, &w->node);
+	}
+	spin_unlock_irqrestore(&q->lock, flags);
+	return still_listed;
+}
+
+/* Was it woken through the queue? Then it is listed again for the next round. */
+static bool end_sleep(struct waiter *w)
+{
+	struct wait_queue *q = w->queue;
+	u32 flags = spin_lock_irqsave(&q->lock);
+	bool woken = list_empty(&w->node);
+
+	if (woken)
+		list_add_tail(&q->waiters, &w->node);
+	spin_unlock_irqrestore(&q->lock, flags);
+	return woken;
+}
+
+static int why_awake(u64 deadline, u32 heeds, u32 caller)
+{
+	int err = interrupted(heeds, caller);
+
+	if (!err && deadline != WAIT_FOREVER && clock_passed(deadline))
+		err = -ETIMEDOUT;
 	return err;
 }
 
-/* Not inlined: the return address says which module asks to sleep. */
-noinline int wait_sleep(struct waiter *w, u64 deadline)
+/* `w`: NULL when nobody is to wake it but those whom it heeds, and the alarm.
+ * May sleep. */
+int sleep_once(struct waiter *w, u64 deadline, u32 heeds, u32 caller)
 {
-	return sleep_until(w, deadline, (u32)__builtin_return_address(0), TASK_SLEEPING);
+	enum task_state state = heeds ? TASK_SLEEPING : TASK_BLOCKED;
+	struct alarm a;
+	bool woken;
+	int err;
+
+	ASSERT(may_sleep() && current != this_cpu()->idle);
+	if (!w) {
+		note_what_for("time", caller);
+		set_state(state);
+	} else if (!begin_sleep(w, state, caller)) {
+		return interrupted(heeds, caller);
+	}
+	err = why_awake(deadline, heeds, caller);
+	if (!err) {
+		alarm_start(&a, deadline);
+		schedule();
+		alarm_stop(&a, deadline);
+		woken = w && end_sleep(w);
+		err = woken ? interrupted(heeds, caller) : why_awake(deadline, heeds, caller);
+	}
+	/* It may not have slept at all. Nobody wakes a task that is runnable. */
+	set_state(TASK_RUNNABLE);
+	return err;
 }
 
-int wait_sleep_for(struct waiter *w, u64 deadline, u32 caller)
+/* -- wait_event() ---------------------------------------------------------------------- */
+
+void wait_prepare(struct wait_queue *q, struct waiter *w)
 {
-	return sleep_until(w, deadline, caller, TASK_SLEEPING);
+	u32 flags;
+
+	wipe_dead_stack();
+	w->task = current;
+	w->queue = q;
+	flags = spin_lock_irqsave(&q->lock);
+	list_add_tail(&q->waiters, &w->node);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+/* Always under the lock: who took it off the list may still be waking it. */
+void wait_finish(struct waiter *w)
+{
+	struct wait_queue *q = w->queue;
+	u32 flags = spin_lock_irqsave(&q->lock);
+
+	list_del(&w->node);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+noinline int wait_sleep(struct waiter *w, u64 deadline)
+{
+	return sleep_once(w, deadline, HEEDS_SIGNS | HEEDS_GATE, (u32)__builtin_return_address(0));
 }
 
 noinline int wait_sleep_uninterruptible(struct waiter *w, u64 deadline)
 {
-	return sleep_until(w, deadline, (u32)__builtin_return_address(0), TASK_BLOCKED);
+	return sleep_once(w, deadline, 0, (u32)__builtin_return_address(0));
 }
 
-/* -- waking ---------------------------------------------------------------------------- */
+/* -- waking ------------------------------------------------------------------------------ */
 
-/* The queue is locked, so the waiter is still there. */
-void wake_waiter(struct waiter *w)
+/* Caller holds the queue's lock. The waiter is gone once it is let go. */
+static void wake_waiter(struct waiter *w)
 {
-	WRITE_ONCE(w->woken, true);
-	smp_mb();
-	if (READ_ONCE(w->task->state) != TASK_RUNNABLE)
-		wake_task(w->task);
+	list_del(&w->node);
+	wake_task(w->task);
 }
 
 void wake_all(struct wait_queue *q)
 {
-	struct waiter *w;
-
 	u32 flags = spin_lock_irqsave(&q->lock);
-	list_for_each(w, &q->waiters, node)
-		wake_waiter(w);
+
+	while (!list_empty(&q->waiters))
+		wake_waiter(list_first(&q->waiters, struct waiter, node));
 	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+/* Caller holds q->lock. */
+void wake_most_urgent(struct wait_queue *q)
+{
+	struct waiter *w, *best = NULL;
+
+	list_for_each(w, &q->waiters, node) {
+		if (!best || READ_ONCE(w->task->prio) > READ_ONCE(best->task->prio))
+			best = w;
+	}
+	if (best)
+		wake_waiter(best);
 }
 
 void wake_one(struct wait_queue *q)
 {
-	struct waiter *w;
-
 	u32 flags = spin_lock_irqsave(&q->lock);
-	list_for_each(w, &q->waiters, node) {
-		if (!w->woken) {
-			wake_waiter(w);
-			break;
-		}
-	}
+
+	wake_most_urgent(q);
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
-/* Lock order: tasklist_lock, then a run queue's (in wake_task). */
+/* The caller has closed the gate. Either the sleeper sees that, or it is seen here:
+ *
+ *	sleeper					closer
+ *	wait_caller; state = SLEEPING (locked)	gate closed
+ *	gate closed?				takes tasklist_lock (locked)
+ *	schedule()				SLEEPING with wait_caller in the range? */
 void wait_recheck_range(u32 base, u32 size)
 {
+	u32 flags = spin_lock_irqsave(&tasklist_lock);
 	struct task *t;
 
-	u32 flags = spin_lock_irqsave(&tasklist_lock);
 	list_for_each(t, &tasklist, all_node) {
 		if (READ_ONCE(t->state) == TASK_SLEEPING && READ_ONCE(t->wait_caller) - base < size)
-			wake_task(t);
+			wake_interruptible(t);
 	}
 	spin_unlock_irqrestore(&tasklist_lock, flags);
 }

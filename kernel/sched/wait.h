@@ -4,45 +4,34 @@
 #pragma once
 #include "lib/list.h"
 #include "sched/task.h"
-#include "smp/spinlock.h"
+#include "sched/wait_queue.h"
+#include "x86/clock.h"
 
 #define WAIT_FOREVER (~0ull)
-
-struct wait_queue {
-	/* Fixed. */
-	const char *name;
-	struct spinlock lock;
-	/* Under lock. */
-	struct list waiters;
-};
 
 struct waiter {
 	struct task *task;
 	struct wait_queue *queue;
-	struct list node;		/* under the queue's lock */
-	bool woken;			/* atomic */
+	struct list node;		/* under the queue's lock; empty: woken */
 };
 
-#define WAIT_QUEUE(var, n) \
-	{ .name = (n), .lock = SPINLOCK_IRQ(n, RANK_WAIT), .waiters = LIST_INIT((var).waiters) }
-void wait_queue_init(struct wait_queue *q, const char *name);
-
-/* The parts of wait_event(). After wait_prepare() a wake-up is not lost. */
+/* The parts of wait_event(). After wait_prepare() a wake-up is not lost. The
+ * condition may itself sleep. */
 void wait_prepare(struct wait_queue *q, struct waiter *w);
 /* Sleeps until woken. 0; -ETIMEDOUT at `deadline` (clock_ns(), or
  * WAIT_FOREVER); -EINTR: killed or asked to stop; -ENODEV: the caller's module
  * is closing. Prepares the next round before it returns 0. */
 int  wait_sleep(struct waiter *w, u64 deadline) must_use;
 void wait_finish(struct waiter *w);
-/* wait_sleep() on behalf of `caller`, a return address. */
-int  wait_sleep_for(struct waiter *w, u64 deadline, u32 caller) must_use;
 
+/* The deadline is taken before the first look at the condition. */
 #define wait_event_with(sleep, q, cond, deadline) ({                            \
 	struct waiter w_;                                                       \
+	u64 deadline_ = (deadline);                                             \
 	int err_ = 0;                                                           \
 	wait_prepare((q), &w_);                                                 \
 	while (!(cond)) {                                                       \
-		err_ = sleep(&w_, (deadline));                                  \
+		err_ = sleep(&w_, deadline_);                                   \
 		if (err_) {                                                     \
 			if (cond)                                               \
 				err_ = 0;                                       \
@@ -64,8 +53,8 @@ int  wait_sleep_uninterruptible(struct waiter *w, u64 deadline) must_use;
 #define wait_event_core(q, cond, deadline) \
 	wait_event_with(wait_sleep_uninterruptible, q, cond, deadline)
 
-/* Any context. wake_waiter(): caller holds the queue's lock. */
-void wake_waiter(struct waiter *w);
+/* Any context. wake_one() chooses the waiter of the highest priority, and among
+ * those the one that came first; two calls wake two. */
 void wake_all(struct wait_queue *q);
 void wake_one(struct wait_queue *q);
 
