@@ -131,7 +131,7 @@ static int wait_open(void)
 	while (!owner_open_files(labrat_owner())) {
 		if (clock_passed(end))
 			return -ETIMEDOUT;
-		yield();
+		sleep_ms(1);
 	}
 	return 0;
 }
@@ -152,7 +152,7 @@ int test_unload_idle(void) { return with_labrat("", idle); }
 
 static int holder_is_named(void)
 {
-	struct reader r;
+	static struct reader r;		/* outlives a check that fails */
 
 	CHECK(sync_hold("labrat:read", 1) == 0);
 	CHECK(start_reader(&r, 1) == 0);
@@ -172,7 +172,7 @@ int test_unload_names_the_holder(void) { return with_labrat("", holder_is_named)
  * there, give up, and leave a module that works. */
 static int inside_rolls_back(void)
 {
-	struct reader r;
+	static struct reader r;		/* outlives a check that fails */
 
 	CHECK(sync_hold("labrat:read", 1) == 0);
 	CHECK(start_reader(&r, 1) == 0);
@@ -192,7 +192,7 @@ int test_unload_finds_a_task_inside(void) { return with_labrat("", inside_rolls_
 
 static int sleeper_walks_out(void)
 {
-	struct reader r;
+	static struct reader r;		/* outlives a check that fails */
 
 	CHECK(start_reader(&r, 2) == 0);
 	CHECK(wait_open() == 0);
@@ -205,7 +205,7 @@ int test_unload_sends_sleepers_home(void) { return with_labrat("", sleeper_walks
 
 static int wait_for_holder(void)
 {
-	struct reader r;
+	static struct reader r;		/* outlives a check that fails */
 
 	CHECK(start_reader(&r, 2) == 0);
 	CHECK(wait_open() == 0);
@@ -262,7 +262,7 @@ static int wait_counter_above(u32 which, u32 value)
  * the thread go on. */
 static int goes_on_after_roll_back(void)
 {
-	struct reader r;
+	static struct reader r;		/* outlives a check that fails */
 
 	CHECK(sync_hold("labrat:read", 1) == 0);
 	CHECK(start_reader(&r, 1) == 0);
@@ -302,8 +302,9 @@ static void unloader_task(void *arg)
 
 static int asked_twice(void)
 {
-	int result = 1;
+	static int result;
 
+	result = 1;
 	CHECK(sync_hold("unload:closed", 1) == 0);
 	struct task *t = task_create("unloader", PRIO_NORMAL, unloader_task, &result);
 	CHECK(!IS_ERR(t));
@@ -325,9 +326,10 @@ int test_unload_asked_twice(void) { return with_labrat("", asked_twice); }
  * the outcome. */
 static int gate_holds(void)
 {
-	struct reader r;
-	int result = 1;
+	static struct reader r;		/* outlives a check that fails */
+	static int result;
 
+	result = 1;
 	CHECK(sync_hold("unload:closed", 1) == 0);
 	struct task *t = task_create("unloader", PRIO_NORMAL, unloader_task, &result);
 	CHECK(!IS_ERR(t));
