@@ -188,6 +188,8 @@ static int sync_run(int argc, char **argv)
 		if (argc > 3 && parse_duration(argv[3], &ns))
 			return shell_error(-EINVAL, "sync: %s is not a time; such as 500ms", argv[3]);
 		int err = sync_wait_held(argv[2], clock_ns() + ns);
+		if (err == -ENOENT)
+			return shell_error(err, "sync: %s is not armed; `sync hold` does that", argv[2]);
 		return err ? shell_error(err, "sync: nobody came to %s", argv[2]) : 0;
 	}
 	if (streq(argv[1], "release")) {

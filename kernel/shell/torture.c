@@ -213,9 +213,9 @@ static int torture(struct torture *t, u64 ns, bool json)
 	while (!err && !clock_passed(end) && !shell_interrupted())
 		sleep_interruptible_ns(20 * NSEC_PER_MSEC);
 	counts = stop_all(t, &used);
+	unload_all(&counts);
 	if (err)
 		return shell_error(err, "torture: no memory for the tasks");
-	unload_all(&counts);
 	after = balance_take();
 	uses = graveyard_uses() - uses;
 	bool leak = !balance_compare("torture", &before, &after);

@@ -293,10 +293,16 @@ static u32 frames_owned(void)
 	return frame_total() - frame_available() - heap_frames() - stack_frames() - kmap_table_frames();
 }
 
+static u32 stacks_in_use(void)
+{
+	return stack_frames() / (STACK_SIZE / PAGE_SIZE) - stack_cached();
+}
+
 int test_sched_thousand_tasks(void)
 {
 	struct task **t = kmalloc(MANY * sizeof(*t));
 	u32 blocks = heap_used_blocks(), frames = frames_owned(), tasks = READ_ONCE(nr_tasks);
+	u32 stacks = stacks_in_use();
 
 	CHECK(t);
 	born = 0;
@@ -309,7 +315,7 @@ int test_sched_thousand_tasks(void)
 	CHECK(born == MANY);
 	/* The last to die may still be on its way to the heap, on another CPU. */
 	CHECK(holds_soon(heap_used_blocks() <= blocks && READ_ONCE(nr_tasks) <= tasks));
-	CHECK(frames_owned() == frames);
+	CHECK(frames_owned() == frames && stacks_in_use() == stacks);
 	kfree(t);
 	return 0;
 }
@@ -518,6 +524,39 @@ int test_sched_preempts_spinner(void)
 	CHECK(!finish(urgent));			/* although the other never yields */
 	CHECK(runs(&s));
 	CHECK(!stop_spinner(&s, t));
+	return 0;
+}
+
+/* Preempted when its state says already that it sleeps, but before it has set up
+ * what would wake it: it must come back by itself. */
+static void nod_off(void *other)
+{
+	struct spinner *s = other;
+	u32 before = s->count;
+
+	WRITE_ONCE(current->state, TASK_SLEEPING);
+	while (s->count == before)
+		cpu_relax();
+	WRITE_ONCE(current->state, TASK_RUNNABLE);
+}
+
+int test_sched_preempted_on_its_way_to_sleep(void)
+{
+	static struct spinner s;
+	struct task *other, *t;
+	int err;
+
+	s = (struct spinner){ 0 };
+	other = task_create_on(last_cpu(), "spinner", PRIO_LOW, spin, &s);
+	CHECK(!IS_ERR(other));
+	t = task_create_on(last_cpu(), "sleepy", PRIO_LOW, nod_off, &s);
+	CHECK(!IS_ERR(t));
+	err = task_join(t, in_a_while());
+	if (err)
+		wake_task(t);		/* so that the next test has the machine for itself */
+	CHECK(!finish(t));
+	CHECK(!stop_spinner(&s, other));
+	CHECK(!err);
 	return 0;
 }
 
