@@ -15,6 +15,9 @@
 
 #define BACKOFF_FIRST_NS (50 * NSEC_PER_USEC)
 #define BACKOFF_LAST_NS  (10 * NSEC_PER_MSEC)
+/* Above everybody but the asker, or insiders that spin on every CPU would keep
+ * it from ever looking again. */
+#define PRIO_INSIDER     (PRIO_TOP - 1)
 
 /* -- 1 --------------------------------------------------------------------- */
 
@@ -102,7 +105,7 @@ static int say_who(struct unload *u, const struct inspection *in, int err)
 static void move_to_front(const struct inspection *in)
 {
 	for (u32 i = 0; i < MIN(in->nr_insiders, MAX_INSIDERS); i++)
-		task_boost(in->insider[i].task, PRIO_TOP);
+		task_boost(in->insider[i].task, PRIO_INSIDER);
 }
 
 /* Undoes move_to_front() for the tasks that are still known. */
@@ -126,10 +129,12 @@ int help_insiders_out(struct unload *u, struct inspection *in)
 		return say_who(u, in, u->flags & UNLOAD_WAIT ? -ETIMEDOUT : -EBUSY);
 
 	sync_point("unload:retry");
+	task_boost(current, PRIO_TOP);
 	move_to_front(in);
 	wait_recheck_range(o->base, o->size);
 	int err = sleep_interruptible_ns(pause);
 	move_back(in);
+	task_boost(current, 0);
 	if (err == -EINTR) {
 		snprintf(u->report.error, sizeof(u->report.error),
 		         "%s: the unload was interrupted; still live", o->name);
