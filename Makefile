@@ -46,9 +46,13 @@ $(BUILD)/obj/tests/% $(BUILD)/obj/kernel/shell/%: CFLAGS += -Os
 LDFLAGS := -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 --fatal-warnings
 
 # -- What there is --
-KERNEL_SRC := $(sort $(shell find boot kernel lib tests/kernel -name '*.c' -o -name '*.asm'))
+KERNEL_SRC := $(sort $(shell find boot kernel lib -name '*.c' -o -name '*.asm'))
 KERNEL_OBJ := $(KERNEL_SRC:%=$(BUILD)/obj/%.o)
 KERNEL     := $(BUILD)/quiesce.elf
+# The same with the in-kernel tests in it.
+KTEST_SRC   := $(sort $(wildcard tests/kernel/*.c))
+KTEST_OBJ   := $(KTEST_SRC:%=$(BUILD)/obj/%.o)
+TEST_KERNEL := $(BUILD)/quiesce-test.elf
 # A .c file below modules/ (or M) is a module, unless its folder holds a file of the
 # folder's name: then all files of that folder are one module (tg3/tg3.c, tg3/rings.c: tg3.ko).
 MODULE_SRC := $(sort $(shell find $(if $(M),$(abspath $(M)),modules) -name '*.c'))
@@ -60,9 +64,10 @@ MODULES    := $(sort $(foreach s,$(MODULE_SRC),$(MODULE_DIR)/$(call module_of,$s
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all kernel modules iso deps run test debug bench soak unit fuzz clean help FORCE
+.PHONY: all kernel test-kernel modules iso deps run test debug bench soak unit fuzz clean help FORCE
 all: $(if $(M),modules,kernel modules)		## the kernel and all modules (with M=folder: the modules there)
 kernel: $(KERNEL)				## build/quiesce.elf
+test-kernel: $(TEST_KERNEL) $(BUILD)/modules.tar	## build/quiesce-test.elf: the kernel with its own tests
 modules: $(MODULES)				## build/modules/*.ko
 iso: $(BUILD)/quiesce.iso			## one image for CD and USB stick, BIOS and UEFI
 deps:						## install all that building, running and testing needs
@@ -94,24 +99,27 @@ $(BUILD)/linker.ld: linker.ld $(BUILD)/flags
 FONT := /usr/share/grub/unicode.pf2
 $(BUILD)/made/font.c: tools/mkfont
 	@mkdir -p $(@D); tools/mkfont $(FONT) $@
-$(BUILD)/made/ktests.c: $(filter tests/kernel/%.c,$(KERNEL_SRC)) $(BUILD)/sources tools/ktests
+$(BUILD)/made/ktests.c: $(KTEST_SRC) $(BUILD)/sources tools/ktests
 	@mkdir -p $(@D); tools/ktests $(filter %.c,$^) >$@
+$(BUILD)/made/no-ktests.c: tools/ktests
+	@mkdir -p $(@D); tools/ktests >$@
 $(BUILD)/made/%.o: $(BUILD)/made/%.c $(BUILD)/flags
 	@$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
-MADE_OBJ := $(BUILD)/made/font.o $(BUILD)/made/ktests.o
 
 # Linked twice: the second time with the symbol table made from the first. The table lies
 # behind the code, so no function moves; the last line makes sure of it.
-link  = $(LD) $(LDFLAGS) -T $(BUILD)/linker.ld -o $1 $(KERNEL_OBJ) $(MADE_OBJ) $2
-table = $(NM) -n $1 | tools/kallsyms
+link    = $(LD) $(LDFLAGS) -T $(BUILD)/linker.ld -o $1 $(filter %.o,$^) $2
+table   = $(NM) -n $1 | tools/kallsyms
 compile = $(CC) $(CFLAGS) -c $1.c -o $1.o
-$(KERNEL): $(KERNEL_OBJ) $(MADE_OBJ) $(BUILD)/linker.ld $(BUILD)/sources tools/kallsyms
+$(KERNEL): $(KERNEL_OBJ) $(BUILD)/made/no-ktests.o
+$(TEST_KERNEL): $(KERNEL_OBJ) $(KTEST_OBJ) $(BUILD)/made/ktests.o
+$(KERNEL) $(TEST_KERNEL): $(BUILD)/made/font.o $(BUILD)/linker.ld $(BUILD)/sources tools/kallsyms
 	@echo "  LD    $@"
-	@tools/kallsyms </dev/null >$(BUILD)/made/symbols0.c && $(call compile,$(BUILD)/made/symbols0)
-	@$(call link,$(BUILD)/pass1.elf,$(BUILD)/made/symbols0.o)
-	@$(call table,$(BUILD)/pass1.elf) >$(BUILD)/made/symbols.c && $(call compile,$(BUILD)/made/symbols)
-	@$(call link,$@,$(BUILD)/made/symbols.o)
-	@$(call table,$@) | cmp - $(BUILD)/made/symbols.c
+	@tools/kallsyms </dev/null >$@.symbols0.c && $(call compile,$@.symbols0)
+	@$(call link,$@.pass1,$@.symbols0.o)
+	@$(call table,$@.pass1) >$@.symbols.c && $(call compile,$@.symbols)
+	@$(call link,$@,$@.symbols.o)
+	@$(call table,$@) | cmp - $@.symbols.c
 
 # -- Modules and their archive --
 define module_rule
@@ -146,7 +154,7 @@ soak: kernel $(BUILD)/modules.tar		## torture for an hour
 	@$(RUN) --direct --timeout 4000 -c "torture -t 3600" $(ARGS)
 
 # -- Tests: tests/host-cc builds those for the host, tests/run-all runs all of them --
-test: iso $(UNIT_TESTS) $(FUZZERS)		## everything: host, fuzz, in the kernel, whole machines
+test: iso $(TEST_KERNEL) $(UNIT_TESTS) $(FUZZERS)		## everything: host, fuzz, in the kernel, whole machines
 	@tests/run-all --build $(BUILD) $(ARGS)
 unit: $(UNIT_TESTS)				## tests of parts, on the host
 	@tests/run-all --build $(BUILD) --only unit

@@ -25,6 +25,9 @@ static int test_run(int argc, char **argv)
 
 	if (err)
 		return err;
+	if (!ktests[0].name)
+		return shell_error(-ENOENT, "test: this kernel has no tests in it; boot the one that has: "
+		                   "tools/run --direct --tests");
 	for (const struct ktest *t = ktests; t->name && !shell_interrupted(); t++) {
 		if (!selected(t->name, argc, argv))
 			continue;

@@ -260,7 +260,7 @@ def test_more_cpus_than_supported():
 
 def test_small_memory():
     """64 MiB are plenty; in 2 MiB it boots, and says it when no more fits."""
-    done = run("--direct", "--mem", "64", "-c", "tour; torture -t 500ms; test mm_ load_ sched_thousand")
+    done = run("--direct", "--tests", "--mem", "64", "-c", "tour; torture -t 500ms; test mm_ load_ sched_thousand")
     assert done.status == 0
     assert "0 uses after unload, no leaks" in done.output
     load_all = "; ".join(f"modprobe {name}" for name in (
