@@ -181,7 +181,12 @@ static void inspect_task(struct inspection *in, struct task *t)
 		return;
 	}
 	/* switch.asm and with_registers_on_stack() push edi, esi, ebx, ebp. */
-	if (finds_module(in, t, sp, ((const u32 *)sp)[3], &found)) {
+	bool hit = finds_module(in, t, sp, ((const u32 *)sp)[3], &found);
+	/* What the asker's own stack shows does not change while it waits for itself.
+	 * It is inside when it returns there (a module that asks for its own removal);
+	 * a word that may be stale would be so for ever, and who calls module_unload()
+	 * keeps no address of the module for later. */
+	if (hit && (t != current || found.certain)) {
 		if (note_insider(in, &found))
 			task_get(t);
 	} else {

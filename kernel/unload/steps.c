@@ -55,20 +55,29 @@ void unload_close_entries(struct unload *u)
 
 /* -- 5 --------------------------------------------------------------------- */
 
-static void report_insider(struct unload *u, const struct insider *in)
+/* Where a task was found, over all tries: a place where it is for certain is kept
+ * rather than a word that may be stale. NULL: there is no room for it. */
+static struct unload_insider *entry_for(struct unload_report *r, const struct task *t)
 {
-	struct unload_report *r = &u->report;
-	u32 n = MIN(r->nr_insiders, ARRAY_SIZE(r->insider));
+	u32 n = MIN(r->nr_insiders, (u32)ARRAY_SIZE(r->insider));
 
 	for (u32 i = 0; i < n; i++) {
-		if (r->insider[i].task_id == in->task->id)
-			return;
+		if (r->insider[i].task_id == t->id)
+			return &r->insider[i];
 	}
 	r->nr_insiders++;
 	if (n == ARRAY_SIZE(r->insider))
+		return NULL;
+	r->insider[n] = (struct unload_insider){ .task_id = t->id, .possible = true };
+	return &r->insider[n];
+}
+
+static void report_insider(struct unload *u, const struct insider *in)
+{
+	struct unload_insider *out = entry_for(&u->report, in->task);
+
+	if (!out || (!in->certain && (out->where[0] || !out->possible)))
 		return;
-	struct unload_insider *out = &r->insider[n];
-	out->task_id = in->task->id;
 	strlcpy(out->task_name, in->task->name, sizeof(out->task_name));
 	out->cpu = in->cpu;
 	out->offset = in->offset;
@@ -76,21 +85,35 @@ static void report_insider(struct unload *u, const struct insider *in)
 	symbolise(u->mod->owner.base + in->offset, out->where, sizeof(out->where));
 }
 
+/* Of those who are inside now, the first one whose place is known for certain;
+ * else the first. NULL: nobody, or nobody that was noted. */
+static const struct unload_insider *whom_to_name(const struct unload_report *r,
+                                                 const struct inspection *in)
+{
+	const struct unload_insider *name = NULL;
+
+	for (u32 i = 0; i < MIN(in->nr_insiders, (u32)MAX_INSIDERS); i++) {
+		for (u32 k = 0; k < MIN(r->nr_insiders, (u32)ARRAY_SIZE(r->insider)); k++) {
+			const struct unload_insider *e = &r->insider[k];
+			if (e->task_id == in->insider[i].task->id && (!name || (name->possible && !e->possible)))
+				name = e;
+		}
+	}
+	return name;
+}
+
 /* The text of a failure at step 5. */
 static int say_who(struct unload *u, const struct inspection *in, int err)
 {
 	struct unload_report *r = &u->report;
+	const struct unload_insider *who = whom_to_name(r, in);
 	const char *name = u->mod->owner.name;
 	u32 cpu = 0;
 
-	if (in->nr_insiders) {
-		const struct insider *first = &in->insider[0];
-		char where[64];
-		symbolise(u->mod->owner.base + first->offset, where, sizeof(where));
+	if (who) {
 		snprintf(r->error, sizeof(r->error), "%s: task %u (%s) %s inside, at %s%s; still live",
-		         name, first->task->id, first->task->name,
-		         first->certain ? "is" : "is possibly", where,
-		         in->nr_insiders > 1 ? ", and others" : "");
+		         name, who->task_id, who->task_name, who->possible ? "is possibly" : "is",
+		         who->where, in->nr_insiders > 1 ? ", and others" : "");
 	} else if (in->silent) {
 		for_each_cpu_in(cpu, in->silent)
 			break;

@@ -41,7 +41,7 @@ static u32 last_cpu(void) { return nr_cpus - 1; }
 /* -- waiting and waking -------------------------------------------------------------- */
 
 #define ROUNDS    100000u
-#define AT_LEAST  500u
+#define AT_LEAST  50u
 #define LONG_ENOUGH (4 * NSEC_PER_SEC)	/* where a wake-up takes the host's scheduler a while */
 
 struct table {

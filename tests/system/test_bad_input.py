@@ -235,7 +235,8 @@ def damaged_archive(how):
 def test_damaged_boot_archive(boot, tmp_path, how):
     (tmp_path / "modules.tar").write_bytes(damaged_archive(how))
     m = boot("--direct", "--archive", str(tmp_path / "modules.tar"), cpus=4)
-    assert len(re.findall(r"^boot archive corrupt: modules\.tar, at byte \d+ of \d+; ", m.boot_text, re.M)) == 1
+    complaints = re.findall(r"^boot archive corrupt: modules\.tar, at byte \d+ of \d+; ", m.boot_text, re.M)
+    assert len(complaints) == 1
     before = used(m)
     result = ask(m, "insmod uart")
     assert (result.status, result.output) == ("ENOENT", "insmod: uart: no such module in the boot archive\n")
@@ -252,28 +253,32 @@ def test_empty_boot_archive(boot, tmp_path):
 
 
 def test_more_cpus_than_supported():
-    done = run("--direct", "--smp", "72", "-c", "cpus; modprobe primes; rmmod primes mathlib", cpus=None)
+    commands = "cpus; modprobe primes; rmmod -t 30s primes mathlib"
+    done = run("--direct", "--smp", "72", "-c", commands, cpus=None)
     assert done.status == 0
     assert "\n72 CPUs in this machine, 64 is the most that Quiesce uses\n64/64 CPUs\n" in done.output
     assert len(re.findall(r"^ *\d+ +\d+ +\d+ +\d+ +\d+ +\d+$", done.output, re.M)) == 64
 
 
 def test_small_memory():
-    """64 MiB are plenty; in 2 MiB it boots, and says it when no more fits."""
-    done = run("--direct", "--tests", "--mem", "64", "-c", "tour; torture -t 500ms; test mm_ load_ sched_thousand")
+    """64 MiB are plenty; with 32 CPUs in 3 MiB it says it when no more fits, and goes on."""
+    done = run("--direct", "--mem", "64", "-c", "tour; torture -t 500ms")
     assert done.status == 0
     assert "0 uses after unload, no leaks" in done.output
+    done = run("--direct", "--tests", "--mem", "64", "-c", "test -l; test mm_ load_ sched_thousand")
+    assert done.status == 0
+    assert re.search(r"^\d\d passed, 0 failed, \d skipped on 4 CPUs$", done.output, re.M)
     load_all = "; ".join(f"modprobe {name}" for name in (
         "average", "primes", "uart", "ps2kbd", "rtc", "pci", "pcspkr", "zero", "null", "labrat"))
-    done = run("--direct", "--mem", "2", "-c", f"{load_all}; hammer -n 64; mem; cpus")
+    done = run("--direct", "--mem", "3", "-c", f"{load_all}; hammer -n 64; mem; cpus", cpus=32)
     assert done.status == 12                # ENOMEM
     assert re.search(r"^(hammer|modprobe): .*no memory", done.output, re.M)
-    assert "quiesce> cpus\nCPU" in done.output      # and goes on
+    assert len(re.findall(r"^ *\d+ +\d+ +\d+ +\d+ +\d+ +\d+$", done.output, re.M)) == 32
 
 
-@pytest.mark.parametrize("cpus", [16, 64])
-def test_too_little_memory_for_so_many_cpus(cpus):
-    done = run("--direct", "--mem", "2", "--smp", str(cpus), "-c", "cpus", cpus=None)
+def test_too_little_memory():
+    """64 CPUs in 2 MiB: a panic that says so, not a triple fault."""
+    done = run("--direct", "--mem", "2", "--smp", "64", "-c", "cpus", cpus=None)
     assert done.status == PANICKED
     reasons = re.findall(r"^panic: .*", done.output, re.M)
     assert len(reasons) == 1 and "no memory" in reasons[0]
@@ -299,7 +304,8 @@ def test_odd_kernel_options(options):
 
 @pytest.mark.parametrize("cpus", [1, 2, 4])
 def test_panic_shows_every_cpu(cpus):
-    done = run("--direct", "-c", f"modprobe primes; hammer -n {4 * cpus} primes; sleep 100ms; panic", cpus=cpus)
+    load = f"modprobe primes; hammer -n {4 * cpus} primes; sleep 100ms"
+    done = run("--direct", "-c", f"{load}; panic", cpus=cpus)
     assert done.status == PANICKED
     output = ESCAPES.sub("", done.output)
     head, tail = output.split("panic: asked for at the prompt\n")
