@@ -35,6 +35,20 @@ void task_rq_unlock(struct rq *rq, u32 flags)
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
+/* A task is switched in by who holds the lock of its queue, and off its stack when
+ * who switched it out has released it (finish_switch()). */
+bool task_look_at_rest(struct task *t, void (*look)(struct task *t, u32 sp, void *arg), void *arg)
+{
+	u32 flags;
+	struct rq *rq = task_rq_lock(t, &flags);
+	bool at_rest = !load_acquire(&t->on_cpu);
+
+	if (at_rest)
+		look(t, t->sp, arg);
+	task_rq_unlock(rq, flags);
+	return at_rest;
+}
+
 /* -- waking ------------------------------------------------------------------------- */
 
 void rq_enqueue(struct rq *rq, struct task *t)

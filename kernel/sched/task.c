@@ -37,6 +37,8 @@ static struct task *task_alloc(const char *name, u32 prio)
 	t->refs = 1;
 	/* Nothing is known of a child yet: it may be told of any module. */
 	t->ran_generation = load_generation;
+	/* All it knows it has from its parent: if that one has passed, so has it. */
+	t->inspected = current ? current->inspected : 0;
 	return t;
 }
 
@@ -210,6 +212,28 @@ struct task *task_find(u32 id)
 	}
 	spin_unlock_irqrestore(&tasklist_lock, flags);
 	return found;
+}
+
+u32 newest_task_id(void)
+{
+	return READ_ONCE(last_id) - 1;
+}
+
+struct task *task_next(struct task *prev)
+{
+	u32 flags = spin_lock_irqsave(&tasklist_lock);
+	struct list *l = prev ? prev->all_node.next : tasklist.next;
+	struct task *next = NULL;
+
+	for (; !next && l != &tasklist; l = l->next) {
+		struct task *t = list_entry(l, struct task, all_node);
+		if (get_unless_zero(t))
+			next = t;
+	}
+	spin_unlock_irqrestore(&tasklist_lock, flags);
+	if (prev)
+		task_put(prev);
+	return next;
 }
 
 /* -- asking a task to end ---------------------------------------------------------- */

@@ -67,7 +67,9 @@ struct task {
 	bool should_stop;
 
 	/* Under tasklist_lock. */
-	struct list all_node;
+	struct list all_node;		/* in order of birth */
+
+	/* Written by who inspects it; no lock. */
 	u32 inspected;			/* unload/: number of the inspection that passed it */
 };
 
@@ -91,6 +93,11 @@ void task_get(struct task *t);
 void task_put(struct task *t);
 /* By id, with a reference; NULL when there is none. */
 struct task *task_find(u32 id) must_use;
+/* For a walk over all tasks, in order of birth, that holds no lock between two:
+ * the next after `prev`, with a reference, and prev's is given back; starts with
+ * NULL and ends with NULL. Any context. */
+struct task *task_next(struct task *prev) must_use;
+u32 newest_task_id(void);
 /* Ends the calling task. */
 void task_exit(void) noreturn;
 /* Asks a task to end: its interruptible waits return -EINTR. */

@@ -182,7 +182,7 @@ void unload_finish(struct unload *u)
 	u->report.forgotten_bytes = m->alloc_bytes;
 
 	/* The grave is dug before the pages go: the first late use may come at once. */
-	struct grave *g = graveyard_dig(m, current->name, strategy->name);
+	struct grave *g = graveyard_dig(m, current->name, u->strategy->name);
 	module_unmap(m, graveyard_laboratory ? &kept : NULL, &silent);
 	graveyard_fill(g, &kept);
 	entries_free(&m->owner);

@@ -14,6 +14,7 @@
 
 const struct strategy *const strategies[] = {
 	&trap_strategy,
+	&census_strategy,
 };
 const u32 nr_strategies = ARRAY_SIZE(strategies);
 const struct strategy *strategy = &trap_strategy;
@@ -90,6 +91,7 @@ static int claim(struct unload *u)
 	} else if (m->unloading || m->owner.state != OWNER_LIVE) {
 		err = not_now(u, m);
 	} else {
+		u->strategy = strategy;
 		m->unloading = true;
 		m->unloader_id = current->id;
 		strlcpy(m->unloader, current->name, sizeof(m->unloader));
@@ -127,7 +129,7 @@ static u32 unload_from(void *arg, u32 sp)
 	u->asker_sp = sp;
 	err = ask_veto(u);
 	if (!err)
-		err = strategy->unload(u);
+		err = u->strategy->unload(u);
 	if (err)
 		unclaim(u);
 	u->report.broadcasts = ipi_broadcasts() - broadcasts;

@@ -8,6 +8,8 @@
 
 #define UNLOAD_PATIENCE_NS (1000 * 1000000ull)	/* for quiescence, when none is given */
 
+struct strategy;
+
 struct unload_insider {		/* who was found in the module */
 	u32  task_id;
 	char task_name[TASK_NAME_LEN];
@@ -44,6 +46,7 @@ struct unload {
 	u32 flags;
 	u64 patience_ns;		/* how long to try; 0: UNLOAD_PATIENCE_NS */
 	/* Filled in on the way. */
+	const struct strategy *strategy;	/* what was chosen when it began */
 	struct module *mod;		/* gone once the unload has succeeded */
 	u64 start, deadline;
 	u32 asker_sp;			/* all that the asker's callers hold lies from here upwards */
@@ -59,7 +62,7 @@ struct strategy {
 	int (*unload)(struct unload *u);
 };
 
-extern const struct strategy trap_strategy;
+extern const struct strategy trap_strategy, census_strategy;
 /* Steps 3 to 5 of trap, for a module whose entry points are closed. 0: nobody is
  * inside, and it is OWNER_GONE; else as help_insiders_out(). */
 int trap_quiesce(struct unload *u) must_use;
