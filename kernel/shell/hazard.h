@@ -74,7 +74,7 @@ int  act_call(struct actor *a);		/* what: read, write, ioctl, open, loop */
 int  act_unload(struct actor *a);
 int  act_load(struct actor *a);
 int  act_hog(struct actor *a);		/* keeps its CPU from those of normal priority */
-int  act_deaf(struct actor *a);		/* interrupts off for `arg` ms */
+int  act_deaf(struct actor *a);		/* interrupts off for `arg` percent of a quarter */
 int  act_nmi(struct actor *a);		/* NMIs to every other CPU until the curtain falls */
 int  act_notify(struct actor *a);	/* walks the stage's notifier chain */
 const char *actor_name(const struct actor *a);

@@ -4,6 +4,7 @@
 #include "entry/stage.h"
 #include "lib/errno.h"
 #include "lib/format.h"
+#include "lib/math64.h"
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "sched/sched.h"
@@ -18,7 +19,8 @@ static void actor_task(void *arg)
 	struct actor *a = arg;
 
 	a->result = a->act(a);
-	a->ended = clock_ns();
+	if (!a->ended)
+		a->ended = clock_ns();
 }
 
 struct actor *actor_start(struct cell *c, const char *name, int (*act)(struct actor *a),
@@ -135,19 +137,20 @@ int act_hog(struct actor *a)
 
 int act_deaf(struct actor *a)
 {
-	u64 end = clock_ns() + a->arg * NSEC_PER_MSEC;
+	u64 end = clock_ns() + div_u64(a->cell->quarter, 100) * a->arg;
 
 	u32 flags = irq_save();
 	atomic_add(&stage.at, 1);
 	while (!clock_passed(end))
 		cpu_relax();
+	a->ended = clock_ns();		/* an unload that waits goes on at the next instruction */
 	irq_restore(flags);
 	return 0;
 }
 
 int act_nmi(struct actor *a)
 {
-	struct regs regs;
+	static struct regs regs;	/* not on this stack: they may point into the module */
 	u32 cpu;
 
 	while (!curtain(a)) {

@@ -30,6 +30,17 @@ static void find(struct cell *c, enum verdict v, const char *fmt, ...)
 	__builtin_va_end(args);
 }
 
+static void add_evidence(struct cell *c, const char *fmt, ...) printf_like(2, 3);
+static void add_evidence(struct cell *c, const char *fmt, ...)
+{
+	u32 len = strlen(c->evidence);
+	__builtin_va_list args;
+
+	__builtin_va_start(args, fmt);
+	vsnprintf(c->evidence + len, sizeof(c->evidence) - len, fmt, args);
+	__builtin_va_end(args);
+}
+
 static bool is_loaded(const char *name)
 {
 	mutex_lock(&modules_mutex);
@@ -49,6 +60,19 @@ static bool is_usable(struct cell *c, const char *module)
 	return a && actor_wait(a, clock_ns() + c->quarter) && a->result == HAZARD_ALIVE;
 }
 
+/* When the hazard passed, if the unload ended only after that; else 0. */
+static u64 hazard_passed(struct cell *c)
+{
+	u64 passed = c->passed_at;
+
+	for (u32 i = 0; i < c->nr_actors; i++) {
+		struct actor *a = &c->actor[i];
+		if (a->act == act_deaf && actor_wait(a, clock_ns() + 3 * c->quarter))
+			passed = a->ended;
+	}
+	return passed && c->main->ended > passed ? passed : 0;
+}
+
 /* What the unload answered, and whether that is true. */
 static void judge_answer(struct cell *c, const char *module, int err)
 {
@@ -66,24 +90,27 @@ static void judge_answer(struct cell *c, const char *module, int err)
 			     "%s: %s; probed, usable", errno_name(err), said);
 	} else if (err && u) {
 		find(c, VERDICT_HALF_DEAD, "%s: %s; but the module is not there", errno_name(err), said);
-	} else if (!err && !u) {
-		find(c, VERDICT_SAFE, "loaded");
 	} else {
-		bool waited = c->passed_at && c->main->ended > c->passed_at;
-		u32 us = (u32)div_u64(c->main->ended - c->start, NSEC_PER_USEC);
-		find(c, waited ? VERDICT_WAITED : VERDICT_SAFE, "out %u us after the curtain rose", us);
+		u64 passed = hazard_passed(c);
+		if (passed)
+			find(c, VERDICT_WAITED, "waited, and was through %u us after",
+			     (u32)div_u64(c->main->ended - passed, NSEC_PER_USEC));
+		else
+			find(c, VERDICT_SAFE, "through in %u us",
+			     u ? (u32)div_u64(u->report.total_ns, NSEC_PER_USEC) : 0);
+		if (!u)
+			add_evidence(c, "; the load: %s", errno_name(err));
 	}
 }
 
-static void add_evidence(struct cell *c, const char *fmt, ...) printf_like(2, 3);
-static void add_evidence(struct cell *c, const char *fmt, ...)
+/* How others fared who asked for the module to be loaded or unloaded. */
+static void add_others(struct cell *c)
 {
-	u32 len = strlen(c->evidence);
-	__builtin_va_list args;
-
-	__builtin_va_start(args, fmt);
-	vsnprintf(c->evidence + len, sizeof(c->evidence) - len, fmt, args);
-	__builtin_va_end(args);
+	for (u32 i = 0; i < c->nr_actors; i++) {
+		const struct actor *a = &c->actor[i];
+		if (a != c->main && a->result && (a->act == act_load || a->act == act_unload) && actor_has_ended(a))
+			add_evidence(c, "; %s: %s", actor_name(a), errno_name(a->result));
+	}
 }
 
 /* What the strategy saw on its way. */
@@ -116,6 +143,7 @@ static void judge_main(struct cell *c)
 	judge_answer(c, c->main->device, c->main->result);
 	if (c->main->unload)
 		add_report(c);
+	add_others(c);
 }
 
 /* Everybody may leave; who does not is asked, then killed, then named. */
@@ -209,9 +237,50 @@ static void free_actors(struct cell *c)
 	c->main = NULL;
 }
 
+static struct cell *playing;		/* the director's */
+
+/* rmmod on behalf of the module that an actor is inside of. */
+static int rmmod_from_inside(const char *name)
+{
+	struct cell *c = playing;
+	struct unload *u = kzalloc(sizeof(*u));
+	struct actor *me = NULL;
+
+	for (u32 i = 0; i < c->nr_actors; i++) {
+		if (c->actor[i].task == current)
+			me = &c->actor[i];
+	}
+	if (!u || !me) {
+		kfree(u);
+		return -ENOMEM;
+	}
+	strlcpy(u->name, name, sizeof(u->name));
+	u->flags = UNLOAD_REVOKE;
+	u->patience_ns = c->quarter;
+	if (me->unload) {		/* it is in an exit already: whose unload is the main one */
+		int err = module_unload(u);
+		kfree(u);
+		return err;
+	}
+	me->unload = u;
+	c->main = me;
+	return module_unload(u);
+}
+
+/* The director stays on one CPU, ahead of those who hog one and level with those
+ * whom an unload moves to the front. */
+static void take_the_chair(bool on)
+{
+	task_set_affinity(current, on ? CPU_BIT(nr_cpus - 1) : ~0ull);
+	migrate_current();
+	task_boost(current, on ? PRIO_TOP : 0);
+}
+
 static void play(struct cell *c)
 {
 	c->start = clock_ns();
+	playing = c;
+	stage.rmmod = rmmod_from_inside;
 	if (script_run(c) == 0)
 		judge_main(c);
 	drop_curtain(c);
@@ -234,7 +303,9 @@ void cell_run(struct cell *c)
 	u32 uses = graveyard_uses();
 	graveyard_laboratory = true;
 	strategy = c->strategy;
+	take_the_chair(true);
 	play(c);
+	take_the_chair(false);
 	strategy = &trap_strategy;
 	if (!c->unfit)
 		remove_modules(c);

@@ -2,15 +2,17 @@
  *
  *   insmod M | load M            load module M here | in a task of its own
  *   unload [FLAG...] [M]         ask for an unload in a task of its own; FLAG is wait,
- *                                revoke, force, or a patience in ms
+ *                                revoke or force
  *   call WHAT [N] [CPU] [M]      a task opens M's device and does read, write, ioctl,
  *                                open, or loop (on CPU; - is anywhere)
  *   hold P [N] | held P | free P sync point P: hold N there | wait for one | let go
  *   at N | go                    wait until N stand where they are wanted | let them go
- *   hog CPU | deaf CPU MS        occupy a CPU | switch its interrupts off
+ *   hog CPU | deaf CPU PERCENT   occupy a CPU | switch its interrupts off for part of
+ *                                the unload's patience
  *   notify | wake | nmis         walk the stage's chain | wake its queue | fire NMIs
  *   out [MS]                     wait until the unload is over, or MS ms
- *   sleep MS | kill              wait | kill the task that asked for the unload
+ *   sleep MS | kill [N]          wait | kill the Nth task of the stage, or the one that
+ *                                asked for the unload
  *
  * M is the module of the hazard unless named. */
 #include "shell/hazard.h"
@@ -62,14 +64,15 @@ static void note_passed(struct cell *c)
 
 /* -- steps ------------------------------------------------------------------------- */
 
+/* In a task of its own, too: what the loader leaves on its stack goes with it. */
 static int do_insmod(struct step *s)
 {
-	struct load_error why;
-	int err = module_load_by_name(word(s, 1, s->c->hazard.module), "", NULL, &why);
+	struct actor *a = actor_start(s->c, "insmod", act_load, "", word(s, 1, s->c->hazard.module),
+	                              0, ~0u);
 
-	if (err)
-		strlcpy(s->c->evidence, why.text, sizeof(s->c->evidence));
-	return err;
+	if (!a)
+		return -ENOMEM;
+	return actor_wait(a, deadline(s)) ? a->result : -ETIMEDOUT;
 }
 
 static int do_load(struct step *s)
@@ -132,7 +135,8 @@ static int do_held(struct step *s)
 
 static int do_free(struct step *s)
 {
-	note_passed(s->c);
+	if (!starts_with(word(s, 1, ""), "unload:"))
+		note_passed(s->c);
 	sync_release(word(s, 1, ""));
 	return 0;
 }
@@ -200,8 +204,12 @@ static int do_sleep(struct step *s)
 
 static int do_kill(struct step *s)
 {
-	if (s->c->main)
-		task_kill(s->c->main->task);
+	u32 n = number(s, 1, 0);
+	struct actor *a = s->argc > 1 ? &s->c->actor[n] : s->c->main;
+
+	if (!a || n >= s->c->nr_actors)
+		return -EINVAL;
+	task_kill(a->task);
 	return 0;
 }
 
@@ -232,7 +240,7 @@ static void tell_actors(const struct cell *c)
 		bool ended = actor_has_ended(&c->actor[i]);
 		printk("                      %s: CPU %u, %s%s%s\n", t->name, t->cpu,
 		       ended ? "ended, " : task_state_name(t),
-		       ended ? errno_name(c->actor[i].result) : t->waiting_for[0] ? ", last waited for " : "",
+		       ended ? errno_name(MIN(c->actor[i].result, 0)) : t->waiting_for[0] ? ", last waited for " : "",
 		       ended ? "" : t->waiting_for);
 	}
 }
