@@ -244,9 +244,11 @@ static void on_trap_exit(struct regs *regs)
 	if (!this_cpu_read(need_resched) || this_cpu_read(preempt_count) ||
 	    this_cpu_read(irq_depth) || !(regs->eflags & EFLAGS_IF))
 		return;
+	current->preempted_at = regs->eip;
 	irq_enable();
 	preempt();
 	irq_disable();
+	current->preempted_at = 0;
 }
 
 /* -- start ---------------------------------------------------------------------------- */

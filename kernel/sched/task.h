@@ -52,6 +52,7 @@ struct task {
 
 	/* Own task writes. */
 	char waiting_for[WAIT_NAME_LEN];	/* a copy: the name may lie in a module */
+	u32 preempted_at;		/* EIP that an interrupt took the CPU from it at; 0: none did */
 	u32 wait_caller;		/* return address of who asked to sleep */
 
 	/* Under the mutexes' chain_lock (mutex.c). */

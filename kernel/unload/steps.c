@@ -149,7 +149,7 @@ void unload_roll_back(struct unload *u)
 
 /* -- 6 --------------------------------------------------------------------- */
 
-static void note_forgotten(struct entry *e, void *ctx)
+void note_forgotten(struct entry *e, void *ctx)
 {
 	struct unload_report *r = ctx;
 	u32 len = strlen(r->forgotten_names);

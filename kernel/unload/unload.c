@@ -13,6 +13,10 @@
 #include "x86/trap.h"
 
 const struct strategy *const strategies[] = {
+	&naive_strategy,
+	&never_free_strategy,
+	&johnson_strategy,
+	&phillips_strategy,
 	&trap_strategy,
 	&census_strategy,
 };
@@ -26,6 +30,23 @@ const struct strategy *strategy_find(const char *name)
 			return strategies[i];
 	}
 	return NULL;
+}
+
+int strategy_choose(const char *name)
+{
+	const struct strategy *s = strategy_find(name);
+	struct module *m;
+	int err = s ? 0 : -ENOENT;
+
+	mutex_lock(&modules_mutex);
+	list_for_each(m, &modules, node) {
+		if (m->unloading)
+			err = err ? err : -EBUSY;
+	}
+	if (!err)
+		strategy = s;
+	mutex_unlock(&modules_mutex);
+	return err;
 }
 
 /* A module whose init failed goes the way of an unload: it may have offered a

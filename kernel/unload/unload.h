@@ -33,6 +33,8 @@ struct unload_report {
 	u32 forgotten_allocs, forgotten_bytes;
 	u32 revoked;
 	bool rolled_back;
+	bool left_behind;		/* what was forgotten is registered still, and leads nowhere */
+	u32 leaked;			/* bytes of image that were not given back */
 	/* Written when there is something to say: nr_insiders, forgotten and the
 	 * terminators tell. */
 	struct unload_insider insider[4];	/* the first few */
@@ -62,7 +64,8 @@ struct strategy {
 	int (*unload)(struct unload *u);
 };
 
-extern const struct strategy trap_strategy, census_strategy;
+extern const struct strategy naive_strategy, never_free_strategy, johnson_strategy,
+	phillips_strategy, trap_strategy, census_strategy;
 /* Steps 3 to 5 of trap, for a module whose entry points are closed. 0: nobody is
  * inside, and it is OWNER_GONE; else as help_insiders_out(). */
 int trap_quiesce(struct unload *u) must_use;
@@ -74,6 +77,9 @@ extern const struct strategy *strategy;		/* the chosen one */
  * strategy of that name. */
 void unload_init(const char *name);
 const struct strategy *strategy_find(const char *name);	/* NULL: none */
+/* For the unloads that begin from now on. 0; -ENOENT; -EBUSY: an unload is under way.
+ * May sleep. */
+int  strategy_choose(const char *name) must_use;
 /* rmmod. The errors: -ENOENT (no such module), -EBUSY (in use, has dependents,
  * loading, being unloaded), -ETIMEDOUT, -EPERM (veto). May sleep. */
 int  module_unload(struct unload *u) must_use;
