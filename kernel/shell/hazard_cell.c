@@ -88,7 +88,7 @@ static void judge_answer(struct cell *c, const char *module, int err)
 		else
 			find(c, u && u->report.rolled_back ? VERDICT_ROLLED_BACK : VERDICT_REFUSED,
 			     "%s: %s; probed, usable", errno_name(err), said);
-	} else if (err && u) {
+	} else if (err && u && err != -ENOENT) {
 		find(c, VERDICT_HALF_DEAD, "%s: %s; but the module is not there", errno_name(err), said);
 	} else {
 		u64 passed = hazard_passed(c);
@@ -136,8 +136,10 @@ static void judge_main(struct cell *c)
 		return;
 	}
 	if (!actor_wait(c->main, clock_ns() + 3 * c->quarter)) {
-		find(c, VERDICT_HANG, "%s, which waits for %s, did not end by its deadline",
-		     actor_name(c->main), c->main->task->waiting_for);
+		const struct task *t = c->main->task;
+		find(c, VERDICT_HANG, "%s did not end by its deadline: %s on CPU %u%s%s; %s %s", t->name,
+		     task_state_name(t), t->cpu, t->waiting_for[0] ? ", last waited for " : "",
+		     t->waiting_for, c->main->device, is_loaded(c->main->device) ? "is there" : "is gone");
 		return;
 	}
 	judge_answer(c, c->main->device, c->main->result);

@@ -5,7 +5,8 @@
  *                                revoke or force
  *   call WHAT [N] [CPU] [M]      a task opens M's device and does read, write, ioctl,
  *                                open, or loop (on CPU; - is anywhere)
- *   hold P [N] | held P | free P sync point P: hold N there | wait for one | let go
+ *   hold P [N] | held P          sync point P: hold N there | wait until one is
+ *   free P [aside]               let them go on; the hazard is over, or (aside) is not
  *   at N | go                    wait until N stand where they are wanted | let them go
  *   hog CPU | deaf CPU PERCENT   occupy a CPU | switch its interrupts off for part of
  *                                the unload's patience
@@ -135,7 +136,7 @@ static int do_held(struct step *s)
 
 static int do_free(struct step *s)
 {
-	if (!starts_with(word(s, 1, ""), "unload:"))
+	if (s->argc == 2)
 		note_passed(s->c);
 	sync_release(word(s, 1, ""));
 	return 0;

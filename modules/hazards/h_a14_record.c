@@ -26,9 +26,9 @@ module_init(record_init);
 
 HAZARD("C9", "forced", "Rusty Russell, linux-kernel 2004",
        "insmod; hold hazard:opened; call read; held hazard:opened; unload force; out; "
-       "free hazard:opened; sleep 5");
+       "free hazard:opened aside; sleep 5");
 HAZARD("A14", "record-in-hand", "derived",
        "insmod; hold hazard:opened; call read; held hazard:opened; unload revoke; out; "
-       "free hazard:opened; sleep 5");
+       "free hazard:opened aside; sleep 5");
 MODULE_DESCRIPTION("Hazards A14, C9: a record in hand");
 MODULE_LICENSE("MIT");

@@ -44,7 +44,7 @@ module_init(open_init);
 
 HAZARD("B16", "heap-pointer", "derived",
        "insmod; hold hazard:opened; call read; held hazard:opened; unload revoke; out; "
-       "free hazard:opened; sleep 10");
+       "free hazard:opened aside; sleep 10");
 HAZARD("B10r", "open-file-revoked", "derived",
        "insmod; call loop; call loop; sleep 5; unload revoke; out; sleep 5");
 HAZARD("B10", "open-file", "LWN 41726, 2003", "insmod; call loop; call loop; sleep 5; unload; out");

@@ -32,13 +32,13 @@ module_init(library_init);
 
 HAZARD("C4", "double-unload", "derived",
        "insmod; hold unload:closed; unload; held unload:closed; unload; sleep 10; "
-       "free unload:closed; out");
+       "free unload:closed aside; out");
 HAZARD("C3", "load-while-going", "derived",
        "insmod; hold unload:closed; unload; held unload:closed; load; sleep 10; "
-       "free unload:closed; out");
+       "free unload:closed aside; out");
 HAZARD("C15", "bind-while-going", "derived",
        "insmod; hold unload:closed; unload; held unload:closed; load h_b11_user; sleep 10; "
-       "free unload:closed; out; sleep 5");
+       "free unload:closed aside; out; sleep 5");
 HAZARD("B11", "symbol-user", "derived", "insmod h_b11_user; call loop - - h_b11_user; unload; out");
 MODULE_DESCRIPTION("Hazards B11, C3, C4, C15: a library that others are bound to");
 MODULE_LICENSE("MIT");
