@@ -83,6 +83,9 @@ const char *actor_name(const struct actor *a);
  * failed, with c->verdict and c->evidence set. May sleep. */
 int  script_run(struct cell *c);
 
-/* hazard_cell.c: stages c->hazard under c->strategy and sets verdict, evidence
+/* hazard_cell.c: moves the director, which is the caller, to a CPU where it is not
+ * held up by what it stages. May sleep. */
+void take_the_chair(void);
+/* Stages c->hazard under c->strategy and sets verdict, evidence
  * and unfit. May sleep. */
 void cell_run(struct cell *c);

@@ -3,6 +3,7 @@
  * does not end, a module that is neither here nor gone, something that did not
  * come back; only then what the unload itself answered. */
 #include "shell/hazard.h"
+#include "entry/irq.h"
 #include "entry/stage.h"
 #include "lib/errno.h"
 #include "lib/format.h"
@@ -269,13 +270,19 @@ static int rmmod_from_inside(const char *name)
 	return module_unload(u);
 }
 
-/* The director stays on one CPU, ahead of those who hog one and level with those
- * whom an unload moves to the front. */
-static void take_the_chair(bool on)
+/* The director keeps off the CPU that interrupts of the stage go to, which may stay
+ * in a handler, and off CPU 1, where scripts put those who do not let go of it. */
+void take_the_chair(void)
 {
-	task_set_affinity(current, on ? CPU_BIT(nr_cpus - 1) : ~0ull);
+	struct irq_info irq;
+	u32 cpu = 0;
+
+	for (u32 i = 0; irq_nth(i, &irq); i++) {
+		if (strstr(irq.handlers, "h_") && irq.cpu == 0)
+			cpu = nr_cpus - 1;
+	}
+	task_set_affinity(current, CPU_BIT(cpu));
 	migrate_current();
-	task_boost(current, on ? PRIO_TOP : 0);
 }
 
 static void play(struct cell *c)
@@ -305,9 +312,11 @@ void cell_run(struct cell *c)
 	u32 uses = graveyard_uses();
 	graveyard_laboratory = true;
 	strategy = c->strategy;
-	take_the_chair(true);
+	take_the_chair();
+	task_boost(current, PRIO_TOP);	/* level with those whom an unload moves to the front */
 	play(c);
-	take_the_chair(false);
+	task_boost(current, 0);
+	task_set_affinity(current, ~0ull);
 	strategy = &trap_strategy;
 	if (!c->unfit)
 		remove_modules(c);

@@ -15,6 +15,8 @@
  *   sleep MS | kill [N]          wait | kill the Nth task of the stage, or the one that
  *                                asked for the unload
  *
+ *   cpus N                       not on a machine with fewer
+ *
  * M is the module of the hazard unless named. */
 #include "shell/hazard.h"
 #include "entry/stage.h"
@@ -73,7 +75,10 @@ static int do_insmod(struct step *s)
 
 	if (!a)
 		return -ENOMEM;
-	return actor_wait(a, deadline(s)) ? a->result : -ETIMEDOUT;
+	if (!actor_wait(a, deadline(s)))
+		return -ETIMEDOUT;
+	take_the_chair();
+	return a->result;
 }
 
 static int do_load(struct step *s)
@@ -214,12 +219,23 @@ static int do_kill(struct step *s)
 	return 0;
 }
 
+static int do_cpus(struct step *s)
+{
+	u32 wanted = number(s, 1, 2);
+
+	if (nr_cpus >= wanted)
+		return 0;
+	s->c->verdict = VERDICT_NA;
+	snprintf(s->c->evidence, sizeof(s->c->evidence), "takes %u CPUs", wanted);
+	return -ENOTSUP;
+}
+
 static const struct { char name[8]; int (*run)(struct step *s); } steps[] = {
 	{ "insmod", do_insmod }, { "load", do_load }, { "unload", do_unload }, { "call", do_call },
 	{ "hold", do_hold }, { "held", do_held }, { "free", do_free }, { "at", do_at },
 	{ "go", do_go }, { "hog", do_hog }, { "deaf", do_deaf }, { "notify", do_notify },
 	{ "nmis", do_nmis }, { "wake", do_wake }, { "out", do_out }, { "sleep", do_sleep },
-	{ "kill", do_kill },
+	{ "kill", do_kill }, { "cpus", do_cpus },
 };
 
 /* -- running ------------------------------------------------------------------------ */

@@ -27,16 +27,20 @@ static enum irq_result on_tick(u32 irq, void *arg)
 	return IRQ_HANDLED;
 }
 
-static const struct chrdev_ops ops = { .ioctl = answer_probe };
+static int irq_ioctl(struct file *f, u32 cmd, u32 arg)
+{
+	if (cmd == 1)
+		clock_start();
+	return answer_probe(f, cmd, arg);
+}
+
+static const struct chrdev_ops ops = { .ioctl = irq_ioctl };
 
 static int __init irq_init_module(void)
 {
 	struct irq_action *a = request_irq(CLOCK_IRQ, on_tick, 0, "h_a01", NULL);
 
-	if (IS_ERR(a))
-		return PTR_ERR(a);
-	clock_start();
-	return offer("h_a01_irq", &ops);
+	return IS_ERR(a) ? PTR_ERR(a) : offer("h_a01_irq", &ops);
 }
 module_init(irq_init_module);
 
@@ -46,6 +50,6 @@ static void __exit irq_exit_module(void)
 }
 module_exit(irq_exit_module);
 
-HAZARD("A1", "irq-running", "Peter, LWN 2003", "load; at 1; sleep 5; unload; out 40; go; out");
+HAZARD("A1", "irq-running", "Peter, LWN 2003", "cpus 2; insmod; call ioctl 1; at 1; unload; out 40; go; out");
 MODULE_DESCRIPTION("Hazard A1: an interrupt handler in mid-flight");
 MODULE_LICENSE("MIT");

@@ -30,6 +30,6 @@ static int __init preempted_init(void)
 module_init(preempted_init);
 
 HAZARD("A2", "preempted-inside", "Keith Owens, linux-kernel 2002",
-       "insmod; call read 1 1; at 1; hog 1; at 2; unload revoke; out 40; go; out");
+       "cpus 2; insmod; call read 1 1; at 1; hog 1; at 2; unload revoke; out 40; go; out");
 MODULE_DESCRIPTION("Hazard A2: preempted inside");
 MODULE_LICENSE("MIT");

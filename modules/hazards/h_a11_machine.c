@@ -30,11 +30,11 @@ static int __init machine_init(void)
 }
 module_init(machine_init);
 
-HAZARD("D8", "late-ipi", "derived", "insmod; deaf 1 25; at 1; unload; out");
-HAZARD("D4", "ipi-lost", "derived", "insmod; deaf 1 200; at 1; unload; out");
+HAZARD("D8", "late-ipi", "derived", "cpus 2; insmod; deaf 1 25; at 1; unload; out");
+HAZARD("D4", "ipi-lost", "derived", "cpus 2; insmod; deaf 1 200; at 1; unload; out");
 HAZARD("D3", "nmi", "derived", "insmod; nmis; call loop; unload revoke; out");
 HAZARD("A12", "idle-cpus", "derived", "insmod; sleep 20; unload; out");
 HAZARD("A11", "long-irq-off", "R. B. Johnson, linux-kernel 2002",
-       "insmod; deaf 1 60; at 1; unload; out");
+       "cpus 2; insmod; deaf 1 60; at 1; unload; out");
 MODULE_DESCRIPTION("Hazards A11, A12, D3, D4, D8: what other CPUs do");
 MODULE_LICENSE("MIT");

@@ -39,6 +39,6 @@ static int __init handoff_init(void)
 module_init(handoff_init);
 
 HAZARD("A15", "hand-off", "derived",
-       "insmod; call read 1 1; at 1; unload revoke; out 40; go; out; sleep 10");
+       "cpus 2; insmod; call read 1 1; at 1; unload revoke; out 40; go; out; sleep 10");
 MODULE_DESCRIPTION("Hazard A15: work handed on");
 MODULE_LICENSE("MIT");

@@ -28,6 +28,7 @@ static int __init notifier_init(void)
 module_init(notifier_init);
 
 HAZARD("B6", "notifier-running", "Peter, LWN 2003",
-       "insmod; hold notifier:call; notify; held notifier:call; unload; out 40; free notifier:call; out");
+       "insmod; hold notifier:call; notify; held notifier:call; unload; out 40; "
+       "free notifier:call; out");
 MODULE_DESCRIPTION("Hazard B6: on a chain that is walked");
 MODULE_LICENSE("MIT");
