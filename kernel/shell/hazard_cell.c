@@ -16,6 +16,7 @@
 #include "shell/balance_sheet.h"
 #include "shell/commands.h"
 #include "unload/graveyard.h"
+#include "unload/remove.h"
 #include "x86/clock.h"
 #include "x86/console.h"
 
@@ -217,6 +218,17 @@ static void remove_modules(struct cell *c)
 	}
 }
 
+/* What a clean-up forgot still leads into dead text, or memory was never given back.
+ * Noted, then taken back for the next cell. */
+static void judge_remains(struct cell *c)
+{
+	if (remains_count() && c->verdict < VERDICT_UAF) {
+		c->verdict = VERDICT_LEAK;
+		add_evidence(c, "; left behind");
+	}
+	(void)remains_sweep();
+}
+
 static void judge_uses(struct cell *c, u32 uses)
 {
 	struct use_after_unload use;
@@ -295,6 +307,20 @@ static void play(struct cell *c)
 	drop_curtain(c);
 }
 
+/* The last of an ended task is given back by the CPU that it ran on, a little after. */
+static struct balance_sheet settled_balance(const struct cell *c, const struct balance_sheet *before)
+{
+	u64 end = clock_ns() + c->quarter;
+	struct balance_sheet now;
+
+	for (;;) {
+		now = balance_take();
+		if (!memcmp(&now, before, sizeof(now)) || clock_passed(end))
+			return now;
+		sleep_ns(5 * NSEC_PER_MSEC);
+	}
+}
+
 void cell_run(struct cell *c)
 {
 	const struct strategy *usual = strategy;
@@ -320,13 +346,15 @@ void cell_run(struct cell *c)
 	strategy = &trap_strategy;
 	if (!c->unfit)
 		remove_modules(c);
+	if (!c->unfit)
+		judge_remains(c);
 	strategy = usual;
 	judge_uses(c, graveyard_uses() - uses);
 	graveyard_laboratory = laboratory;
 	if (c->unfit)		/* somebody may stand on the pages that are kept: leave them */
 		return;
 	free_actors(c);
-	after = balance_take();
+	after = settled_balance(c, &before);
 	if (!balance_compare(c->hazard.id, &before, &after)) {
 		c->unfit = true;
 		if (c->verdict < VERDICT_UAF)

@@ -13,6 +13,7 @@
 #include "modules/hazards/hazard.h"
 #include "modules/hazards/clock.h"
 
+static struct irq_action *action;
 static bool stood;		/* the handler's */
 
 static enum irq_result on_tick(u32 irq, void *arg)
@@ -34,19 +35,20 @@ static int irq_ioctl(struct file *f, u32 cmd, u32 arg)
 	return answer_probe(f, cmd, arg);
 }
 
-static const struct chrdev_ops ops = { .ioctl = irq_ioctl };
+static const struct chrdev_ops ops = { COUNTED, .ioctl = irq_ioctl };
 
 static int __init irq_init_module(void)
 {
-	struct irq_action *a = request_irq(CLOCK_IRQ, on_tick, 0, "h_a01", NULL);
-
-	return IS_ERR(a) ? PTR_ERR(a) : offer("h_a01_irq", &ops);
+	action = request_irq(CLOCK_IRQ, on_tick, 0, "h_a01", NULL);
+	return IS_ERR(action) ? PTR_ERR(action) : offer("h_a01_irq", &ops);
 }
 module_init(irq_init_module);
 
 static void __exit irq_exit_module(void)
 {
+	withdraw();
 	clock_stop();
+	free_irq(action);
 }
 module_exit(irq_exit_module);
 

@@ -1,10 +1,11 @@
 /* A2: a task is preempted inside the module.
  *
  *   CPU 1 (caller)                    CPU 0 (rmmod)
- *   read(): stands in the module
+ *   open(): in its first lines,
+ *   not counted yet
  *   (preempted by a task that
  *   does not let go of the CPU)
- *                                     nobody uses it any more (the file is cut off)
+ *                                     the use count is 0
  *                                     free
  *   goes on in freed memory
  *
@@ -14,14 +15,13 @@
  */
 #include "modules/hazards/hazard.h"
 
-static int preempted_read(struct file *f, void *buf, u32 len)
+static int preempted_open(struct file *f)
 {
-	(void)f, (void)buf;
 	stand();
-	return (int)len;
+	return count_in(f);
 }
 
-static const struct chrdev_ops ops = { .read = preempted_read, .ioctl = answer_probe };
+static const struct chrdev_ops ops = { .open = preempted_open, .release = count_out, .ioctl = answer_probe };
 
 static int __init preempted_init(void)
 {
@@ -29,7 +29,13 @@ static int __init preempted_init(void)
 }
 module_init(preempted_init);
 
+static void __exit preempted_exit(void)
+{
+	withdraw();
+}
+module_exit(preempted_exit);
+
 HAZARD("A2", "preempted-inside", "Keith Owens, linux-kernel 2002",
-       "cpus 2; insmod; call read 1 1; at 1; hog 1; at 2; unload revoke; out 40; go; out");
+       "cpus 2; insmod; call open 1 1; at 1; hog 1; at 2; unload revoke; out 40; go; out");
 MODULE_DESCRIPTION("Hazard A2: preempted inside");
 MODULE_LICENSE("MIT");

@@ -1,7 +1,8 @@
 /* A3: a task sleeps in a function of the core that the module called.
  *
  *   CPU 1 (caller)                    CPU 0 (rmmod)
- *   read() calls into the core
+ *   open() calls into the core,
+ *   before it counts itself,
  *   and sleeps there: EIP is in
  *   the scheduler, a return
  *   address is in the module
@@ -14,14 +15,13 @@
  */
 #include "modules/hazards/hazard.h"
 
-static int asleep_read(struct file *f, void *buf, u32 len)
+static int asleep_open(struct file *f)
 {
-	(void)f, (void)buf;
 	sync_point("h_a03:asleep");
-	return (int)len;
+	return count_in(f);
 }
 
-static const struct chrdev_ops ops = { .read = asleep_read, .ioctl = answer_probe };
+static const struct chrdev_ops ops = { .open = asleep_open, .release = count_out, .ioctl = answer_probe };
 
 static int __init asleep_init(void)
 {
@@ -29,8 +29,14 @@ static int __init asleep_init(void)
 }
 module_init(asleep_init);
 
+static void __exit asleep_exit(void)
+{
+	withdraw();
+}
+module_exit(asleep_exit);
+
 HAZARD("A3", "asleep-inside", "Keith Owens, linux-kernel 2002",
-       "hold h_a03:asleep; insmod; call read; held h_a03:asleep; unload revoke; out 40; "
+       "hold h_a03:asleep; insmod; call open; held h_a03:asleep; unload revoke; out 40; "
        "free h_a03:asleep; out");
 MODULE_DESCRIPTION("Hazard A3: asleep inside");
 MODULE_LICENSE("MIT");

@@ -18,18 +18,23 @@
 
 static int uncounted_open(struct file *f)
 {
-	(void)f;
 	sync_point("h_a04:entered");
-	return 0;
+	return count_in(f);
 }
 
-static const struct chrdev_ops ops = { .open = uncounted_open, .ioctl = answer_probe };
+static const struct chrdev_ops ops = { .open = uncounted_open, .release = count_out, .ioctl = answer_probe };
 
 static int __init uncounted_init(void)
 {
 	return offer("h_a04_uncounted", &ops);
 }
 module_init(uncounted_init);
+
+static void __exit uncounted_exit(void)
+{
+	withdraw();
+}
+module_exit(uncounted_exit);
 
 HAZARD("A4", "entered-uncounted", "Peter, LWN 2003",
        "insmod; hold file:open; call open; held file:open; unload revoke; out 40; "

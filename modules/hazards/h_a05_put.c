@@ -14,17 +14,23 @@
 
 static void put_release(struct file *f)
 {
-	(void)f;
+	count_out(f);
 	sync_point("h_a05:put");
 }
 
-static const struct chrdev_ops ops = { .release = put_release, .ioctl = answer_probe };
+static const struct chrdev_ops ops = { .open = count_in, .release = put_release, .ioctl = answer_probe };
 
 static int __init put_init(void)
 {
 	return offer("h_a05_put", &ops);
 }
 module_init(put_init);
+
+static void __exit put_exit(void)
+{
+	withdraw();
+}
+module_exit(put_exit);
 
 HAZARD("A5", "put-not-left", "Daniel Phillips, linux-kernel 2002",
        "insmod; hold h_a05:put; call open; held h_a05:put; unload revoke; out 40; "

@@ -20,16 +20,37 @@ static void work_on(void *arg)
 	}
 }
 
-static const struct chrdev_ops ops = { .ioctl = answer_probe };
+static struct thread *thread;
+static bool forgets;
+
+/* exit forgets the thread from now on. */
+static int thread_ioctl(struct file *f, u32 cmd, u32 arg)
+{
+	if (cmd == 1)
+		forgets = true;
+	return answer_probe(f, cmd, arg);
+}
+
+static const struct chrdev_ops ops = { COUNTED, .ioctl = thread_ioctl };
 
 static int __init thread_init(void)
 {
-	struct thread *t = kthread_run(work_on, NULL, "h_a08");
-
-	return IS_ERR(t) ? PTR_ERR(t) : offer("h_a08_thread", &ops);
+	thread = kthread_run(work_on, NULL, "h_a08");
+	return IS_ERR(thread) ? PTR_ERR(thread) : offer("h_a08_thread", &ops);
 }
 module_init(thread_init);
 
+static void __exit thread_exit(void)
+{
+	withdraw();
+	if (!forgets)
+		kthread_stop(thread);
+}
+module_exit(thread_exit);
+
+HAZARD("A8f", "own-thread-forgotten", "giraffedata, LWN 2003",
+       "insmod; call ioctl 1; sleep 5; hold h_a08:works; held h_a08:works; unload; out 40; "
+       "free h_a08:works; out; sleep 5");
 HAZARD("A8", "own-thread", "giraffedata, LWN 2003",
        "hold h_a08:works; insmod; held h_a08:works; unload; out 40; free h_a08:works; out");
 MODULE_DESCRIPTION("Hazard A8: a thread of its own");

@@ -20,7 +20,7 @@ static void say_done(void *arg)
 	sync_point("h_a09:done");
 }
 
-static const struct chrdev_ops ops = { .ioctl = answer_probe };
+static const struct chrdev_ops ops = { COUNTED, .ioctl = answer_probe };
 
 static int __init done_init(void)
 {
@@ -32,6 +32,7 @@ module_init(done_init);
 
 static void __exit done_exit(void)
 {
+	withdraw();
 	while (!done)
 		yield();
 }

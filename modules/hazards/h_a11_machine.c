@@ -22,13 +22,19 @@ static int machine_read(struct file *f, void *buf, u32 len)
 	return (int)len;
 }
 
-static const struct chrdev_ops ops = { .read = machine_read, .ioctl = answer_probe };
+static const struct chrdev_ops ops = { COUNTED, .read = machine_read, .ioctl = answer_probe };
 
 static int __init machine_init(void)
 {
 	return offer("h_a11_machine", &ops);
 }
 module_init(machine_init);
+
+static void __exit machine_exit(void)
+{
+	withdraw();
+}
+module_exit(machine_exit);
 
 HAZARD("D8", "late-ipi", "derived", "cpus 2; insmod; deaf 1 25; at 1; unload; out");
 HAZARD("D4", "ipi-lost", "derived", "cpus 2; insmod; deaf 1 200; at 1; unload; out");

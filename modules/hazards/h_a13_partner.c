@@ -13,12 +13,18 @@ static int partner_read(struct file *f, void *buf, u32 len)
 	return err;
 }
 
-static const struct chrdev_ops ops = { .read = partner_read, .ioctl = answer_probe };
+static const struct chrdev_ops ops = { COUNTED, .read = partner_read, .ioctl = answer_probe };
 
 static int __init partner_init(void)
 {
 	return offer("h_a13_partner", &ops);
 }
 module_init(partner_init);
+
+static void __exit partner_exit(void)
+{
+	withdraw();
+}
+module_exit(partner_exit);
 MODULE_DESCRIPTION("Hazard A13: the partner");
 MODULE_LICENSE("MIT");

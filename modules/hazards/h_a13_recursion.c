@@ -32,13 +32,19 @@ static int recursion_ioctl(struct file *f, u32 cmd, u32 arg)
 	return answer_probe(f, cmd, arg);
 }
 
-static const struct chrdev_ops ops = { .read = recursion_read, .ioctl = recursion_ioctl };
+static const struct chrdev_ops ops = { COUNTED, .read = recursion_read, .ioctl = recursion_ioctl };
 
 static int __init recursion_init(void)
 {
 	return offer("h_a13_recursion", &ops);
 }
 module_init(recursion_init);
+
+static void __exit recursion_exit(void)
+{
+	withdraw();
+}
+module_exit(recursion_exit);
 MODULE_DEPENDS("h_a13_partner");
 
 HAZARD("A13", "recursion", "derived",

@@ -16,13 +16,19 @@ static int record_read(struct file *f, void *buf, u32 len)
 	return (int)len;
 }
 
-static const struct chrdev_ops ops = { .read = record_read, .ioctl = answer_probe };
+static const struct chrdev_ops ops = { COUNTED, .read = record_read, .ioctl = answer_probe };
 
 static int __init record_init(void)
 {
 	return offer("h_a14_record", &ops);
 }
 module_init(record_init);
+
+static void __exit record_exit(void)
+{
+	withdraw();
+}
+module_exit(record_exit);
 
 HAZARD("C9", "forced", "Rusty Russell, linux-kernel 2004",
        "insmod; hold hazard:opened; call read; held hazard:opened; unload force; out; "

@@ -29,7 +29,7 @@ static int handoff_read(struct file *f, void *buf, u32 len)
 	return (int)len;
 }
 
-static const struct chrdev_ops ops = { .read = handoff_read, .ioctl = answer_probe };
+static const struct chrdev_ops ops = { COUNTED, .read = handoff_read, .ioctl = answer_probe };
 
 static int __init handoff_init(void)
 {
@@ -37,6 +37,13 @@ static int __init handoff_init(void)
 	return IS_ERR(work) ? PTR_ERR(work) : offer("h_a15_handoff", &ops);
 }
 module_init(handoff_init);
+
+static void __exit handoff_exit(void)
+{
+	withdraw();
+	work_destroy(work);
+}
+module_exit(handoff_exit);
 
 HAZARD("A15", "hand-off", "derived",
        "cpus 2; insmod; call read 1 1; at 1; unload revoke; out 40; go; out; sleep 10");

@@ -13,16 +13,16 @@
 
 static struct mutex mutex = MUTEX(mutex, "h_a17");
 
-static int mutex_read(struct file *f, void *buf, u32 len)
+static int mutex_open(struct file *f)
 {
-	(void)f, (void)buf;
 	mutex_lock(&mutex);
 	sync_point("h_a17:owner");
+	(void)count_in(f);
 	mutex_unlock(&mutex);
-	return (int)len;
+	return 0;
 }
 
-static const struct chrdev_ops ops = { .read = mutex_read, .ioctl = answer_probe };
+static const struct chrdev_ops ops = { .open = mutex_open, .release = count_out, .ioctl = answer_probe };
 
 static int __init mutex_init_module(void)
 {
@@ -30,8 +30,14 @@ static int __init mutex_init_module(void)
 }
 module_init(mutex_init_module);
 
+static void __exit mutex_exit(void)
+{
+	withdraw();
+}
+module_exit(mutex_exit);
+
 HAZARD("A17", "mutex-inside", "Paul Goyette, tech-kern 2016",
-       "insmod; hold h_a17:owner; call read; held h_a17:owner; call read; sleep 5; unload revoke; "
+       "insmod; hold h_a17:owner; call open; held h_a17:owner; call open; sleep 5; unload revoke; "
        "out 40; free h_a17:owner; out");
 MODULE_DESCRIPTION("Hazard A17: waiting for the module's own mutex");
 MODULE_LICENSE("MIT");

@@ -24,13 +24,19 @@ static int entry_read(struct file *f, void *buf, u32 len)
 	return err;
 }
 
-static const struct chrdev_ops ops = { .read = entry_read, .ioctl = answer_probe };
+static const struct chrdev_ops ops = { COUNTED, .read = entry_read, .ioctl = answer_probe };
 
 static int __init entry_init(void)
 {
 	return offer("h_a18_wait_entry", &ops);
 }
 module_init(entry_init);
+
+static void __exit entry_exit(void)
+{
+	withdraw();
+}
+module_exit(entry_exit);
 
 HAZARD("A18", "wait-entry", "Peter, LWN 2003",
        "insmod; call read; at 1; sleep 5; unload revoke; out; wake; sleep 5");

@@ -28,7 +28,7 @@ static int killed_write(struct file *f, const void *buf, u32 len)
 }
 
 static const struct chrdev_ops ops = {
-	.read = killed_read, .write = killed_write, .ioctl = answer_probe,
+	COUNTED, .read = killed_read, .write = killed_write, .ioctl = answer_probe,
 };
 
 static int __init killed_init(void)
@@ -36,6 +36,12 @@ static int __init killed_init(void)
 	return offer("h_a19_killed", &ops);
 }
 module_init(killed_init);
+
+static void __exit killed_exit(void)
+{
+	withdraw();
+}
+module_exit(killed_exit);
 
 HAZARD("A19", "killed-inside", "derived",
        "insmod; call read 1 1; at 1; kill 1; unload revoke; out 40; go; out");

@@ -30,7 +30,7 @@ static int stale_ioctl(struct file *f, u32 cmd, u32 arg)
 	return answer_probe(f, cmd, arg);
 }
 
-static const struct chrdev_ops ops = { .ioctl = stale_ioctl };
+static const struct chrdev_ops ops = { COUNTED, .ioctl = stale_ioctl };
 
 static int __init stale_init(void)
 {
@@ -38,6 +38,13 @@ static int __init stale_init(void)
 	return IS_ERR(work) ? PTR_ERR(work) : offer("h_a20_stale", &ops);
 }
 module_init(stale_init);
+
+static void __exit stale_exit(void)
+{
+	withdraw();
+	work_destroy(work);
+}
+module_exit(stale_exit);
 
 HAZARD("A20", "stale-word", "derived",
        "insmod; call ioctl 1; call ioctl 1; call ioctl 1; sleep 20; unload; out");

@@ -33,7 +33,7 @@ static int timer_ioctl(struct file *f, u32 cmd, u32 arg)
 	return answer_probe(f, cmd, arg);
 }
 
-static const struct chrdev_ops ops = { .ioctl = timer_ioctl };
+static const struct chrdev_ops ops = { COUNTED, .ioctl = timer_ioctl };
 
 static int __init timer_init(void)
 {
@@ -44,6 +44,7 @@ module_init(timer_init);
 
 static void __exit timer_exit(void)
 {
+	withdraw();
 	if (tidy)
 		timer_destroy(timer);
 }

@@ -46,7 +46,7 @@ static int work_ioctl(struct file *f, u32 cmd, u32 arg)
 	return answer_probe(f, cmd, arg);
 }
 
-static const struct chrdev_ops ops = { .ioctl = work_ioctl };
+static const struct chrdev_ops ops = { COUNTED, .ioctl = work_ioctl };
 
 static int __init work_init_module(void)
 {
@@ -62,6 +62,12 @@ static int __init work_init_module(void)
 	return IS_ERR(timer) ? PTR_ERR(timer) : offer("h_b03_work", &ops);
 }
 module_init(work_init_module);
+
+static void __exit work_exit(void)
+{
+	withdraw();
+}
+module_exit(work_exit);
 
 HAZARD("B4", "timer-feeds-work", "derived",
        "insmod; call ioctl 2; sleep 5; unload; out; sleep 20");

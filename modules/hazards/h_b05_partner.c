@@ -8,7 +8,7 @@ static enum irq_result on_tick(u32 irq, void *arg)
 	return clock_has_ticked() ? IRQ_HANDLED : IRQ_NONE;
 }
 
-static const struct chrdev_ops ops = { .ioctl = answer_probe };
+static const struct chrdev_ops ops = { COUNTED, .ioctl = answer_probe };
 
 static int __init partner_init(void)
 {
@@ -23,6 +23,7 @@ module_init(partner_init);
 
 static void __exit partner_exit(void)
 {
+	withdraw();
 	clock_stop();
 }
 module_exit(partner_exit);

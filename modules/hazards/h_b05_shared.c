@@ -17,7 +17,7 @@ static enum irq_result not_mine(u32 irq, void *arg)
 	return IRQ_NONE;
 }
 
-static const struct chrdev_ops ops = { .ioctl = answer_probe };
+static const struct chrdev_ops ops = { COUNTED, .ioctl = answer_probe };
 
 static int __init shared_init(void)
 {
@@ -26,6 +26,12 @@ static int __init shared_init(void)
 	return IS_ERR(a) ? PTR_ERR(a) : offer("h_b05_shared", &ops);
 }
 module_init(shared_init);
+
+static void __exit shared_exit(void)
+{
+	withdraw();
+}
+module_exit(shared_exit);
 MODULE_DEPENDS("h_b05_partner");
 
 HAZARD("B5", "shared-irq-later", "derived", "insmod; at 3; unload; out; sleep 20");

@@ -17,15 +17,23 @@ static void on_event(u32 event, void *data, void *arg)
 	(void)event, (void)data, (void)arg;
 }
 
-static const struct chrdev_ops ops = { .ioctl = answer_probe };
+static struct notifier *notifier;
+
+static const struct chrdev_ops ops = { COUNTED, .ioctl = answer_probe };
 
 static int __init notifier_init(void)
 {
-	struct notifier *n = notifier_register(&stage.chain, "h_b06", on_event, NULL, 0);
-
-	return IS_ERR(n) ? PTR_ERR(n) : offer("h_b06_notifier", &ops);
+	notifier = notifier_register(&stage.chain, "h_b06", on_event, NULL, 0);
+	return IS_ERR(notifier) ? PTR_ERR(notifier) : offer("h_b06_notifier", &ops);
 }
 module_init(notifier_init);
+
+static void __exit notifier_exit(void)
+{
+	withdraw();
+	notifier_unregister(notifier);
+}
+module_exit(notifier_exit);
 
 HAZARD("B6", "notifier-running", "Peter, LWN 2003",
        "insmod; hold notifier:call; notify; held notifier:call; unload; out 40; "

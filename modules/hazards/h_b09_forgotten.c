@@ -34,7 +34,7 @@ static void run(void *arg)
 		;
 }
 
-static const struct chrdev_ops ops = { .ioctl = answer_probe };
+static const struct chrdev_ops ops = { COUNTED, .ioctl = answer_probe };
 
 static int __init forgotten_init(void)
 {

@@ -23,13 +23,14 @@ static int open_read(struct file *f, void *buf, u32 len)
 static int open_open(struct file *f)
 {
 	f->private = kmalloc(64);
-	return f->private ? 0 : -ENOMEM;
+	return f->private ? count_in(f) : -ENOMEM;
 }
 
 static void open_release(struct file *f)
 {
 	memset(f->private, 0, 64);
 	kfree(f->private);
+	count_out(f);
 }
 
 static const struct chrdev_ops ops = {
@@ -41,6 +42,12 @@ static int __init open_init(void)
 	return offer("h_b10_open", &ops);
 }
 module_init(open_init);
+
+static void __exit open_exit(void)
+{
+	withdraw();
+}
+module_exit(open_exit);
 
 HAZARD("B16", "heap-pointer", "derived",
        "insmod; hold hazard:opened; call read; held hazard:opened; unload revoke; out; "

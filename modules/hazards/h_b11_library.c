@@ -22,13 +22,19 @@ u32 library_add(u32 a, u32 b)
 }
 EXPORT_SYMBOL(library_add);
 
-static const struct chrdev_ops ops = { .ioctl = answer_probe };
+static const struct chrdev_ops ops = { COUNTED, .ioctl = answer_probe };
 
 static int __init library_init(void)
 {
 	return offer("h_b11_library", &ops);
 }
 module_init(library_init);
+
+static void __exit library_exit(void)
+{
+	withdraw();
+}
+module_exit(library_exit);
 
 HAZARD("C4", "double-unload", "derived",
        "insmod; hold unload:closed; unload; held unload:closed; unload; sleep 10; "

@@ -15,7 +15,7 @@ static void called_back(void)
 	atomic_add(&stage.at, 1);
 }
 
-static const struct chrdev_ops ops = { .ioctl = answer_probe };
+static const struct chrdev_ops ops = { COUNTED, .ioctl = answer_probe };
 
 static int __init callback_init(void)
 {
@@ -23,6 +23,12 @@ static int __init callback_init(void)
 	return offer("h_b15_callback", &ops);
 }
 module_init(callback_init);
+
+static void __exit callback_exit(void)
+{
+	withdraw();
+}
+module_exit(callback_exit);
 
 HAZARD("B15", "cross-callback", "derived",
        "insmod; unload; out; call read - - h_b15_library; sleep 10");

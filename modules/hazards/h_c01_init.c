@@ -10,7 +10,7 @@
  */
 #include "modules/hazards/hazard.h"
 
-static const struct chrdev_ops ops = { .ioctl = answer_probe };
+static const struct chrdev_ops ops = { COUNTED, .ioctl = answer_probe };
 
 static int __init slow_init(void)
 {
@@ -20,6 +20,12 @@ static int __init slow_init(void)
 	return err;
 }
 module_init(slow_init);
+
+static void __exit slow_exit(void)
+{
+	withdraw();
+}
+module_exit(slow_exit);
 
 HAZARD("C1", "init-running", "Peter, LWN 2003",
        "hold h_c01:init; load; held h_c01:init; unload; out");

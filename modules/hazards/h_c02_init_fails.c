@@ -18,7 +18,7 @@ static int failing_read(struct file *f, void *buf, u32 len)
 	return (int)len;
 }
 
-static const struct chrdev_ops ops = { .read = failing_read, .ioctl = answer_probe };
+static const struct chrdev_ops ops = { COUNTED, .read = failing_read, .ioctl = answer_probe };
 
 static int __init failing_init(void)
 {
@@ -28,6 +28,12 @@ static int __init failing_init(void)
 	return err ? err : -EIO;
 }
 module_init(failing_init);
+
+static void __exit failing_exit(void)
+{
+	withdraw();
+}
+module_exit(failing_exit);
 
 HAZARD("C2", "init-fails-late", "derived",
        "hold h_c02:offered; load; held h_c02:offered; call read 1 1; at 1; free h_c02:offered; "

@@ -16,13 +16,19 @@ static int self_read(struct file *f, void *buf, u32 len)
 	return stage.rmmod("h_c05_self");
 }
 
-static const struct chrdev_ops ops = { .read = self_read, .ioctl = answer_probe };
+static const struct chrdev_ops ops = { COUNTED, .read = self_read, .ioctl = answer_probe };
 
 static int __init self_init(void)
 {
 	return offer("h_c05_self", &ops);
 }
 module_init(self_init);
+
+static void __exit self_exit(void)
+{
+	withdraw();
+}
+module_exit(self_exit);
 
 HAZARD("C5", "self-unload", "Peter, LWN 2003", "insmod; call read; sleep 50; out");
 MODULE_DESCRIPTION("Hazard C5: a module that unloads itself");

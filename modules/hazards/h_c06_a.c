@@ -9,7 +9,7 @@
  */
 #include "modules/hazards/hazard.h"
 
-static const struct chrdev_ops ops = { .ioctl = answer_probe };
+static const struct chrdev_ops ops = { COUNTED, .ioctl = answer_probe };
 
 static int __init cross_init(void)
 {
@@ -19,6 +19,7 @@ module_init(cross_init);
 
 static void __exit cross_exit(void)
 {
+	withdraw();
 	sync_point("h_c06:exit");
 	(void)stage.rmmod("h_c06_b");
 }

@@ -9,7 +9,7 @@
  */
 #include "modules/hazards/hazard.h"
 
-static const struct chrdev_ops ops = { .ioctl = answer_probe };
+static const struct chrdev_ops ops = { COUNTED, .ioctl = answer_probe };
 
 static int __init no_exit_init(void)
 {

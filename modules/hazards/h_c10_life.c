@@ -19,7 +19,7 @@ static int life_ioctl(struct file *f, u32 cmd, u32 arg)
 	return answer_probe(f, cmd, arg);
 }
 
-static const struct chrdev_ops ops = { .ioctl = life_ioctl };
+static const struct chrdev_ops ops = { COUNTED, .ioctl = life_ioctl };
 
 static int __init life_init(void)
 {
@@ -35,6 +35,7 @@ module_veto(life_veto);
 
 static void __exit life_exit(void)
 {
+	withdraw();
 	if (exit_hangs)
 		stand();
 }

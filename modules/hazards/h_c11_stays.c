@@ -21,13 +21,19 @@ static int staying_read(struct file *f, void *buf, u32 len)
 	return (int)len;
 }
 
-static const struct chrdev_ops ops = { .read = staying_read, .ioctl = answer_probe };
+static const struct chrdev_ops ops = { COUNTED, .read = staying_read, .ioctl = answer_probe };
 
 static int __init staying_init(void)
 {
 	return offer("h_c11_stays", &ops);
 }
 module_init(staying_init);
+
+static void __exit staying_exit(void)
+{
+	withdraw();
+}
+module_exit(staying_exit);
 
 HAZARD("C19", "insiders-everywhere", "derived",
        "insmod; call read 1 0; call read 1 1; call read 1 2; call read 1 3; call read 1 4; "

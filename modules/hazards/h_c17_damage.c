@@ -15,7 +15,6 @@
 #include "modules/hazards/clock.h"
 
 static struct timer *timer;
-static struct chrdev *device;
 static volatile u32 ticks, rounds, fired;
 
 static enum irq_result on_tick(u32 irq, void *arg)
@@ -65,7 +64,7 @@ static int damage_ioctl(struct file *f, u32 cmd, u32 arg)
 	return HAZARD_ALIVE;
 }
 
-static const struct chrdev_ops ops = { .read = damage_read, .ioctl = damage_ioctl };
+static const struct chrdev_ops ops = { COUNTED, .read = damage_read, .ioctl = damage_ioctl };
 
 static int __init damage_init(void)
 {
@@ -75,14 +74,14 @@ static int __init damage_init(void)
 	timer = timer_create("h_c17", on_timer, NULL);
 	if (IS_ERR(a) || IS_ERR(t) || IS_ERR(timer))
 		return -ENOMEM;
-	device = chrdev_register("h_c17_damage", &ops, NULL);
 	clock_start();
-	return IS_ERR(device) ? PTR_ERR(device) : 0;
+	return offer("h_c17_damage", &ops);
 }
 module_init(damage_init);
 
 static void __exit damage_exit(void)
 {
+	withdraw();
 	clock_stop();
 }
 module_exit(damage_exit);

@@ -24,9 +24,34 @@ static inline int answer_probe(struct file *f, u32 cmd, u32 arg)
 	return cmd == 0 ? HAZARD_ALIVE : -EINVAL;
 }
 
+/* A driver of 2.4 counts itself; strategies of that time look at it. */
+MODULE_COUNTS_ITSELF();
+
+static inline int count_in(struct file *f)
+{
+	(void)f;
+	MOD_INC_USE_COUNT;
+	return 0;
+}
+
+static inline void count_out(struct file *f)
+{
+	(void)f;
+	MOD_DEC_USE_COUNT;
+}
+
+#define COUNTED .open = count_in, .release = count_out
+
+static struct chrdev *offered;
+
 static inline int offer(const char *name, const struct chrdev_ops *ops)
 {
-	struct chrdev *device = chrdev_register(name, ops, NULL);
+	offered = chrdev_register(name, ops, NULL);
+	return IS_ERR(offered) ? PTR_ERR(offered) : 0;
+}
 
-	return IS_ERR(device) ? PTR_ERR(device) : 0;
+/* What exit has to undo; a module that does not call it forgets its device. */
+static inline void withdraw(void)
+{
+	chrdev_unregister(offered);
 }
