@@ -53,9 +53,22 @@ void removal_begin(struct unload *u, struct removal *r)
 	module_forget(u->mod);
 }
 
+/* The frames are laid in before the pages go, each as it is unmapped: a timer that
+ * was forgotten may fire on this very CPU between the first and the last. */
+static void lay_in(struct module *m, struct grave *g)
+{
+	struct freed_image image = {
+		.frame = m->frames, .pages = m->owner.size / PAGE_SIZE, .va = m->owner.base,
+	};
+
+	if (graveyard_laboratory)
+		graveyard_fill(g, &image);
+}
+
 void removal_unmap(struct unload *u, struct removal *r)
 {
 	sync_point("unload:unmap");
+	lay_in(u->mod, r->grave);
 	module_unmap_image(u->mod, graveyard_laboratory ? &r->kept : NULL, &r->silent);
 	graveyard_fill(r->grave, &r->kept);
 	r->unmapped = true;
