@@ -5,6 +5,7 @@
  *                                revoke or force
  *   call WHAT [N] [CPU] [M]      a task opens M's device and does read, write, ioctl,
  *                                open, or loop (on CPU; - is anywhere)
+ *   ask N                        a task does ioctl N and is waited for
  *   hold P [N] | held P          sync point P: hold N there | wait until one is
  *   free P [aside]               let them go on; the hazard is over, or (aside) is not
  *   at N | go                    wait until N stand where they are wanted | let them go
@@ -121,6 +122,14 @@ static int do_call(struct step *s)
 	                   number(s, 3, ~0u)) ? 0 : -ENOMEM;
 }
 
+static int do_ask(struct step *s)
+{
+	struct actor *a = actor_start(s->c, "asker", act_call, "ioctl", s->c->hazard.module,
+	                              number(s, 1, 0), ~0u);
+
+	return !a ? -ENOMEM : actor_wait(a, deadline(s)) ? 0 : -ETIMEDOUT;
+}
+
 static int do_hold(struct step *s)
 {
 	return sync_hold(word(s, 1, ""), number(s, 2, 1));
@@ -231,7 +240,7 @@ static int do_cpus(struct step *s)
 }
 
 static const struct { char name[8]; int (*run)(struct step *s); } steps[] = {
-	{ "insmod", do_insmod }, { "load", do_load }, { "unload", do_unload }, { "call", do_call },
+	{ "insmod", do_insmod }, { "load", do_load }, { "unload", do_unload }, { "call", do_call }, { "ask", do_ask },
 	{ "hold", do_hold }, { "held", do_held }, { "free", do_free }, { "at", do_at },
 	{ "go", do_go }, { "hog", do_hog }, { "deaf", do_deaf }, { "notify", do_notify },
 	{ "nmis", do_nmis }, { "wake", do_wake }, { "out", do_out }, { "sleep", do_sleep },

@@ -47,6 +47,6 @@ static void __exit stale_exit(void)
 module_exit(stale_exit);
 
 HAZARD("A20", "stale-word", "derived",
-       "insmod; call ioctl 1; call ioctl 1; call ioctl 1; sleep 20; unload; out");
+       "insmod; ask 1; sleep 5; ask 1; sleep 5; ask 1; sleep 20; unload; out");
 MODULE_DESCRIPTION("Hazard A20: old words on stacks");
 MODULE_LICENSE("MIT");

@@ -29,7 +29,7 @@ static int timer_ioctl(struct file *f, u32 cmd, u32 arg)
 	again = cmd == 2;
 	tidy = cmd == 3;
 	if (cmd >= 1 && cmd <= 3)
-		return timer_arm(timer, again ? NSEC_PER_MSEC : 40 * NSEC_PER_MSEC);
+		return timer_arm(timer, again ? NSEC_PER_MSEC : 150 * NSEC_PER_MSEC);
 	return answer_probe(f, cmd, arg);
 }
 
@@ -50,9 +50,9 @@ static void __exit timer_exit(void)
 }
 module_exit(timer_exit);
 
-HAZARD("B2", "timer-rearms", "derived", "insmod; call ioctl 2; sleep 5; unload; out; sleep 20");
+HAZARD("B2", "timer-rearms", "derived", "insmod; ask 2; sleep 5; unload; out; sleep 20");
 HAZARD("B1c", "timer-cancelled", "R. B. Johnson, linux-kernel 2002",
-       "insmod; call ioctl 3; sleep 2; unload; out; sleep 60");
-HAZARD("B1", "timer-pending", "derived", "insmod; call ioctl 1; sleep 2; unload; out; sleep 60");
+       "insmod; ask 3; sleep 2; unload; out; sleep 180");
+HAZARD("B1", "timer-pending", "derived", "insmod; ask 1; sleep 2; unload; out; sleep 180");
 MODULE_DESCRIPTION("Hazards B1, B2: a timer forgotten");
 MODULE_LICENSE("MIT");

@@ -70,9 +70,9 @@ static void __exit work_exit(void)
 module_exit(work_exit);
 
 HAZARD("B4", "timer-feeds-work", "derived",
-       "insmod; call ioctl 2; sleep 5; unload; out; sleep 20");
+       "insmod; ask 2; sleep 5; unload; out; sleep 20");
 HAZARD("B3", "work-queued", "derived",
-       "insmod; hold h_b03:slow 16; call ioctl 1; held h_b03:slow; unload; out 40; free h_b03:slow; "
+       "insmod; hold h_b03:slow 16; ask 1; held h_b03:slow; unload; out 40; free h_b03:slow; "
        "out; sleep 5");
 MODULE_DESCRIPTION("Hazards B3, B4: work in the queue");
 MODULE_LICENSE("MIT");

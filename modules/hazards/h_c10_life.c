@@ -41,7 +41,7 @@ static void __exit life_exit(void)
 }
 module_exit(life_exit);
 
-HAZARD("C16", "exit-hangs", "derived", "insmod; call ioctl 2; sleep 5; unload; out");
-HAZARD("C10", "veto", "derived", "insmod; call ioctl 1; sleep 5; unload; out");
+HAZARD("C16", "exit-hangs", "derived", "insmod; ask 2; sleep 5; unload; out");
+HAZARD("C10", "veto", "derived", "insmod; ask 1; sleep 5; unload; out");
 MODULE_DESCRIPTION("Hazards C10, C16: a module with a will");
 MODULE_LICENSE("MIT");
