@@ -11,8 +11,6 @@
  *         clean it up: remains_sweep().) Late callers find the code, but data that the
  *         clean-up has torn down.
  */
-#include "lib/errno.h"
-#include "unload/holders.h"
 #include "unload/remove.h"
 
 static int never_free_unload(struct unload *u)
@@ -20,9 +18,7 @@ static int never_free_unload(struct unload *u)
 	struct removal r;
 	int err;
 
-	mutex_lock(&modules_mutex);
-	err = u->mod->nr_users ? name_dependents(u) : 0;	/* bound to it by name, not counted */
-	mutex_unlock(&modules_mutex);
+	err = look_at_dependents(u);
 	if (err)
 		return err;
 	cleanup_module(u);			/* the clean-up function is called */

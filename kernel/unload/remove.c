@@ -25,11 +25,31 @@ int look_at_use_count(struct unload *u)
 
 	if (u->mod->nr_users)
 		return name_dependents(u);
-	if (!count)
-		return 0;
+	return count ? say_in_use(u, count, -EBUSY) : 0;
+}
+
+int say_in_use(struct unload *u, u32 n, int err)
+{
 	snprintf(u->report.error, sizeof(u->report.error), "%s is in use: its use count is %u",
-	         u->name, count);
+	         u->name, n);
+	return err;
+}
+
+int look_for_exit(struct unload *u)
+{
+	if (u->mod->exit || (u->flags & UNLOAD_FORCE))
+		return 0;
+	snprintf(u->report.error, sizeof(u->report.error),
+	         "%s has no exit function, so it stays unless it is forced", u->name);
 	return -EBUSY;
+}
+
+int look_at_dependents(struct unload *u)
+{
+	mutex_lock(&modules_mutex);
+	int err = u->mod->nr_users ? name_dependents(u) : 0;
+	mutex_unlock(&modules_mutex);
+	return err;
 }
 
 void cleanup_module(struct unload *u)

@@ -9,6 +9,13 @@
  * of itself is zero. 0, -EBUSY. Caller holds modules_mutex. */
 int  look_at_use_count(struct unload *u) must_use;
 
+/* Modules that are bound to it by symbols: 0, -EBUSY. May sleep. */
+int  look_at_dependents(struct unload *u) must_use;
+/* Linux since 2.6: what has an init and no exit stays, unless forced. 0, -EBUSY. */
+int  look_for_exit(struct unload *u) must_use;
+/* Says in the report that `n` use it: returns `err`. */
+int  say_in_use(struct unload *u, u32 n, int err);
+
 /* cleanup_module(): runs the module's exit as its author wrote it. To the core the
  * module is as LIVE as before. May sleep. */
 void cleanup_module(struct unload *u);

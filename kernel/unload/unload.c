@@ -1,5 +1,6 @@
 /* rmmod: from a name to a strategy. */
 #include "unload/unload.h"
+#include "entry/turnstile.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -17,6 +18,9 @@ const struct strategy *const strategies[] = {
 	&never_free_strategy,
 	&johnson_strategy,
 	&phillips_strategy,
+	&russell_strategy,
+	&young_strategy,
+	&rcu_strategy,
 	&trap_strategy,
 	&census_strategy,
 };
@@ -32,6 +36,16 @@ const struct strategy *strategy_find(const char *name)
 	return NULL;
 }
 
+/* Who is inside leaves by the turnstile that he came in by; open files are counted
+ * anew. Caller holds modules_mutex, or boots. */
+static void switch_to(const struct strategy *s)
+{
+	if (s->prepare)
+		s->prepare();
+	turnstile_set(s->turnstile);
+	strategy = s;
+}
+
 int strategy_choose(const char *name)
 {
 	const struct strategy *s = strategy_find(name);
@@ -44,7 +58,7 @@ int strategy_choose(const char *name)
 			err = err ? err : -EBUSY;
 	}
 	if (!err)
-		strategy = s;
+		switch_to(s);
 	mutex_unlock(&modules_mutex);
 	return err;
 }
@@ -81,7 +95,7 @@ void unload_init(const char *name)
 	if (!s)
 		printk("unload=%s: no such strategy, using trap; `strategy` lists them\n", name);
 	else
-		strategy = s;
+		switch_to(s);
 }
 
 /* Why a module that is not LIVE, or is spoken for, cannot be unloaded now. */

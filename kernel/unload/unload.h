@@ -9,6 +9,7 @@
 #define UNLOAD_PATIENCE_NS (1000 * 1000000ull)	/* for quiescence, when none is given */
 
 struct strategy;
+struct turnstile;
 
 struct unload_insider {		/* who was found in the module */
 	u32  task_id;
@@ -59,13 +60,16 @@ struct strategy {
 	const char *name;
 	const char *source;		/* who, where, when */
 	const char *gist;		/* one line */
+	/* What it wants done where a module is entered; NULL: nothing. */
+	const struct turnstile *turnstile;
+	void (*prepare)(void);		/* called before it is chosen; NULL: nothing to do */
 	/* Takes u->mod out. 0 or an error with u->report.error set; the module is
 	 * then LIVE and usable again. Task context, may sleep, modules_mutex not held. */
 	int (*unload)(struct unload *u);
 };
 
 extern const struct strategy naive_strategy, never_free_strategy, johnson_strategy,
-	phillips_strategy, trap_strategy, census_strategy;
+	phillips_strategy, russell_strategy, young_strategy, rcu_strategy, trap_strategy, census_strategy;
 /* Steps 3 to 5 of trap, for a module whose entry points are closed. 0: nobody is
  * inside, and it is OWNER_GONE; else as help_insiders_out(). */
 int trap_quiesce(struct unload *u) must_use;
