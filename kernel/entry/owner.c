@@ -255,11 +255,28 @@ int owner_wait_at_gate(struct owner *o)
 	return err;
 }
 
+static bool signalled;			/* under registry_lock; read without */
+
+void owners_signal_sleepers(bool on)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+
+	if (signalled != on)
+		WRITE_ONCE(wait_gate_active, wait_gate_active + (on ? 1 : -1));
+	WRITE_ONCE(signalled, on);
+	spin_unlock_irqrestore(&registry_lock, flags);
+	if (on)
+		for (u32 i = 0; i < READ_ONCE(table_used); i++)
+			wait_recheck_range(READ_ONCE(table[i].base), READ_ONCE(table[i].size));
+}
+
 int owner_gate_check(u32 caller)
 {
 	/* Stable: the caller sleeps in that module, or is the core. */
 	struct owner *o = owner_of(caller);
 
+	if (READ_ONCE(signalled) && o != &core_owner)
+		return -EINTR;
 	if (READ_ONCE(o->state) != OWNER_GOING || READ_ONCE(o->exiting) == current)
 		return 0;
 	return -ENODEV;

@@ -94,6 +94,8 @@ int  owner_wait_at_gate(struct owner *o) must_use;
  * holds registry_lock) and leave (it does not) `o` is not freed. */
 void owner_gate_enter(struct owner *o);
 void owner_gate_leave(struct owner *o);
+/* A fake signal to all who sleep in any module, now or later: -EINTR. May sleep. */
+void owners_signal_sleepers(bool on);
 /* May code at `caller` go to sleep? -ENODEV when its module is GOING, unless the
  * task runs its exit. What the scheduler asks through wait_gate. Any context. */
 int  owner_gate_check(u32 caller) must_use;

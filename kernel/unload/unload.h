@@ -69,7 +69,9 @@ struct strategy {
 };
 
 extern const struct strategy naive_strategy, never_free_strategy, johnson_strategy,
-	phillips_strategy, russell_strategy, young_strategy, rcu_strategy, trap_strategy, census_strategy;
+	phillips_strategy, machek_strategy, machek_anywhere_strategy, owens_strategy,
+	owens_ticks_strategy, owens_freezer_strategy, owens_stop_strategy,
+	russell_strategy, young_strategy, rcu_strategy, trap_strategy, census_strategy;
 /* Steps 3 to 5 of trap, for a module whose entry points are closed. 0: nobody is
  * inside, and it is OWNER_GONE; else as help_insiders_out(). */
 int trap_quiesce(struct unload *u) must_use;
