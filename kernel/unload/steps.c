@@ -126,10 +126,14 @@ int help_insiders_out(struct unload *u, struct inspection *in)
 		return say_who(u, in, u->flags & UNLOAD_WAIT ? -ETIMEDOUT : -EBUSY);
 
 	sync_point("unload:retry");
+	/* The asker first, and until they are back: as many as there are CPUs may be
+	 * inside and not let go of them, and nobody would look at the deadline (hazard C19). */
+	task_boost(current, PRIO_TOP);
 	move_to_front(in);
 	wait_recheck_range(o->base, o->size);
 	int err = sleep_interruptible_ns(pause);
 	move_back(in);
+	task_boost(current, 0);
 	if (err == -EINTR) {
 		snprintf(u->report.error, sizeof(u->report.error),
 		         "%s: the unload was interrupted; still live", o->name);
