@@ -396,7 +396,7 @@ static int strategy_run(int argc, char **argv)
 		if (err == -ENOENT)
 			return shell_error(err, "strategy: %s: no such strategy; `strategy` lists them", argv[1]);
 		if (err)
-			return shell_error(err, "strategy: a module is being unloaded; try again");
+			return shell_error(err, "strategy: a module is coming or going, or somebody stays inside one; try again");
 		return 0;
 	}
 	for (u32 i = 0; i < nr_strategies; i++)

@@ -47,35 +47,35 @@ static void assert_closed(struct entry *e, void *ctx)
 	ASSERT(e->closed || e->unlinked);
 }
 
-/* True: nobody is inside, and nobody will be; the module is OWNER_GONE. */
-static bool all_were_outside(struct unload *u, struct inspection *in)
+/* True: each task was outside when it was looked at. */
+bool census_take(struct inspection *in)
 {
-	struct owner *o = &u->mod->owner;
-	u32 epoch = owner_epoch(o);
 	cpumask_t running = ~0ull;
 	u32 round = 1;
 
-	ASSERT(o->state == OWNER_GOING);
-	entries_each(o, assert_closed, NULL);
+	entries_each(in->owner, assert_closed, NULL);
 	inspection_watch(in);
 	do {
 		inspect_cpus(in, running);			/* running: by IPI */
 		running = inspect_resting_tasks(in, round++);	/* switched out: where they rest */
 	} while (running && !inspection_is_void(in));
 	inspection_unwatch(in);
-	return inspection_commit(in, epoch);
+	return !inspection_is_void(in);
 }
 
 static int census_quiesce(struct unload *u)
 {
 	uninitialized struct inspection in;
+	u32 epoch;
 	int err = 0;
 
+	ASSERT(u->mod->owner.state == OWNER_GOING);
 	inspection_init(&in, u);
 	for (;;) {
 		inspection_begin(&in);
-		if (all_were_outside(u, &in))
-			break;
+		epoch = owner_epoch(in.owner);
+		if (census_take(&in) && inspection_commit(&in, epoch))
+			break;		/* from this instant nobody can be inside */
 		err = help_insiders_out(u, &in);
 		if (err)
 			break;

@@ -56,6 +56,8 @@ void inspection_unwatch(struct inspection *in);
  * lock of its run queue. Returns the CPUs on which tasks run that have not passed.
  * `round`: how often all of them have been asked by IPI. May sleep. */
 cpumask_t inspect_resting_tasks(struct inspection *in, u32 round);
+/* All of that: true when each task was found outside once (census.c). May sleep. */
+bool census_take(struct inspection *in) must_use;
 /* Has somebody been found inside, or not answered? */
 bool inspection_is_void(const struct inspection *in);
 /* Unless it is void or the epoch is not `epoch` any more: OWNER_GONE, and true. */

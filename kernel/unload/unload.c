@@ -1,6 +1,5 @@
 /* rmmod: from a name to a strategy. */
 #include "unload/unload.h"
-#include "entry/turnstile.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -13,67 +12,11 @@
 #include "x86/panic.h"
 #include "x86/trap.h"
 
-const struct strategy *const strategies[] = {
-	&naive_strategy,
-	&never_free_strategy,
-	&johnson_strategy,
-	&phillips_strategy,
-	&machek_strategy,
-	&machek_anywhere_strategy,
-	&owens_strategy,
-	&owens_ticks_strategy,
-	&owens_freezer_strategy,
-	&owens_stop_strategy,
-	&russell_strategy,
-	&young_strategy,
-	&rcu_strategy,
-	&trap_strategy,
-	&census_strategy,
-};
-const u32 nr_strategies = ARRAY_SIZE(strategies);
-const struct strategy *strategy = &trap_strategy;
-
-const struct strategy *strategy_find(const char *name)
-{
-	for (u32 i = 0; i < nr_strategies; i++) {
-		if (streq(strategies[i]->name, name))
-			return strategies[i];
-	}
-	return NULL;
-}
-
-/* Who is inside leaves by the turnstile that he came in by; open files are counted
- * anew. Caller holds modules_mutex, or boots. */
-static void switch_to(const struct strategy *s)
-{
-	if (s->prepare)
-		s->prepare();
-	turnstile_set(s->turnstile);
-	strategy = s;
-}
-
-int strategy_choose(const char *name)
-{
-	const struct strategy *s = strategy_find(name);
-	struct module *m;
-	int err = s ? 0 : -ENOENT;
-
-	mutex_lock(&modules_mutex);
-	list_for_each(m, &modules, node) {
-		if (m->unloading)
-			err = err ? err : -EBUSY;
-	}
-	if (!err)
-		switch_to(s);
-	mutex_unlock(&modules_mutex);
-	return err;
-}
-
 /* A module whose init failed goes the way of an unload: it may have offered a
  * device that somebody is inside of by now (hazard C2). The asker is the loader;
  * init has returned to it, so what its own stack says of the module is no way
  * back in. */
-static int quiesce_failed_load(struct module *m)
+int quiesce_failed_load(struct module *m)
 {
 	struct unload *u = kzalloc(sizeof(*u));
 	int err;
@@ -91,17 +34,6 @@ static int quiesce_failed_load(struct module *m)
 		printk("%s\n", u->report.error);
 	kfree(u);
 	return err;
-}
-
-void unload_init(const char *name)
-{
-	const struct strategy *s = *name ? strategy_find(name) : &trap_strategy;
-
-	module_quiesce = quiesce_failed_load;
-	if (!s)
-		printk("unload=%s: no such strategy, using trap; `strategy` lists them\n", name);
-	else
-		switch_to(s);
 }
 
 /* Why a module that is not LIVE, or is spoken for, cannot be unloaded now. */

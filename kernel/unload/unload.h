@@ -83,9 +83,12 @@ extern const struct strategy *strategy;		/* the chosen one */
  * strategy of that name. */
 void unload_init(const char *name);
 const struct strategy *strategy_find(const char *name);	/* NULL: none */
-/* For the unloads that begin from now on. 0; -ENOENT; -EBUSY: an unload is under way.
- * May sleep. */
+/* For the unloads that begin from now on. 0; -ENOENT; -ENOMEM; -EBUSY: a load or an
+ * unload is under way, or somebody inside a module, whom the new strategy has not
+ * counted, does not leave. May sleep. */
 int  strategy_choose(const char *name) must_use;
+/* Waits until nobody is in a module whose init failed: module_quiesce (module.h). */
+int  quiesce_failed_load(struct module *m);
 /* rmmod. The errors: -ENOENT (no such module), -EBUSY (in use, has dependents,
  * loading, being unloaded), -ETIMEDOUT, -EPERM (veto). May sleep. */
 int  module_unload(struct unload *u) must_use;
