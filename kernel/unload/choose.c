@@ -124,6 +124,14 @@ static int settle_all(void)
 	return err;
 }
 
+void strategy_set(const struct strategy *s)
+{
+	if (s->prepare)
+		s->prepare();
+	turnstile_set(s->turnstile);
+	strategy = s;
+}
+
 int strategy_choose(const char *name)
 {
 	const struct strategy *s = strategy_find(name);

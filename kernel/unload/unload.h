@@ -87,6 +87,9 @@ const struct strategy *strategy_find(const char *name);	/* NULL: none */
  * unload is under way, or somebody inside a module, whom the new strategy has not
  * counted, does not leave. May sleep. */
 int  strategy_choose(const char *name) must_use;
+/* The same at once, whatever is under way, and waiting for nobody: for experiments,
+ * which know who is inside. */
+void strategy_set(const struct strategy *s);
 /* Waits until nobody is in a module whose init failed: module_quiesce (module.h). */
 int  quiesce_failed_load(struct module *m);
 /* rmmod. The errors: -ENOENT (no such module), -EBUSY (in use, has dependents,
