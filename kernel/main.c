@@ -8,6 +8,7 @@
 #include "mm/heap.h"
 #include "mm/kmap.h"
 #include "module/module.h"
+#include "sched/grace.h"
 #include "sched/sched.h"
 #include "shell/shell.h"
 #include "smp/bringup.h"
@@ -149,6 +150,7 @@ void kmain(u32 magic, u32 info_phys)
 	start_other_cpus();
 	owners_init();				/* the registry of ways into modules */
 	work_init();				/* deferred work */
+	grace_init();				/* what waits until every CPU has switched */
 
 	modules_init();				/* the loader */
 	archive_init();				/* .ko files that came with the kernel */

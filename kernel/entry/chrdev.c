@@ -1,5 +1,6 @@
 /* Character devices: the record, from registration to its end. */
 #include "entry/device.h"
+#include "entry/turnstile.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -79,9 +80,15 @@ static void chrdev_reopen(struct entry *e)
 static void chrdev_unlink(struct entry *e)
 {
 	struct chrdev *d = to_chrdev(e);
+	struct file *f;
 	u32 flags = spin_lock_irqsave(&registry_lock);
 
 	WRITE_ONCE(d->gone, true);
+	list_for_each(f, &d->files, node)
+		if (f->turnstile) {	/* later the owner may be gone */
+			f->turnstile->put(e->owner);
+			f->turnstile = NULL;
+		}
 	lead_to(d, gone_read, gone_write, gone_ioctl);
 	list_del(&d->node);
 	wake_all(&e->owner->gate);

@@ -3,6 +3,7 @@
 #include "entry/entry.h"
 
 struct file;
+struct turnstile;
 
 /* What a driver offers. NULL: not offered (-ENOTTY, -EINVAL; open and release
  * may be left out). Each returns >= 0 or a negative error. May sleep. */
@@ -29,6 +30,7 @@ struct file {
 	void *private;
 	/* Under registry_lock. */
 	struct list node;		/* in dev->files */
+	const struct turnstile *turnstile;	/* that counted it; NULL: none */
 	enum { FILE_OPEN, FILE_RELEASING, FILE_RELEASED } release;	/* has the driver been told? */
 	/* Written once, under registry_lock; read without. */
 	bool revoked;

@@ -19,7 +19,7 @@ int gate_pass(struct chrdev *d, bool opening, const bool *cut)
 	struct owner *o = d->e.owner;
 	int err;
 
-	if (d->gone) {
+	if (d->gone || o->marked) {
 		spin_unlock_irqrestore(&registry_lock, flags);
 		return -ENODEV;
 	}

@@ -23,6 +23,7 @@ int entry_add_locked(struct entry *e, const struct entry_ops *ops, struct owner 
 		return -ENODEV;
 	e->ops = ops;
 	e->owner = owner;
+	e->slot = owner->slot;
 	e->closed = e->unlinked = e->resume_due = e->resuming = false;
 	strlcpy(e->name, name, sizeof(e->name));
 	list_add_tail(&owner->entries, &e->node);

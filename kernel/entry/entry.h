@@ -37,6 +37,7 @@ struct entry {
 	/* Fixed. */
 	const struct entry_ops *ops;
 	struct owner *owner;
+	u32 slot;			/* the owner's; good for use when it is gone */
 	char name[24];
 	/* Under registry_lock. */
 	struct list node;		/* in owner->entries */

@@ -1,5 +1,6 @@
 /* An interrupt on its way to the handlers of drivers. */
 #include "entry/irq_line.h"
+#include "entry/turnstile.h"
 #include "smp/percpu.h"
 #include "x86/atomic.h"
 #include "x86/console.h"
@@ -98,6 +99,22 @@ static noinline void nobody_cared(struct irq_line *line)
 	spin_unlock_irqrestore(&registry_lock, flags);
 }
 
+static always_inline bool handle(struct irq_action *a, u32 irq)
+{
+	irq_handler fn = READ_ONCE(a->handler);
+
+	return fn(irq, a->arg) == IRQ_HANDLED;
+}
+
+static noinline bool handle_counted(struct irq_action *a, u32 irq)
+{
+	const struct turnstile *ts = turnstile_enter(a->e.slot);
+	bool handled = handle(a, irq);
+
+	turnstile_leave(ts, a->e.slot);
+	return handled;
+}
+
 /* Runs with interrupts off from the first to the last action, and the CPU answers
  * no IPI before it is out. So a round of IPIs after an unlink finds nobody who
  * still stands at the record:
@@ -120,10 +137,10 @@ void irq_dispatch(struct regs *regs)
 
 	line->count++;
 	for (struct irq_action *a = load_acquire(&line->actions); a; a = load_acquire(&a->next)) {
-		irq_handler fn = READ_ONCE(a->handler);
-
-		if (fn(irq, a->arg) == IRQ_HANDLED)
-			handled = true;
+		if (unlikely(READ_ONCE(turnstile)))
+			handled |= handle_counted(a, irq);
+		else
+			handled |= handle(a, irq);
 	}
 	if (unlikely(!handled))
 		nobody_cared(line);

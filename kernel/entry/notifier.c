@@ -1,5 +1,6 @@
 /* Notifier chains. */
 #include "entry/notifier.h"
+#include "entry/turnstile.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "mm/heap.h"
@@ -153,9 +154,11 @@ void notifier_call(struct notifier_chain *c, u32 event, void *data)
 		notifier_fn fn = READ_ONCE(n->fn);
 
 		n->walkers++;
+		const struct turnstile *ts = turnstile_enter(n->e.slot);
 		spin_unlock_irqrestore(&registry_lock, flags);
 		sync_point("notifier:call");
 		fn(event, data, n->arg);
+		turnstile_leave(ts, n->e.slot);
 		flags = spin_lock_irqsave(&registry_lock);
 		struct notifier *last = n;
 		n = next_callable(c, n->node.next);

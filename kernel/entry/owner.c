@@ -9,6 +9,7 @@ struct spinlock registry_lock = SPINLOCK_IRQ("registry", RANK_ENTRY);
 struct owner core_owner = {
 	.name = "core",
 	.state = OWNER_LIVE,
+	.slot = MAX_OWNERS,
 	.entries = LIST_INIT(core_owner.entries),
 	.gate = WAIT_QUEUE(core_owner.gate, "core gate"),
 };
@@ -73,10 +74,15 @@ struct owner *owner_of(u32 addr)
 	return found;
 }
 
+static bool slot_taken[MAX_OWNERS];	/* under registry_lock */
+
 static bool table_add(struct owner *o)
 {
 	if (table_used == MAX_OWNERS)
 		return false;
+	for (o->slot = 0; slot_taken[o->slot]; o->slot++)
+		;
+	slot_taken[o->slot] = true;
 	table_write_begin();
 	table[table_used++] = (struct range){ o->base, o->size, o };
 	table_write_end();
@@ -89,6 +95,7 @@ static void table_remove(struct owner *o)
 	for (u32 i = 0; i < table_used; i++)
 		if (table[i].owner == o) {
 			table[i] = table[--table_used];
+			slot_taken[o->slot] = false;
 			break;
 		}
 	table_write_end();
@@ -111,6 +118,8 @@ int owner_register(struct owner *o)
 	o->exiting = NULL;
 	o->gate_users = 0;
 	o->epoch = 0;
+	o->refs = 1;
+	o->marked = false;
 	list_init(&o->entries);
 	wait_queue_init(&o->gate, "module gate");
 
@@ -144,6 +153,15 @@ void owner_set_draining(struct owner *o, bool on)
 	u32 flags = spin_lock_irqsave(&registry_lock);
 
 	WRITE_ONCE(o->draining, on);
+	wake_all(&o->gate);
+	spin_unlock_irqrestore(&registry_lock, flags);
+}
+
+void owner_set_marked(struct owner *o, bool on)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+
+	WRITE_ONCE(o->marked, on);
 	wake_all(&o->gate);
 	spin_unlock_irqrestore(&registry_lock, flags);
 }
@@ -237,11 +255,28 @@ int owner_wait_at_gate(struct owner *o)
 	return err;
 }
 
+static bool signalled;			/* under registry_lock; read without */
+
+void owners_signal_sleepers(bool on)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+
+	if (signalled != on)
+		WRITE_ONCE(wait_gate_active, wait_gate_active + (on ? 1 : -1));
+	WRITE_ONCE(signalled, on);
+	spin_unlock_irqrestore(&registry_lock, flags);
+	if (on)
+		for (u32 i = 0; i < READ_ONCE(table_used); i++)
+			wait_recheck_range(READ_ONCE(table[i].base), READ_ONCE(table[i].size));
+}
+
 int owner_gate_check(u32 caller)
 {
 	/* Stable: the caller sleeps in that module, or is the core. */
 	struct owner *o = owner_of(caller);
 
+	if (READ_ONCE(signalled) && o != &core_owner)
+		return -EINTR;
 	if (READ_ONCE(o->state) != OWNER_GOING || READ_ONCE(o->exiting) == current)
 		return 0;
 	return -ENODEV;

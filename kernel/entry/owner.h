@@ -19,17 +19,22 @@ struct owner {
 	char name[MODULE_NAME_LEN];
 	u32 base, size;		/* image and heap arena, one range of addresses */
 	u32 generation;		/* load_generation at its load */
+	u32 slot;		/* below MAX_OWNERS, the core's is MAX_OWNERS; no two owners have the same */
 
 	/* Under registry_lock. */
 	enum owner_state state;
 	struct list entries;	/* every way into its code, oldest first */
 	struct task *exiting;	/* runs the module's exit: may still destroy records */
 	u32 gate_users;		/* callers that still touch `gate` */
+	bool marked;		/* by a strategy: it is going, new users are turned away */
 	bool draining;		/* LIVE, but opens wait at the gate: an unload waits for users */
 
 	/* Atomic. Raised by every core function that is handed a code pointer into
 	 * the module while it is GOING: an inspection that saw it change is void. */
 	u32 epoch;
+
+	/* Atomic. Users, and one that stands for the module being loaded. */
+	u32 refs;
 
 	/* Callers held back until the unload's fate is known. */
 	struct wait_queue gate;
@@ -51,6 +56,8 @@ void owner_set_state(struct owner *o, enum owner_state s);
 /* Lets no new user in (opens wait at the gate) while those there go on as before.
  * Any context. */
 void owner_set_draining(struct owner *o, bool on);
+/* Turns new users away with -ENODEV, at once; wakes who waits at o->gate. Any context. */
+void owner_set_marked(struct owner *o, bool on);
 /* Who runs the module's exit, and may still destroy its records; NULL: nobody. */
 void owner_set_exiting(struct owner *o, struct task *t);
 
@@ -87,6 +94,8 @@ int  owner_wait_at_gate(struct owner *o) must_use;
  * holds registry_lock) and leave (it does not) `o` is not freed. */
 void owner_gate_enter(struct owner *o);
 void owner_gate_leave(struct owner *o);
+/* A fake signal to all who sleep in any module, now or later: -EINTR. May sleep. */
+void owners_signal_sleepers(bool on);
 /* May code at `caller` go to sleep? -ENODEV when its module is GOING, unless the
  * task runs its exit. What the scheduler asks through wait_gate. Any context. */
 int  owner_gate_check(u32 caller) must_use;

@@ -1,5 +1,6 @@
 /* Timers of modules: a record around a timer of the core. */
 #include "entry/timer.h"
+#include "entry/turnstile.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/math64.h"
@@ -52,15 +53,33 @@ static void hold_back(struct timer *t)
 /* Timer interrupt. `fn` may be the driver's although the timer is being closed;
  * then this CPU is inside with interrupts off, and does not answer the IPI of an
  * inspection before it is out. */
-static void fire(struct ktimer *core)
+static always_inline void fire_now(struct timer *t)
 {
-	struct timer *t = container_of(core, struct timer, core);
 	void (*fn)(void *arg) = READ_ONCE(t->fn);
 
 	if (likely(fn))
 		fn(t->arg);
 	else
 		hold_back(t);
+}
+
+static noinline void fire_counted(struct timer *t)
+{
+	u32 slot = t->e.slot;		/* the handler may destroy its timer */
+	const struct turnstile *ts = turnstile_enter(slot);
+
+	fire_now(t);
+	turnstile_leave(ts, slot);
+}
+
+static void fire(struct ktimer *core)
+{
+	struct timer *t = container_of(core, struct timer, core);
+
+	if (unlikely(READ_ONCE(turnstile)))
+		fire_counted(t);
+	else
+		fire_now(t);
 }
 
 /*   CPU 0 (timer_arm)                CPU 1 (close)

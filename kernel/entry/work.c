@@ -1,6 +1,7 @@
 /* Deferred work. One queue, and as many workers as there are CPUs; a worker
  * runs where the scheduler puts it, so a slow item never holds up a queue. */
 #include "entry/work.h"
+#include "entry/turnstile.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -73,10 +74,13 @@ static noinline bool run_next(void)
 	w->state = WORK_IDLE;
 	w->worker = current;
 	fn = READ_ONCE(w->fn);
+	/* Under the lock of close(): who is not counted here was not taken. */
+	const struct turnstile *ts = turnstile_enter(w->e.slot);
 	spin_unlock_irqrestore(&work_lock, flags);
 
 	sync_point("work:taken");
 	fn(w->arg);
+	turnstile_leave(ts, w->e.slot);
 
 	flags = spin_lock_irqsave(&work_lock);
 	w->worker = NULL;		/* from here on the record may go */

@@ -188,7 +188,11 @@ void kmap_unmap(u32 va, u32 pages, paddr_t *frames)
 	for (; pages--; va += PAGE_SIZE) {
 		pte_t *pte = kernel_pte(va);
 
-		*frames++ = pte && *pte & PTE_P ? pte_clear(pte) & PTE_ADDR : 0;
+		/* Noted first: who faults on the page at once finds its frame (graveyard). */
+		*frames = pte && *pte & PTE_P ? *pte & PTE_ADDR : 0;
+		barrier();
+		if (*frames++)
+			pte_clear(pte);
 	}
 }
 

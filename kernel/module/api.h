@@ -61,6 +61,14 @@
 #define module_unregister(fn) void unregister_module_entry(void) __attribute__((alias(#fn)))
 #define module_reregister(fn) int  reregister_module_entry(void) __attribute__((alias(#fn)))
 
+/* The use count that a module keeps of itself, as in Linux up to 2.4; strategies of
+ * that time look at it. Once per module, at file level: */
+#define MODULE_COUNTS_ITSELF()   u32 module_use_count
+/* ... and where it is entered and left. Any context. */
+#define MOD_INC_USE_COUNT        ((void)atomic_add(&module_use_count, 1))
+#define MOD_DEC_USE_COUNT        ((void)atomic_sub(&module_use_count, 1))
+extern u32 module_use_count;
+
 /* Offers a symbol to other modules. Its name is in the modinfo as well, so that
  * the loader finds who has it before that module is loaded. */
 #define EXPORT_SYMBOL(sym)                                                      \

@@ -4,6 +4,7 @@
 #include "entry/chrdev.h"
 #include "entry/irq.h"
 #include "entry/notifier.h"
+#include "entry/stage.h"
 #include "entry/thread.h"
 #include "entry/timer.h"
 #include "entry/work.h"
@@ -74,7 +75,7 @@ const struct kernel_export kernel_exports[] = {
 	EXPORT_CORE(file_open), EXPORT_CORE(file_close), EXPORT_CORE(file_read),
 	EXPORT_CORE(file_write), EXPORT_CORE(file_ioctl),
 
-	/* Sync points. */
-	EXPORT_CORE(sync_armed), EXPORT_CORE(sync_point_hit),
+	/* Sync points, and the stage of the hazards. */
+	EXPORT_CORE(sync_armed), EXPORT_CORE(sync_point_hit), EXPORT_CORE(stage),
 };
 const u32 nr_kernel_exports = ARRAY_SIZE(kernel_exports);

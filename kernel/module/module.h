@@ -29,6 +29,7 @@ struct module {
 	int  (*veto)(void);		/* NULL: none; nonzero says no */
 	void (*unregister)(void);	/* seed 002's split form; NULL: none */
 	int  (*reregister)(void);
+	u32 *use_count;			/* in its data, its own to keep; NULL: it keeps none */
 	char *names;			/* symbol names, core memory */
 	struct module_symbol *symbol;	/* sorted by address; NULL: none */
 	u32 nr_symbols;

@@ -141,11 +141,26 @@ static int find_function(struct loading *l, const char *name, bool only_init, vo
 	return 0;
 }
 
+static int find_use_count(struct loading *l)
+{
+	struct module *m = l->mod;
+	u32 offset;
+
+	if (!elf_symbol(&l->view, "module_use_count", &offset))
+		return 0;
+	if (part_at(m, m->owner.base + offset, sizeof(u32)) != PART_DATA)
+		return load_fail(l->err, -ENOEXEC, "module_use_count is no variable");
+	m->use_count = (u32 *)(m->owner.base + offset);
+	return 0;
+}
+
 static int find_functions(struct loading *l)
 {
 	struct module *m = l->mod;
 	int e = find_function(l, "init_module", true, &m->init);
 
+	if (!e)
+		e = find_use_count(l);
 	if (!e)
 		e = find_function(l, "cleanup_module", false, &m->exit);
 	if (!e)

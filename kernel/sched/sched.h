@@ -54,3 +54,13 @@ struct parking {
 	volatile u32 sp;
 } aligned(64);			/* each CPU's in a cache line of its own */
 extern struct parking parking[NR_CPUS];
+/* Not NULL while module_remove is set: who comes to schedule() does not stand
+ * still there, but has look_in_passing(sp) called, with all that the task holds in
+ * memory from sp upwards. Preemption off; the function may be called for a moment
+ * after it was taken away. */
+extern void (*volatile look_in_passing)(u32 sp);
+
+/* Calls look(t, sp, arg) while `t` cannot run, with all that it holds in memory
+ * from sp upwards: under the lock of its run queue, interrupts off. False: it is
+ * on a CPU. Any context. */
+bool task_look_at_rest(struct task *t, void (*look)(struct task *t, u32 sp, void *arg), void *arg);

@@ -175,6 +175,8 @@ void preempt_from_trap(struct regs *regs)
 	if (this_cpu_read(preempt_count) || in_interrupt() || !(regs->eflags & EFLAGS_IF))
 		return;
 	preempt_disable();
+	current->preempted_at = regs->eip;
 	irq_enable();
 	run_scheduler(true);
+	current->preempted_at = 0;
 }

@@ -55,8 +55,10 @@ void task_init(struct task *t, const char *name, u32 prio, u32 stack)
 	wait_queue_init(&t->exited, "exit of a task");
 	flags = spin_lock_irqsave(&tasklist_lock);
 	t->id = next_id++;
-	/* Not inspected, and has run: whatever its creator knew, it may know. */
+	/* Whatever its creator knew, it may know: it counts as having run, and as
+	 * inspected just where its creator does. */
 	t->ran_generation = load_generation;
+	t->inspected = current ? current->inspected : 0;
 	list_add_tail(&tasklist, &t->all_node);
 	nr_tasks++;
 	spin_unlock_irqrestore(&tasklist_lock, flags);
@@ -157,6 +159,28 @@ struct task *task_find(u32 id)
 	}
 	spin_unlock_irqrestore(&tasklist_lock, flags);
 	return found;
+}
+
+u32 newest_task_id(void)
+{
+	return READ_ONCE(next_id) - 1;
+}
+
+struct task *task_next(struct task *prev)
+{
+	u32 flags = spin_lock_irqsave(&tasklist_lock);
+	struct list *l = prev ? prev->all_node.next : tasklist.next;
+	struct task *next = NULL;
+
+	for (; !next && l != &tasklist; l = l->next) {
+		struct task *t = list_entry(l, struct task, all_node);
+		if (get_unless_gone(t))
+			next = t;
+	}
+	spin_unlock_irqrestore(&tasklist_lock, flags);
+	if (prev)
+		task_put(prev);
+	return next;
 }
 
 /* -- death ---------------------------------------------------------------------- */

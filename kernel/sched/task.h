@@ -65,6 +65,7 @@ struct task {
 
 	/* Own task only. */
 	u32 nr_mutexes;			/* held */
+	u32 preempted_at;		/* EIP that an interrupt took the CPU from it at; 0: none did */
 
 	/* Written by the task before it sets its state, so that whoever sees it
 	 * sleep sees them. */
@@ -79,7 +80,9 @@ struct task {
 
 	/* Under tasklist_lock. */
 	bool dead;			/* off its stack for good */
-	struct list all_node;
+	struct list all_node;		/* in order of birth */
+
+	/* Written by who inspects it; no lock. */
 	u32 inspected;			/* unload/: number of the inspection that passed it */
 
 	struct wait_queue exited;	/* task_join() waits here */
@@ -108,6 +111,11 @@ void task_get(struct task *t);
 void task_put(struct task *t);
 /* By id, with a reference; NULL when there is none. */
 struct task *task_find(u32 id) must_use;
+/* For a walk over all tasks, in order of birth, that holds no lock between two:
+ * the next after `prev`, with a reference, and prev's is given back; starts with
+ * NULL and ends with NULL. Any context. */
+struct task *task_next(struct task *prev) must_use;
+u32 newest_task_id(void);
 /* Ends the calling task. Context: as schedule(). */
 void task_exit(void) noreturn;
 /* Asks a task to end: its interruptible waits return -EINTR. Any context. */

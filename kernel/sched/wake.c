@@ -18,6 +18,20 @@ struct rq *task_rq_lock(struct task *t, u32 *flags)
 	}
 }
 
+/* A task is switched in by who holds the lock of its queue, and off its stack when
+ * who switched it out has let that lock go (schedule.c). */
+bool task_look_at_rest(struct task *t, void (*look)(struct task *t, u32 sp, void *arg), void *arg)
+{
+	u32 flags;
+	struct rq *rq = task_rq_lock(t, &flags);
+	bool at_rest = !load_acquire(&t->on_cpu);
+
+	if (at_rest)
+		look(t, t->sp, arg);
+	rq_unlock(rq, flags);
+	return at_rest;
+}
+
 void rq_lock_two(struct rq *a, struct rq *b)
 {
 	DEBUG_ASSERT(!irqs_enabled() && a != b);

@@ -149,8 +149,10 @@ void print_unload(const struct unload *u, bool verbose)
 	char total[24], held[24];
 
 	if (r->forgotten)
-		printk("%s %s: %s (taken back)\n", u->name, r->has_exit ? "forgot" : "has no exit",
-		       r->forgotten_names);
+		printk("%s %s: %s (%s)\n", u->name, r->has_exit ? "forgot" : "has no exit",
+		       r->forgotten_names, r->left_behind ? "still there" : "taken back");
+	if (r->leaked)
+		printk("%s: its image, %u bytes, stays\n", u->name, r->leaked);
 	if (r->forgotten_allocs)
 		printk("%s %s: %u allocations, %u bytes (freed)\n", u->name,
 		       r->has_exit ? "forgot" : "has no exit", r->forgotten_allocs, r->forgotten_bytes);
@@ -390,10 +392,11 @@ static int strategy_run(int argc, char **argv)
 	if (argc > 2)
 		return usage_error("strategy");
 	if (argc == 2) {
-		const struct strategy *s = strategy_find(argv[1]);
-		if (!s)
-			return shell_error(-ENOENT, "strategy: %s: no such strategy; `strategy` lists them", argv[1]);
-		strategy = s;
+		int err = strategy_choose(argv[1]);
+		if (err == -ENOENT)
+			return shell_error(err, "strategy: %s: no such strategy; `strategy` lists them", argv[1]);
+		if (err)
+			return shell_error(err, "strategy: a module is coming or going, or somebody stays inside one; try again");
 		return 0;
 	}
 	for (u32 i = 0; i < nr_strategies; i++)

@@ -7,7 +7,7 @@
 
 const struct command *const commands[] = {
 	&bench_command, &cat_command, &cpus_command, &dev_command, &dmesg_command,
-	&echo_command, &graveyard_command, &hammer_command, &help_command, &insmod_command,
+	&echo_command, &graveyard_command, &hammer_command, &hazard_command, &help_command, &insmod_command,
 	&irqs_command, &kill_command, &lsmod_command, &mem_command, &modinfo_command,
 	&modprobe_command, &panic_command, &poweroff_command, &ps_command, &reboot_command,
 	&rmmod_command, &run_command_, &sleep_command, &strategy_command, &sync_command,

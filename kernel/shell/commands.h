@@ -16,6 +16,8 @@ extern const struct command irqs_command, mem_command, dmesg_command, reboot_com
 extern const struct command dev_command, cat_command;
 /* hammer.c */
 extern const struct command hammer_command;
+/* hazard.c */
+extern const struct command hazard_command;
 /* torture.c */
 extern const struct command torture_command;
 /* tour.c */

@@ -9,6 +9,7 @@
 #include "smp/spinlock.h"
 #include "x86/clock.h"
 #include "x86/console.h"
+#include "x86/paging.h"
 #include "x86/symbols.h"
 #include "x86/trap.h"
 
@@ -181,6 +182,10 @@ static bool resurrect_page(struct grave *g, u32 addr)
 
 	if (!g->image.frame || page >= g->image.pages || !g->image.frame[page])
 		return false;
+	/* Two may fault on one page at once: the second finds it back. */
+	pte_t *pte = kernel_pte(addr);
+	if (pte && *pte & PTE_P)
+		return true;
 	bool text = addr - g->text_start < g->text_size;
 	return kmap_frame(ALIGN_DOWN(addr, PAGE_SIZE), g->image.frame[page],
 	                  text ? PROT_RX : PROT_RW) == 0;

@@ -7,9 +7,14 @@
 #include "x86/clock.h"
 #include "x86/panic.h"
 
-/* One trap at a time. */
-static struct mutex hold_mutex = MUTEX(hold_mutex, "trap");
-static u32 last_trap;		/* under hold_mutex */
+struct mutex module_remove_mutex = MUTEX(module_remove_mutex, "trap");
+static u32 last_trap;		/* under module_remove_mutex */
+
+u32 next_trap(void)
+{
+	ASSERT(mutex_held(&module_remove_mutex));
+	return ++last_trap ? last_trap : ++last_trap;
+}
 
 struct kick {
 	u8 will_park[NR_CPUS];		/* each CPU writes its own */
@@ -54,10 +59,10 @@ void hold_cpus(struct hold *h, u64 deadline)
 	u32 cpu;
 
 	ASSERT(may_sleep());
-	mutex_lock(&hold_mutex);
+	mutex_lock(&module_remove_mutex);
 	preempt_disable();
 
-	*h = (struct hold){ .trap = ++last_trap ? last_trap : ++last_trap,
+	*h = (struct hold){ .trap = next_trap(),
 	                    .start_tsc = rdtsc() };
 	others = cpus_others();
 	limit = MIN(clock_ns() + HOLD_LIMIT_NS, MAX(deadline, clock_ns() + NSEC_PER_MSEC));
@@ -91,5 +96,5 @@ void release_cpus(struct hold *h)
 	module_remove = 0;
 	h->end_tsc = rdtsc();
 	preempt_enable();
-	mutex_unlock(&hold_mutex);
+	mutex_unlock(&module_remove_mutex);
 }

@@ -1,5 +1,6 @@
 /* Holding every other CPU at the head of schedule(). */
 #pragma once
+#include "sched/mutex.h"
 #include "smp/percpu.h"
 
 struct hold {
@@ -13,6 +14,10 @@ struct hold {
 /* Longest time for which one attempt holds the CPUs while it waits for one that
  * is slow to come; then it lets go and tries again. */
 #define HOLD_LIMIT_NS (50 * 1000000ull)
+
+/* Who has it may set module_remove (sched/sched.h), to a number from next_trap(). */
+extern struct mutex module_remove_mutex;
+u32 next_trap(void);
 
 /* Sends every other CPU into the trap and waits until each has parked, has said
  * that it cannot now, or HOLD_LIMIT_NS or `deadline` (clock_ns()) has passed.

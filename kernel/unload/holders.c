@@ -9,8 +9,7 @@
 
 #define POLL_NS (5 * NSEC_PER_MSEC)
 
-/* "uart is used by a, b": caller holds modules_mutex. */
-static int name_dependents(struct unload *u)
+int name_dependents(struct unload *u)
 {
 	struct unload_report *r = &u->report;
 	struct module *m;

@@ -125,14 +125,18 @@ static void sample(void *arg, const struct regs *regs, u32 sp)
 	t->inspected = in->number;
 }
 
-void inspect_unparked_cpus(struct inspection *in, struct hold *h)
+void inspect_cpus(struct inspection *in, cpumask_t cpus)
 {
 	u32 cpu;
 
-	if (!h->unparked)
+	if (!cpus)
 		return;
-	in->silent = smp_call(h->unparked, sample, in, SAMPLE_LIMIT_NS);
-	for_each_cpu_in(cpu, h->unparked & ~in->silent) {
+	preempt_disable();		/* or this CPU would be another one meanwhile */
+	cpus &= cpus_others();
+	cpumask_t silent = smp_call(cpus, sample, in, SAMPLE_LIMIT_NS);
+	preempt_enable();
+	in->silent |= silent;
+	for_each_cpu_in(cpu, cpus & ~silent) {
 		struct task *t = in->on_cpu[cpu].task;
 		if (t && !note_insider(in, &in->on_cpu[cpu]))
 			task_put(t);
@@ -158,30 +162,17 @@ static bool has_not_run_since_load(const struct inspection *in, const struct tas
 	return (s32)(t->ran_generation - in->owner->generation) < 0 && !load_acquire(&t->on_cpu);
 }
 
-static void inspect_task(struct inspection *in, struct task *t)
+/* Reads the stack of a task that rests; passes it, or notes it. */
+static void read_resting(struct inspection *in, struct task *t, u32 sp)
 {
 	struct insider found;
-	u32 sp;
 
-	if (t->inspected == in->number)
-		return;
-	if (task_is_dead(t))		/* off its stack for good */
-		return;
-	sp = resting_sp(in, t);
-	if (!sp) {
-		/* It runs, and its CPU's answer was no, or did not come. */
-		if (!in->on_cpu[t->cpu].task)
-			in->nr_unseen++;
-		return;
-	}
 	in->u->report.inspected++;
 	in->u->report.words += (task_stack_top(t) - sp) / sizeof(u32);
-	if (sp == task_stack_top(t)) {	/* an asker that is exempt as a whole */
-		t->inspected = in->number;
-		return;
-	}
-	/* switch.asm and with_registers_on_stack() push edi, esi, ebx, ebp. */
-	bool hit = finds_module(in, t, sp, ((const u32 *)sp)[3], &found);
+	/* switch.asm and with_registers_on_stack() push edi, esi, ebx, ebp. The top:
+	 * an asker that is exempt as a whole. */
+	bool hit = sp != task_stack_top(t) &&
+	           finds_module(in, t, sp, ((const u32 *)sp)[3], &found);
 	/* What the asker's own stack shows does not change while it waits for itself.
 	 * It is inside when it returns there (a module that asks for its own removal);
 	 * a word that may be stale would be so for ever, and who calls module_unload()
@@ -192,6 +183,21 @@ static void inspect_task(struct inspection *in, struct task *t)
 	} else {
 		t->inspected = in->number;
 	}
+}
+
+static void inspect_task(struct inspection *in, struct task *t)
+{
+	u32 sp;
+
+	if (t->inspected == in->number)
+		return;
+	if (task_is_dead(t))		/* off its stack for good */
+		return;
+	sp = resting_sp(in, t);
+	if (sp)
+		read_resting(in, t, sp);
+	else if (!in->on_cpu[t->cpu].task)
+		in->nr_unseen++;	/* it runs, and its CPU's answer was no, or did not come */
 }
 
 bool inspect_tasks_and_commit(struct inspection *in, u32 epoch)
@@ -223,6 +229,106 @@ bool inspect_tasks_and_commit(struct inspection *in, u32 epoch)
 	quiet = !in->nr_insiders && !in->nr_unseen && !in->silent;
 	spin_unlock_irqrestore(&tasklist_lock, flags);
 	if (!quiet)
+		return false;
+	in->epoch_changed = !owner_commit_gone(in->owner, epoch);
+	return !in->epoch_changed;
+}
+
+/* -- while all run on (census) --------------------------------------------------------- */
+
+/* What look_at_passer() looks for. The range is written before its number, and read
+ * after it, so a look that comes late, into the next inspection, marks with a number
+ * that nobody asks for any more. */
+static struct {
+	u32 start, size;
+	u32 number;
+	u32 found;			/* number of the inspection in which somebody was inside */
+} passing;				/* under module_remove_mutex, but read by all */
+
+static void look_at_passer(u32 sp)
+{
+	u32 number = load_acquire(&passing.number);
+	const u32 *top = (const u32 *)task_stack_top(current);
+
+	if (current->inspected == number)
+		return;
+	if (scan_words((const u32 *)sp, top, passing.start, passing.size))
+		WRITE_ONCE(passing.found, number);	/* whoever finds it at rest gives it a name */
+	else
+		current->inspected = number;
+}
+
+void inspection_watch(struct inspection *in)
+{
+	mutex_lock(&module_remove_mutex);
+	read_resting(in, current, in->u->asker_sp);
+	in->newest = newest_task_id();
+	passing.start = in->start;
+	passing.size = in->size;
+	store_release(&passing.number, in->number);
+	look_in_passing = look_at_passer;
+	module_remove = next_trap();
+}
+
+void inspection_unwatch(struct inspection *in)
+{
+	module_remove = 0;
+	look_in_passing = NULL;
+	if (READ_ONCE(passing.found) == in->number && !in->nr_insiders)
+		in->nr_unseen++;
+	mutex_unlock(&module_remove_mutex);
+}
+
+/* Its run queue is locked. */
+static void look_at_resting(struct task *t, u32 sp, void *arg)
+{
+	struct inspection *in = arg;
+
+	if (t->state == TASK_ZOMBIE) {		/* and off its stack: it never runs again */
+		t->inspected = in->number;
+	} else if (has_not_run_since_load(in, t)) {
+		in->u->report.skipped++;
+		t->inspected = in->number;
+	} else {
+		read_resting(in, t, sp);
+	}
+}
+
+/* Is it one of the insiders that are known already? */
+static bool is_noted(const struct inspection *in, const struct task *t)
+{
+	for (u32 i = 0; i < MIN(in->nr_insiders, MAX_INSIDERS); i++) {
+		if (in->insider[i].task == t)
+			return true;
+	}
+	return false;
+}
+
+cpumask_t inspect_resting_tasks(struct inspection *in, u32 round)
+{
+	cpumask_t running = 0;
+
+	for (struct task *t = task_next(NULL); t; t = task_next(t)) {
+		if (t->inspected == in->number || is_noted(in, t))
+			continue;
+		if (task_look_at_rest(t, look_at_resting, in))
+			continue;
+		/* The second claim of census.c: after two rounds only the newly born are left. */
+		ASSERT(round < 2 || t->id > in->newest || t->inspected == in->number ||
+		       in->silent || in->nr_insiders || READ_ONCE(passing.found) == in->number);
+		running |= CPU_BIT(READ_ONCE(t->cpu));
+	}
+	return running;
+}
+
+bool inspection_is_void(const struct inspection *in)
+{
+	return in->nr_insiders || in->nr_unseen || in->silent || READ_ONCE(passing.found) == in->number;
+}
+
+bool inspection_commit(struct inspection *in, u32 epoch)
+{
+	if (inspection_is_void(in))
 		return false;
 	in->epoch_changed = !owner_commit_gone(in->owner, epoch);
 	return !in->epoch_changed;

@@ -31,6 +31,7 @@ struct inspection {
 	u32 nr_unseen;			/* running tasks that did not answer */
 	cpumask_t silent;
 	bool epoch_changed;
+	u32 newest;			/* id of the last task born before it */
 	struct insider on_cpu[NR_CPUS];	/* what each CPU found on itself; task NULL: nothing */
 };
 
@@ -39,12 +40,28 @@ void inspection_init(struct inspection *in, struct unload *u);
 void inspection_begin(struct inspection *in);
 void inspection_end(struct inspection *in);
 
-/* By IPI: each CPU of hold->unparked reads its own stack. Preemption off. */
-void inspect_unparked_cpus(struct inspection *in, struct hold *h);
+/* By IPI: each CPU of `cpus` but this one reads its own stack. Not in interrupts. */
+void inspect_cpus(struct inspection *in, cpumask_t cpus);
 /* Reads the stacks of all others. If nobody is inside and the owner's epoch
  * still is `epoch`, makes the owner OWNER_GONE and returns true. Preemption
  * off, CPUs held. */
 bool inspect_tasks_and_commit(struct inspection *in, u32 epoch) must_use;
+
+/* The same while all run on. From watch to unwatch each task that gives its CPU away
+ * looks at itself, in schedule(). May sleep; one at a time, and not while CPUs are
+ * held. */
+void inspection_watch(struct inspection *in);
+void inspection_unwatch(struct inspection *in);
+/* Reads the stacks of tasks that are switched out, one at a time, each under the
+ * lock of its run queue. Returns the CPUs on which tasks run that have not passed.
+ * `round`: how often all of them have been asked by IPI. May sleep. */
+cpumask_t inspect_resting_tasks(struct inspection *in, u32 round);
+/* All of that: true when each task was found outside once (census.c). May sleep. */
+bool census_take(struct inspection *in) must_use;
+/* Has somebody been found inside, or not answered? */
+bool inspection_is_void(const struct inspection *in);
+/* Unless it is void or the epoch is not `epoch` any more: OWNER_GONE, and true. */
+bool inspection_commit(struct inspection *in, u32 epoch) must_use;
 
 /* The first word of [p, end) whose value lies in [start, start + size); NULL. */
 const u32 *scan_words(const u32 *p, const u32 *end, u32 start, u32 size);

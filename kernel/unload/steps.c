@@ -152,6 +152,8 @@ int help_insiders_out(struct unload *u, struct inspection *in)
 		return say_who(u, in, u->flags & UNLOAD_WAIT ? -ETIMEDOUT : -EBUSY);
 
 	sync_point("unload:retry");
+	/* The asker first, and until they are back: as many as there are CPUs may be
+	 * inside and not let go of them, and nobody would look at the deadline (hazard C19). */
 	task_boost(current, PRIO_TOP);
 	move_to_front(in);
 	wait_recheck_range(o->base, o->size);
@@ -177,7 +179,7 @@ void unload_roll_back(struct unload *u)
 
 /* -- 6 --------------------------------------------------------------------- */
 
-static void note_forgotten(struct entry *e, void *ctx)
+void note_forgotten(struct entry *e, void *ctx)
 {
 	struct unload_report *r = ctx;
 	u32 len = strlen(r->forgotten_names);
@@ -211,7 +213,7 @@ void unload_finish(struct unload *u)
 	u->report.forgotten_bytes = m->alloc_bytes;
 
 	/* The grave is dug before the pages go: the first late use may come at once. */
-	struct grave *g = graveyard_dig(m, current->name, strategy->name);
+	struct grave *g = graveyard_dig(m, current->name, u->strategy->name);
 	module_unmap(m, graveyard_laboratory ? &kept : NULL, &silent);
 	graveyard_fill(g, &kept);
 	entries_free(&m->owner);

@@ -1,6 +1,7 @@
 /* What every strategy is composed of, besides holding and inspecting. All:
  * task context, may sleep, the module is claimed by this unload. */
 #pragma once
+#include "entry/entry.h"
 #include "unload/hold.h"
 #include "unload/inspect.h"
 #include "unload/unload.h"
@@ -23,5 +24,7 @@ void unload_roll_back(struct unload *u);
 /* The module is GONE and nobody is inside: its exit runs here, then everything
  * of it goes. u->mod is NULL afterwards. */
 void unload_finish(struct unload *u);
+/* Enters one record that the module's exit forgot into the report (ctx). */
+void note_forgotten(struct entry *e, void *ctx);
 /* Adds one hold to the report. */
 void report_hold(struct unload *u, const struct hold *h);

@@ -22,7 +22,7 @@ static bool nobody_inside(struct unload *u, struct inspection *in)
 	struct hold hold;
 
 	hold_cpus(&hold, u->deadline);
-	inspect_unparked_cpus(in, &hold);
+	inspect_cpus(in, hold.unparked);
 	bool quiet = inspect_tasks_and_commit(in, epoch);
 	release_cpus(&hold);
 	report_hold(u, &hold);

@@ -12,26 +12,11 @@
 #include "x86/panic.h"
 #include "x86/trap.h"
 
-const struct strategy *const strategies[] = {
-	&trap_strategy,
-};
-const u32 nr_strategies = ARRAY_SIZE(strategies);
-const struct strategy *strategy = &trap_strategy;
-
-const struct strategy *strategy_find(const char *name)
-{
-	for (u32 i = 0; i < nr_strategies; i++) {
-		if (streq(strategies[i]->name, name))
-			return strategies[i];
-	}
-	return NULL;
-}
-
 /* A module whose init failed goes the way of an unload: it may have offered a
  * device that somebody is inside of by now (hazard C2). The asker is the loader;
  * init has returned to it, so what its own stack says of the module is no way
  * back in. */
-static int quiesce_failed_load(struct module *m)
+int quiesce_failed_load(struct module *m)
 {
 	struct unload *u = kzalloc(sizeof(*u));
 	int err;
@@ -49,17 +34,6 @@ static int quiesce_failed_load(struct module *m)
 		printk("%s\n", u->report.error);
 	kfree(u);
 	return err;
-}
-
-void unload_init(const char *name)
-{
-	const struct strategy *s = *name ? strategy_find(name) : &trap_strategy;
-
-	module_quiesce = quiesce_failed_load;
-	if (!s)
-		printk("unload=%s: no such strategy, using trap; `strategy` lists them\n", name);
-	else
-		strategy = s;
 }
 
 /* Why a module that is not LIVE, or is spoken for, cannot be unloaded now. */
@@ -90,6 +64,7 @@ static int claim(struct unload *u)
 	} else if (m->unloading || m->owner.state != OWNER_LIVE) {
 		err = not_now(u, m);
 	} else {
+		u->strategy = strategy;
 		m->unloading = true;
 		m->unloader_id = current->id;
 		strlcpy(m->unloader, current->name, sizeof(m->unloader));
@@ -127,7 +102,7 @@ static u32 unload_from(void *arg, u32 sp)
 	u->asker_sp = sp;
 	err = ask_veto(u);
 	if (!err)
-		err = strategy->unload(u);
+		err = u->strategy->unload(u);
 	if (err)
 		unclaim(u);
 	u->report.broadcasts = ipi_broadcasts() - broadcasts;

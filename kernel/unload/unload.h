@@ -8,6 +8,9 @@
 
 #define UNLOAD_PATIENCE_NS (1000 * 1000000ull)	/* for quiescence, when none is given */
 
+struct strategy;
+struct turnstile;
+
 struct unload_insider {		/* who was found in the module */
 	u32  task_id;
 	char task_name[TASK_NAME_LEN];
@@ -32,6 +35,8 @@ struct unload_report {
 	u32 forgotten_allocs, forgotten_bytes;
 	u32 revoked;
 	bool rolled_back;
+	bool left_behind;		/* what was forgotten is registered still, and leads nowhere */
+	u32 leaked;			/* bytes of image that were not given back */
 	/* Written when there is something to say: nr_insiders, forgotten and the
 	 * terminators tell. */
 	struct unload_insider insider[4];	/* the first few */
@@ -45,6 +50,7 @@ struct unload {
 	u32 flags;
 	u64 patience_ns;		/* how long to try; 0: UNLOAD_PATIENCE_NS */
 	/* Filled in on the way. */
+	const struct strategy *strategy;	/* what was chosen when it began */
 	struct module *mod;		/* gone once the unload has succeeded */
 	u64 start, deadline;
 	u32 asker_sp;			/* all that the asker's callers hold lies from here upwards */
@@ -55,12 +61,18 @@ struct strategy {
 	const char *name;
 	const char *source;		/* who, where, when */
 	const char *gist;		/* one line */
+	/* What it wants done where a module is entered; NULL: nothing. */
+	const struct turnstile *turnstile;
+	void (*prepare)(void);		/* called before it is chosen; NULL: nothing to do */
 	/* Takes u->mod out. 0 or an error with u->report.error set; the module is
 	 * then LIVE and usable again. Task context, may sleep, modules_mutex not held. */
 	int (*unload)(struct unload *u);
 };
 
-extern const struct strategy trap_strategy;
+extern const struct strategy naive_strategy, never_free_strategy, johnson_strategy,
+	phillips_strategy, machek_strategy, machek_anywhere_strategy, owens_strategy,
+	owens_ticks_strategy, owens_freezer_strategy, owens_stop_strategy,
+	russell_strategy, young_strategy, rcu_strategy, trap_strategy, census_strategy;
 /* Steps 3 to 5 of trap, for a module whose entry points are closed. 0: nobody is
  * inside, and it is OWNER_GONE; else as help_insiders_out(). */
 int trap_quiesce(struct unload *u) must_use;
@@ -72,6 +84,15 @@ extern const struct strategy *strategy;		/* the chosen one */
  * strategy of that name. */
 void unload_init(const char *name);
 const struct strategy *strategy_find(const char *name);	/* NULL: none */
+/* For the unloads that begin from now on. 0; -ENOENT; -ENOMEM; -EBUSY: a load or an
+ * unload is under way, or somebody inside a module, whom the new strategy has not
+ * counted, does not leave. May sleep. */
+int  strategy_choose(const char *name) must_use;
+/* The same at once, whatever is under way, and waiting for nobody: for experiments,
+ * which know who is inside. */
+void strategy_set(const struct strategy *s);
+/* Waits until nobody is in a module whose init failed: module_quiesce (module.h). */
+int  quiesce_failed_load(struct module *m);
 /* rmmod. The errors: -ENOENT (no such module), -EBUSY (in use, has dependents,
  * loading, being unloaded), -ETIMEDOUT, -EPERM (veto). May sleep. */
 int  module_unload(struct unload *u) must_use;

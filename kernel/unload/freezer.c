@@ -1,0 +1,111 @@
+#include "unload/freezer.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "sched/sched.h"
+#include "sched/wait.h"
+#include "smp/ipi.h"
+#include "unload/counts.h"
+#include "x86/atomic.h"
+#include "x86/clock.h"
+
+/* All who are in a call into some module are counted together, in the core's slot. */
+#define ANY_MODULE MAX_OWNERS
+
+static bool freezing;
+static struct task *exempt;		/* the asker; written before `freezing` */
+static struct wait_queue refrigerator = WAIT_QUEUE(refrigerator, "refrigerator");
+static struct wait_queue left = WAIT_QUEUE(left, "freezer");
+
+/* -- at safe points -------------------------------------------------------------- */
+
+/* Counted first, so that either the freezer sees the count or this sees the flag (it
+ * interrupts every CPU in between). */
+static void before_call(u32 slot)
+{
+	(void)slot;
+	count_entrance(ANY_MODULE);
+	while (unlikely(READ_ONCE(freezing)) && may_sleep() && current != exempt) {
+		count_exit(ANY_MODULE);
+		wake_all(&left);
+		(void)wait_event_core(&refrigerator, !READ_ONCE(freezing), WAIT_FOREVER);
+		count_entrance(ANY_MODULE);
+	}
+}
+
+static void after_call(u32 slot)
+{
+	(void)slot;
+	count_exit(ANY_MODULE);
+	if (unlikely(READ_ONCE(freezing))) {
+		wake_all(&left);
+		if (may_sleep() && current != exempt)
+			(void)wait_event_core(&refrigerator, !READ_ONCE(freezing), WAIT_FOREVER);
+	}
+}
+
+const struct turnstile freezer_turnstile = { .enter = before_call, .leave = after_call };
+
+static void look_up(void *arg, const struct regs *regs, u32 sp)
+{
+	(void)arg, (void)regs, (void)sp;
+}
+
+int freeze_at_safe_points(u64 deadline)
+{
+	exempt = current;
+	store_release(&freezing, true);
+	owners_signal_sleepers(true);
+	int err = smp_call(cpus_others(), look_up, NULL, NSEC_PER_SEC) ? -ETIMEDOUT : 0;
+	if (!err)
+		err = wait_event_until(&left, !count_inside(ANY_MODULE), deadline);
+	owners_signal_sleepers(false);
+	if (err)
+		thaw_tasks();
+	return err;
+}
+
+/* -- anywhere --------------------------------------------------------------------- */
+
+static u32 doors_shut;			/* atomic: CPUs on which no lower task runs */
+
+static void shut_door(void *unused)
+{
+	(void)unused;
+	atomic_add(&doors_shut, 1);
+	while (READ_ONCE(freezing))
+		yield();		/* to the asker, who has the same priority */
+	atomic_sub(&doors_shut, 1);
+}
+
+int freeze_anywhere(void)
+{
+	char name[TASK_NAME_LEN];
+	u32 cpu, started = 0;
+
+	task_boost(current, PRIO_TOP);
+	exempt = current;
+	store_release(&freezing, true);
+	for_each_cpu_in(cpu, cpus_online) {
+		snprintf(name, sizeof(name), "freezer/%u", cpu);
+		struct task *t = task_create_on(cpu, name, PRIO_TOP, shut_door, NULL);
+		if (IS_ERR(t)) {
+			thaw_tasks();
+			return PTR_ERR(t);
+		}
+		task_put(t);
+		started++;
+	}
+	while (READ_ONCE(doors_shut) != started)
+		yield();
+	return 0;
+}
+
+void thaw_tasks(void)
+{
+	store_release(&freezing, false);
+	wake_all(&refrigerator);
+	while (READ_ONCE(doors_shut))
+		yield();
+	if (exempt == current)
+		task_boost(current, 0);
+}

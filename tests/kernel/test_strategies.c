@@ -1,0 +1,238 @@
+/* The proposals: each unloads what is idle and leaves nothing (or what its author says
+ * it leaves), and does with what is in use as its author says. */
+#include "entry/chrdev.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "module/module.h"
+#include "sched/sched.h"
+#include "sched/sync.h"
+#include "shell/balance_sheet.h"
+#include "shell/ktest.h"
+#include "tests/kernel/tests.h"
+#include "unload/graveyard.h"
+#include "unload/remove.h"
+#include "unload/unload.h"
+#include "x86/clock.h"
+#include "x86/console.h"
+
+#define PATIENCE (2 * NSEC_PER_SEC)
+#define SHORT    (30 * NSEC_PER_MSEC)
+
+static struct unload request;	/* one test at a time */
+
+static int unload_guinea(u32 flags, u64 patience)
+{
+	memset(&request, 0, sizeof(request));
+	strlcpy(request.name, "guinea", sizeof(request.name));
+	request.flags = flags;
+	request.patience_ns = patience;
+	return module_unload(&request);
+}
+
+static bool guinea_is_loaded(void)
+{
+	mutex_lock(&modules_mutex);
+	bool there = module_find("guinea") != NULL;
+	mutex_unlock(&modules_mutex);
+	return there;
+}
+
+/* With guinea loaded, under each strategy in turn. */
+static int with_each(int (*body)(void))
+{
+	const struct strategy *before = strategy;
+	struct load_error why;
+	int err = 0;
+
+	for (u32 i = 0; i < nr_strategies && !err; i++) {
+		struct balance_sheet sheet = balance_take(), after;
+		u32 uses = graveyard_uses();
+
+		err = strategy_choose(strategies[i]->name);
+		if (!err)
+			err = module_load_by_name("guinea", "", NULL, &why);
+		if (!err)
+			err = body();
+		sync_reset();
+		if (strategy_choose("trap") || (guinea_is_loaded() && unload_guinea(UNLOAD_WAIT | UNLOAD_REVOKE, PATIENCE)))
+			err = err ? err : -EBUSY;
+		remains_sweep();
+		after = balance_take();
+		if (!err && (graveyard_uses() != uses ||
+		             !balance_compare(strategies[i]->name, &sheet, &after)))
+			err = -EIO;
+		if (err)
+			printk("strategy %s: %s\n", strategies[i]->name, errno_name(err));
+	}
+	int back = strategy_choose(before->name);
+	return err ? err : back;
+}
+
+/* -- idle ----------------------------------------------------------------------------- */
+
+static int idle(void)
+{
+	bool leaks = streq(strategy->name, "never-free");
+
+	CHECK(unload_guinea(0, PATIENCE) == 0);
+	CHECK(!guinea_is_loaded());
+	CHECK(request.report.forgotten == 0);
+	CHECK((request.report.leaked != 0) == leaks);
+	CHECK(remains_count() == leaks);
+	return 0;
+}
+
+int test_strategy_idle(void) { return with_each(idle); }
+
+/* -- open ------------------------------------------------------------------------------ */
+
+/* What each does with a module whose device is open, while nobody is inside. */
+static int expected_when_open(const char *name)
+{
+	static const char *const do_not_ask[] = { "never-free", "young" };
+
+	for (u32 i = 0; i < ARRAY_SIZE(do_not_ask); i++)
+		if (streq(name, do_not_ask[i]))
+			return 0;
+	return streq(name, "russell") || streq(name, "rcu") ? -EAGAIN : -EBUSY;
+}
+
+static int open(void)
+{
+	struct file *f = file_open("guinea", 0);
+	char c;
+
+	CHECK(!IS_ERR(f));
+	int err = unload_guinea(0, SHORT);
+	bool live = guinea_is_loaded();
+	int n = file_read(f, &c, 1);
+	file_close(f);
+	CHECK(err == expected_when_open(strategy->name));
+	CHECK(live == (err != 0));
+	CHECK(n == (live ? 1 : -ENODEV));
+	if (live)
+		CHECK(unload_guinea(0, PATIENCE) == 0);
+	return 0;
+}
+
+int test_strategy_open(void) { return with_each(open); }
+
+/* -- inside ---------------------------------------------------------------------------- */
+
+struct reader { u32 len; int result; struct task *task; };
+
+static void reader_task(void *arg)
+{
+	struct reader *r = arg;
+	char buf[4];
+	struct file *f = file_open("guinea", 0);
+
+	r->result = IS_ERR(f) ? PTR_ERR(f) : file_read(f, buf, r->len);
+	if (!IS_ERR(f))
+		file_close(f);
+}
+
+/* A reader that is held inside, at guinea:read. */
+static int start_reader(struct reader *r)
+{
+	*r = (struct reader){ .len = 1 };
+	CHECK(sync_hold("guinea:read", 1) == 0);
+	r->task = task_create("reader", PRIO_NORMAL, reader_task, r);
+	CHECK(!IS_ERR(r->task));
+	CHECK(sync_wait_held("guinea:read", clock_ns() + PATIENCE) == 0);
+	return 0;
+}
+
+static int end_reader(struct reader *r)
+{
+	sync_release("guinea:read");
+	int err = task_join(r->task, clock_ns() + PATIENCE);
+	task_put(r->task);
+	return err;
+}
+
+static int with_guinea(const char *name, int (*body)(void))
+{
+	const char *usual = strategy->name;
+	struct balance_sheet sheet = balance_take(), after;
+	struct load_error why;
+
+	CHECK(strategy_choose(name) == 0);
+	CHECK(module_load_by_name("guinea", "", NULL, &why) == 0);
+	int err = body();
+	sync_reset();
+	CHECK(strategy_choose(usual) == 0);
+	CHECK(!guinea_is_loaded() || unload_guinea(UNLOAD_WAIT | UNLOAD_REVOKE, PATIENCE) == 0);
+	remains_sweep();
+	after = balance_take();
+	CHECK(balance_compare(name, &sheet, &after));
+	return err;
+}
+
+/* "If it's not unused, quit unless we are told to block." */
+static int russell_waits(void)
+{
+	struct reader r;
+
+	CHECK(start_reader(&r) == 0);
+	CHECK(unload_guinea(0, SHORT) == -EWOULDBLOCK);
+	CHECK(unload_guinea(UNLOAD_WAIT, SHORT) == -ETIMEDOUT);
+	struct file *f = file_open("guinea", 0);
+	CHECK(!IS_ERR(f));			/* live again */
+	file_close(f);
+	CHECK(end_reader(&r) == 0 && r.result == 1);
+	CHECK(unload_guinea(UNLOAD_WAIT, PATIENCE) == 0);
+	return 0;
+}
+
+int test_strategy_russell_waits(void) { return with_guinea("russell", russell_waits); }
+
+static int young_waits(void)
+{
+	struct reader r;
+
+	CHECK(start_reader(&r) == 0);
+	CHECK(unload_guinea(0, SHORT) == -ETIMEDOUT);
+	CHECK(guinea_is_loaded());
+	CHECK(end_reader(&r) == 0 && r.result == 1);
+	CHECK(unload_guinea(0, PATIENCE) == 0);
+	return 0;
+}
+
+int test_strategy_young_waits(void) { return with_guinea("young", young_waits); }
+
+/* Who came in before young counted is waited for before young is chosen. */
+static int switch_waits(void)
+{
+	struct reader r;
+
+	CHECK(start_reader(&r) == 0);
+	CHECK(strategy_choose("young") == -EBUSY);
+	CHECK(streq(strategy->name, "trap"));
+	CHECK(end_reader(&r) == 0 && r.result == 1);
+	CHECK(strategy_choose("young") == 0);
+	CHECK(unload_guinea(0, PATIENCE) == 0);
+	return 0;
+}
+
+int test_strategy_switch_waits(void) { return with_guinea("trap", switch_waits); }
+
+/* A file that was opened uncounted is counted by whom the strategy is changed to, and
+ * leaves by the turnstile that it then has. */
+static int switch_recounts(void)
+{
+	static const char *const order[] = { "russell", "rcu", "trap", "rcu", "young", "russell" };
+	struct file *f = file_open("guinea", 0);
+
+	CHECK(!IS_ERR(f));
+	for (u32 i = 0; i < ARRAY_SIZE(order); i++) {
+		CHECK(strategy_choose(order[i]) == 0);
+		if (!streq(order[i], "young"))
+			CHECK(unload_guinea(0, SHORT) != 0);
+	}
+	file_close(f);
+	CHECK(unload_guinea(0, SHORT) == 0);
+	return 0;
+}
+
+int test_strategy_switch_recounts(void) { return with_guinea("trap", switch_recounts); }
