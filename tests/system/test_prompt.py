@@ -137,8 +137,8 @@ def test_killed_prompt_goes_on(boot):
 def test_help_for_every_command(boot):
     m = boot("--direct", cpus=4)
     listed = [line.split()[0] for line in m.lines("help") if line.startswith("  ")]
-    assert sorted(listed) == sorted(COMMANDS)
-    for name in COMMANDS:
+    assert set(COMMANDS) <= set(listed) and listed == sorted(listed)
+    for name in listed:
         usage, gist = m.lines(f"help {name}")
         assert re.match(rf"usage: {name}( |$)", usage) and len(gist) >= 4
     result = m.command("help no-such")
@@ -244,6 +244,8 @@ def test_over_long_lines(boot):
 
 def test_every_listing_answers_in_json(boot):
     m = boot("--direct", cpus=4)
+    for line in ("cpus -j", "ps -j", "mem -j", "bench -j call"):
+        assert all(text.startswith("{") for text in m.lines(line)), line
     m.lines("insmod uart; insmod rtc; modprobe primes; hammer -n 3 rtc")
     assert [cpu["cpu"] for cpu in json_lines(m, "cpus -j")] == [0, 1, 2, 3]
     assert {"shell", "user/2"} <= {task["name"] for task in json_lines(m, "ps -j")}
@@ -257,7 +259,7 @@ def test_every_listing_answers_in_json(boot):
     assert (gone["result"], gone["strategy"], gone["rolled_back"]) == ("ok", "trap", False)
     refused = m.command("rmmod -j nonsense")
     assert refused.status == "ENOENT" and json.loads(refused.output)["result"] == "ENOENT"
-    grave, = json_lines(m, "graveyard -j")
+    grave = json_lines(m, "graveyard -j")[0]            # the latest
     assert (grave["grave"], grave["unloader"], grave["uses"]) == ("primes", "shell", 0)
     report, = json_lines(m, "torture -t 200ms -s 7 -j")
     assert report["seed"] == 7 and report["cpus"] == 4 and report["loads"] > 0
@@ -283,7 +285,8 @@ def test_listings_for_people(boot):
     info = "\n".join(m.lines("modinfo uart"))
     for key in ("description", "license", "abi", "parm"):
         assert re.search(rf"^{key}: +\S", info, re.M), info
-    assert m.lines("strategy")[0].startswith("* trap ")
+    chosen = [line for line in m.lines("strategy") if line.startswith("* ")]
+    assert len(chosen) == 1 and chosen[0].startswith("* trap ")
     assert m.command("strategy trap").status == "ok"
     assert m.lines("graveyard") == ["0 uses after unload"]
     m.lines("rmmod -v uart")
