@@ -73,6 +73,7 @@ bool actor_has_ended(const struct actor *a);
 int  act_call(struct actor *a);		/* what: read, write, ioctl, open, loop */
 int  act_unload(struct actor *a);
 int  act_load(struct actor *a);
+int  act_starve(struct actor *a);	/* loads, unloads; the n-th allocation fails, for each n */
 int  act_hog(struct actor *a);		/* keeps its CPU from those of normal priority */
 int  act_deaf(struct actor *a);		/* interrupts off for `arg` percent of a quarter */
 int  act_nmi(struct actor *a);		/* NMIs to every other CPU until the curtain falls */
