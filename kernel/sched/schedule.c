@@ -127,7 +127,8 @@ void finish_switch(void)
 {
 	struct rq *rq = this_cpu()->rq;
 	struct task *prev = rq->prev;
-	bool dead = prev->state == TASK_ZOMBIE;
+	/* One that was preempted on its way to the end is in the queue, and comes again. */
+	bool dead = prev->state == TASK_ZOMBIE && !prev->on_rq;
 
 	/* From here on another CPU may run it, or read its stack. */
 	store_release(&prev->on_cpu, 0);
