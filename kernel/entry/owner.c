@@ -275,7 +275,7 @@ int owner_gate_check(u32 caller)
 	/* Stable: the caller sleeps in that module, or is the core. */
 	struct owner *o = owner_of(caller);
 
-	if (READ_ONCE(signalled) && o != &core_owner)
+	if (READ_ONCE(signalled) && o != &core_owner && !current->owner)
 		return -EINTR;
 	if (READ_ONCE(o->state) != OWNER_GOING || READ_ONCE(o->exiting) == current)
 		return 0;

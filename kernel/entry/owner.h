@@ -94,7 +94,8 @@ int  owner_wait_at_gate(struct owner *o) must_use;
  * holds registry_lock) and leave (it does not) `o` is not freed. */
 void owner_gate_enter(struct owner *o);
 void owner_gate_leave(struct owner *o);
-/* A fake signal to all who sleep in any module, now or later: -EINTR. May sleep. */
+/* A fake signal to all who sleep in a call into any module, now or later: -EINTR. Threads
+ * of modules do not get it. May sleep. */
 void owners_signal_sleepers(bool on);
 /* May code at `caller` go to sleep? -ENODEV when its module is GOING, unless the
  * task runs its exit. What the scheduler asks through wait_gate. Any context. */

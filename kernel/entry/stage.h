@@ -3,6 +3,8 @@
 #pragma once
 #include "entry/notifier.h"
 
+#define HAZARD_ALIVE 0x900d	/* what a usable module answers to ioctl 0 */
+
 struct stage {
 	volatile u32 at;		/* how many stand where they are wanted; atomic */
 	volatile u32 go;		/* they may leave */

@@ -163,14 +163,8 @@ static int hazard_run(int argc, char **argv)
 	return err ? err : o.bad ? -EIO : 0;
 }
 
-static bool complete_hazard(u32 i, char *out, u32 size)
-{
-	(void)i, (void)out, (void)size;
-	return false;
-}
-
 const struct command hazard_command = {
 	"hazard", "hazard [-j] [-x FACTOR] [ID | --all] [STRATEGY]",
 	"list the hazards of unloading, or stage them and see; -x: longer deadlines", hazard_run,
-	complete_hazard,
+	NULL,
 };

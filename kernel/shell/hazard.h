@@ -1,5 +1,6 @@
 /* hazard: experiments on unloading. Each is a module of the archive whose
- * modinfo holds its script; nothing here knows any one of them.
+ * modinfo holds its script; nothing here knows any one of them. A cell may leave
+ * nothing behind: whoever does not end is named, and the cell unfit.
  *
  *   hazard.c         the command: list, one with its story, the table
  *   hazard_cell.c    one cell: clean slate, script, verdict, clean slate
@@ -10,8 +11,7 @@
 #include "module/module.h"
 #include "unload/unload.h"
 
-#define MAX_ACTORS   80
-#define HAZARD_ALIVE 0x900d	/* a usable module's answer to ioctl 0; modules/hazards/hazard.h */
+#define MAX_ACTORS 24
 
 enum verdict {
 	VERDICT_SAFE, VERDICT_WAITED, VERDICT_REFUSED, VERDICT_ROLLED_BACK, VERDICT_UAF,
@@ -73,6 +73,7 @@ bool actor_has_ended(const struct actor *a);
 int  act_call(struct actor *a);		/* what: read, write, ioctl, open, loop */
 int  act_unload(struct actor *a);
 int  act_load(struct actor *a);
+int  act_starve(struct actor *a);	/* loads, unloads; the n-th allocation fails, for each n */
 int  act_hog(struct actor *a);		/* keeps its CPU from those of normal priority */
 int  act_deaf(struct actor *a);		/* interrupts off for `arg` percent of a quarter */
 int  act_nmi(struct actor *a);		/* NMIs to every other CPU until the curtain falls */

@@ -6,6 +6,7 @@
 #include "lib/format.h"
 #include "lib/math64.h"
 #include "lib/string.h"
+#include "mm/frame.h"
 #include "mm/heap.h"
 #include "sched/sched.h"
 #include "sched/sync.h"
@@ -34,7 +35,7 @@ struct actor *actor_start(struct cell *c, const char *name, int (*act)(struct ac
 	*a = (struct actor){ .cell = c, .act = act, .arg = arg };
 	strlcpy(a->what, what, sizeof(a->what));
 	strlcpy(a->device, device, sizeof(a->device));
-	if (act == act_unload && !(a->unload = kzalloc(sizeof(*a->unload))))
+	if ((act == act_unload || act == act_starve) && !(a->unload = kzalloc(sizeof(*a->unload))))
 		return NULL;
 	snprintf(full, sizeof(full), "%s/%u", name, c->nr_actors);
 	u32 prio = act == act_hog ? PRIO_HIGH : PRIO_NORMAL;
@@ -125,6 +126,25 @@ int act_load(struct actor *a)
 	struct load_error why;
 
 	return module_load_by_name(a->device, "", NULL, &why);
+}
+
+/* An unload that failed for want of memory must work once there is some. */
+int act_starve(struct actor *a)
+{
+	bool failed = true;
+
+	for (u32 n = 1; failed; n++) {
+		alloc_fail_nth(n);
+		int loaded = act_load(a);
+		int err = loaded ? 0 : act_unload(a);
+		failed = alloc_fail_delivered();
+		alloc_fail_nth(0);
+		if (err && (!failed || act_unload(a)))
+			return err;
+		if (loaded && !failed)
+			return loaded;
+	}
+	return 0;
 }
 
 int act_hog(struct actor *a)

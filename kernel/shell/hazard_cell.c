@@ -15,6 +15,7 @@
 #include "sched/wait.h"
 #include "shell/balance_sheet.h"
 #include "shell/commands.h"
+#include "unload/freezer.h"
 #include "unload/graveyard.h"
 #include "unload/remove.h"
 #include "x86/clock.h"
@@ -110,8 +111,11 @@ static void add_others(struct cell *c)
 {
 	for (u32 i = 0; i < c->nr_actors; i++) {
 		const struct actor *a = &c->actor[i];
-		if (a != c->main && a->result && (a->act == act_load || a->act == act_unload) && actor_has_ended(a))
-			add_evidence(c, "; %s: %s", actor_name(a), errno_name(a->result));
+		bool asks = a->act == act_load || a->act == act_unload;
+		bool known = a == c->main && c->verdict != VERDICT_UNSTAGED;
+		if (asks && !known && a->result && actor_has_ended(a))
+			add_evidence(c, "; %s: %s %s", actor_name(a), errno_name(a->result),
+			             a->unload ? a->unload->report.error : "");
 	}
 }
 
@@ -157,6 +161,7 @@ static void drop_curtain(struct cell *c)
 	stage.go = 1;
 	sync_reset();
 	wake_all(&stage.queue);
+	thaw_tasks();
 	for (u32 i = 0; i < c->nr_actors; i++) {
 		struct actor *a = &c->actor[i];
 		if (actor_wait(a, clock_ns() + 2 * c->quarter))
@@ -304,6 +309,8 @@ static void play(struct cell *c)
 	stage.rmmod = rmmod_from_inside;
 	if (script_run(c) == 0)
 		judge_main(c);
+	else
+		add_others(c);
 	drop_curtain(c);
 }
 
@@ -337,18 +344,18 @@ void cell_run(struct cell *c)
 	before = balance_take();
 	u32 uses = graveyard_uses();
 	graveyard_laboratory = true;
-	strategy = c->strategy;
+	strategy_set(c->strategy);
 	take_the_chair();
 	task_boost(current, PRIO_TOP);	/* level with those whom an unload moves to the front */
 	play(c);
 	task_boost(current, 0);
 	task_set_affinity(current, ~0ull);
-	strategy = &trap_strategy;
+	strategy_set(&trap_strategy);
 	if (!c->unfit)
 		remove_modules(c);
 	if (!c->unfit)
 		judge_remains(c);
-	strategy = usual;
+	strategy_set(usual);
 	judge_uses(c, graveyard_uses() - uses);
 	graveyard_laboratory = laboratory;
 	if (c->unfit)		/* somebody may stand on the pages that are kept: leave them */

@@ -1,6 +1,7 @@
 /* The script of a hazard: steps, separated by semicolons.
  *
  *   insmod M | load M            load module M here | in a task of its own
+ *   starve                       load and unload M; each allocation fails once
  *   unload [FLAG...] [M]         ask for an unload in a task of its own; FLAG is wait,
  *                                revoke or force
  *   call WHAT [N] [CPU] [M]      a task opens M's device and does read, write, ioctl,
@@ -90,6 +91,12 @@ static int do_load(struct step *s)
 	if (a && !s->c->main)
 		s->c->main = a;
 	return a ? 0 : -ENOMEM;
+}
+
+static int do_starve(struct step *s)
+{
+	s->c->main = actor_start(s->c, "starved", act_starve, "", s->c->hazard.module, 0, ~0u);
+	return s->c->main ? 0 : -ENOMEM;
 }
 
 static bool flag_of(const char *text, u32 *flags)
@@ -240,7 +247,7 @@ static int do_cpus(struct step *s)
 }
 
 static const struct { char name[8]; int (*run)(struct step *s); } steps[] = {
-	{ "insmod", do_insmod }, { "load", do_load }, { "unload", do_unload }, { "call", do_call }, { "ask", do_ask },
+	{ "insmod", do_insmod }, { "load", do_load }, { "starve", do_starve }, { "unload", do_unload }, { "call", do_call }, { "ask", do_ask },
 	{ "hold", do_hold }, { "held", do_held }, { "free", do_free }, { "at", do_at },
 	{ "go", do_go }, { "hog", do_hog }, { "deaf", do_deaf }, { "notify", do_notify },
 	{ "nmis", do_nmis }, { "wake", do_wake }, { "out", do_out }, { "sleep", do_sleep },

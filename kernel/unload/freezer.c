@@ -36,11 +36,8 @@ static void after_call(u32 slot)
 {
 	(void)slot;
 	count_exit(ANY_MODULE);
-	if (unlikely(READ_ONCE(freezing))) {
+	if (unlikely(READ_ONCE(freezing)))
 		wake_all(&left);
-		if (may_sleep() && current != exempt)
-			(void)wait_event_core(&refrigerator, !READ_ONCE(freezing), WAIT_FOREVER);
-	}
 }
 
 const struct turnstile freezer_turnstile = { .enter = before_call, .leave = after_call };
@@ -70,9 +67,11 @@ static u32 doors_shut;			/* atomic: CPUs on which no lower task runs */
 
 static void shut_door(void *unused)
 {
+	u64 limit = clock_ns() + FROZEN_LIMIT_NS;
+
 	(void)unused;
 	atomic_add(&doors_shut, 1);
-	while (READ_ONCE(freezing))
+	while (READ_ONCE(freezing) && !clock_passed(limit))
 		yield();		/* to the asker, who has the same priority */
 	atomic_sub(&doors_shut, 1);
 }

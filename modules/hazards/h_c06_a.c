@@ -26,7 +26,7 @@ static void __exit cross_exit(void)
 module_exit(cross_exit);
 
 HAZARD("C6", "cross-unload", "derived",
-       "insmod; insmod h_c06_b; hold h_c06:exit 2; unload; unload h_c06_b; held h_c06:exit; "
+       "insmod; insmod h_c08_no_exit; insmod h_c06_b; hold h_c06:exit 2; unload; unload h_c06_b; held h_c06:exit; "
        "sleep 20; free h_c06:exit aside; out");
 MODULE_DESCRIPTION("Hazard C6: exits that unload each other, A");
 MODULE_LICENSE("MIT");

@@ -7,8 +7,6 @@
 /* One experiment: its id in the catalogue, name, who said it first, and its script. */
 #define HAZARD(id, name, source, script) MODINFO("hazard", id "|" name "|" source "|" script)
 
-#define HAZARD_ALIVE 0x900d	/* what a usable module answers to ioctl 0 */
-
 /* Stands in this very function until the director says go: EIP is in the module. */
 static inline void stand(void)
 {
@@ -43,15 +41,40 @@ static inline void count_out(struct file *f)
 #define COUNTED .open = count_in, .release = count_out
 
 static struct chrdev *offered;
+static const char *offered_name;
+static const struct chrdev_ops *offered_ops;
 
-static inline int offer(const char *name, const struct chrdev_ops *ops)
+static int offer(const char *name, const struct chrdev_ops *ops)
 {
-	offered = chrdev_register(name, ops, NULL);
-	return IS_ERR(offered) ? PTR_ERR(offered) : 0;
+	struct chrdev *device = chrdev_register(name, ops, NULL);
+
+	if (IS_ERR(device))
+		return PTR_ERR(device);
+	offered = device;
+	offered_name = name;
+	offered_ops = ops;
+	return 0;
 }
 
-/* What exit has to undo; a module that does not call it forgets its device. */
+/* What exit has to undo; a module that does not call it forgets its device. Owens has
+ * it done before. */
 static inline void withdraw(void)
 {
-	chrdev_unregister(offered);
+	if (offered)
+		chrdev_unregister(offered);
+	offered = NULL;
 }
+
+/* The two halves that Keith Owens asks for: "this only removes externally visible
+ * interfaces, it does not delete module structures". */
+static void split_unregister(void)
+{
+	withdraw();
+}
+module_unregister(split_unregister);
+
+static int split_reregister(void)
+{
+	return offer(offered_name, offered_ops);
+}
+module_reregister(split_reregister);
