@@ -114,8 +114,8 @@ static void start_boot_task(void)
 	struct task *t = task_create("shell", PRIO_HIGH, boot_task, NULL);
 
 	if (IS_ERR(t))
-		panic("no memory for the first task: %u KiB are free, 16 MiB are needed",
-		      frame_available() * 4);
+		panic("no memory for the first task: %u KiB are free; give the machine more memory, "
+		      "4 MiB and 32 KiB for each CPU", frame_available() * 4);
 	task_put(t);
 }
 

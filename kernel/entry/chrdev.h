@@ -53,7 +53,7 @@ void *chrdev_private(const struct chrdev *d);
 struct file *file_open(const char *name, u32 flags) must_use;
 /* A file belongs to one task at a time: nobody else may be using it. May sleep. */
 void file_close(struct file *f);
-/* Bytes, or an error; -ENODEV once the driver is gone or the file was revoked.
+/* Bytes (a driver that claims more than `len` is at fault), or an error; -ENODEV once the driver is gone or the file was revoked.
  * No locked instruction and no write to shared memory on the way in. */
 int  file_read(struct file *f, void *buf, u32 len);
 int  file_write(struct file *f, const void *buf, u32 len);

@@ -107,7 +107,7 @@ void work_init(void)
 		snprintf(name, sizeof(name), "worker/%u", i);
 		struct task *t = task_create(name, PRIO_NORMAL, worker, NULL);
 		if (IS_ERR(t) && i == 0)
-			panic("no memory for the first worker task");
+			panic("no memory for the first worker task: give the machine more memory");
 		if (IS_ERR(t))
 			return;
 		task_put(t);

@@ -12,9 +12,12 @@ static u32 next_page = 1;	/* page 0 is never handed out: the guard before the fi
 static u32 used_pages;
 static bool reuse_at_once;
 
-/* Every range takes one page more, the guard behind it. The page before it is
- * then always another's guard, or free. */
-#define WITH_GUARD(pages) ((pages) + 1)
+/* Every range takes three pages more, the guard behind it; what lies before it is
+ * then always another's guard, or free. Three, because an inspection looks for its
+ * module with a page of margin on either side, and has the bounds of that range in
+ * its own variables: with less between them, two that unload neighbours would take
+ * each other for insiders. */
+#define WITH_GUARD(pages) ((pages) + 3)
 
 u32 modspace_reserve(u32 pages)
 {

@@ -61,7 +61,7 @@ static int dev_read(struct file *f, const char *device, int argc, char **argv)
 	int got = file_read(f, buf, len);
 	if (got < 0)
 		return dev_error("dev", device, "read", got);
-	print_bytes(buf, (u32)got);
+	print_bytes(buf, MIN((u32)got, len));
 	return 0;
 }
 
@@ -133,7 +133,7 @@ static int cat_run(int argc, char **argv)
 	if (IS_ERR(f))
 		return dev_error("cat", argv[1], "open", PTR_ERR(f));
 	while ((got = file_read(f, buf, sizeof(buf))) > 0 && !shell_interrupted())
-		print_bytes(buf, (u32)got);
+		print_bytes(buf, MIN((u32)got, (u32)sizeof(buf)));
 	file_close(f);
 	return got < 0 && got != -EINTR ? dev_error("cat", argv[1], "read", got) : 0;
 }

@@ -122,6 +122,9 @@ static int say_who(struct unload *u, const struct inspection *in, int err)
 	} else {
 		snprintf(r->error, sizeof(r->error), "%s: did not come to rest in time; still live", name);
 	}
+	u32 len = strlen(r->error);
+	if (r->revoked)
+		snprintf(r->error + len, sizeof(r->error) - len, "; %u open files stay cut off", r->revoked);
 	return err;
 }
 

@@ -63,7 +63,7 @@ static int labrat_read(struct file *f, void *buf, u32 len)
 		while (deaf && err == -ENODEV && !task_killed() && (sleep_ms(1), true));
 		return err;
 	}
-	return snprintf(buf, len, "%u ticks, %u works, %u rounds\n", ticks, works, rounds);
+	return MIN(snprintf(buf, len, "%u ticks, %u works, %u rounds\n", ticks, works, rounds), (int)len);
 }
 
 static int labrat_ioctl(struct file *f, u32 cmd, u32 arg)
