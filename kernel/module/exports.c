@@ -47,7 +47,7 @@ const struct kernel_export kernel_exports[] = {
 
 	/* Time. */
 	EXPORT_CORE(clock_ns), EXPORT_CORE(tsc_khz), EXPORT_CORE(tsc_to_ns), EXPORT_CORE(delay_us),
-	EXPORT_CORE(sleep_ns), EXPORT_CORE(sleep_interruptible_ns), EXPORT_CORE(yield),
+	EXPORT_CORE(sleep_ns), EXPORT_CORE(sleep_interruptible_ns), EXPORT_CORE(schedule),
 
 	/* CPUs; preempt_enable() calls the hook. */
 	EXPORT_CORE(cpus), EXPORT_CORE(nr_cpus), EXPORT_CORE(cpus_online), EXPORT_CORE(preempt_hook),
