@@ -160,6 +160,15 @@ int tar_check(const void *archive, u32 size, u32 *bad_at)
 	return err;
 }
 
+int tar_next(const void *archive, u32 size, u32 *at, struct tar_file *out)
+{
+	struct walk w = { archive, size, *at };
+	int err = walk_file(&w, out);
+
+	*at = w.at;
+	return err;
+}
+
 int tar_nth(const void *archive, u32 size, u32 index, struct tar_file *out)
 {
 	struct walk w = { archive, size, 0 };

@@ -66,8 +66,9 @@ static void take_module(const char *file_name, const void *data, u32 size)
 static void take_archive(const struct boot_file *archive)
 {
 	struct tar_file f;
+	u32 at = 0;
 
-	for (u32 i = 0; tar_nth(archive->data, archive->size, i, &f) == 0; i++)
+	while (tar_next(archive->data, archive->size, &at, &f) == 0)
 		if (is_module_file(f.name))
 			take_module(f.name, f.data, f.size);
 }

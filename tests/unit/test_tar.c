@@ -83,6 +83,14 @@ static void test_files_are_found(void **state)
 	add("some/where", "null.ko", '0', "third");
 	finish();
 	assert_int_equal(check(&bad_at), 3);
+	u32 at = 0;
+	for (u32 i = 0; tar_next(archive, used, &at, &f) == 0; i++) {
+		struct tar_file same;
+		assert_int_equal(tar_nth(archive, used, i, &same), 0);
+		assert_ptr_equal(f.data, same.data);
+		assert_string_equal(f.name, same.name);
+	}
+	assert_int_equal(tar_next(archive, used, &at, &f), -ENOENT);
 	assert_int_equal(tar_nth(archive, used, 0, &f), 0);
 	assert_string_equal(f.name, "uart.ko");
 	assert_int_equal(f.size, 5);
