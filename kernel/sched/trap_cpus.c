@@ -25,6 +25,10 @@ static u32 stand(void *arg, u32 sp)
 	struct parking *p = arg;
 	u32 trap = module_remove;
 
+	/* It may have ended since park_cpu() looked. To wait for the end of no trap
+	 * would be to wait for the next one. */
+	if (!trap)
+		return 0;
 	p->sp = sp;
 	store_release(&p->trap, trap);
 	while (module_remove == trap)
