@@ -3,6 +3,7 @@
 # Variables:  BUILD=folder   where everything goes (build, or build-debug with DEBUG=1)
 #             DEBUG=1        costly assertions        CROSS=prefix-  another cross compiler
 #             CLANG=1        build with clang         M=folder       modules out of tree
+#                                                     U=folder       programs out of tree
 
 BUILD ?= $(if $(DEBUG),build-debug,build)
 GOALS := $(or $(MAKECMDGOALS),all)
@@ -13,7 +14,7 @@ MAKEFLAGS += --no-builtin-rules -j$(shell nproc)
 SHELL := /bin/bash
 
 # -- Tools: what running and testing need is installed, a cross compiler found --
-LEVEL := $(if $(filter test soak,$(GOALS)),test,$(if $(filter run iso debug bench,$(GOALS)),run))
+LEVEL := $(if $(filter test soak,$(GOALS)),test,$(if $(filter bench,$(GOALS)),bench,$(if $(filter run iso debug hazards,$(GOALS)),run)))
 ifneq ($(filter-out help clean deps,$(GOALS)),)
 PREFIX := $(shell $(if $(LEVEL),tools/deps $(LEVEL) >&2 &&) CROSS='$(CROSS)' CLANG='$(CLANG)' tools/toolchain)
 ifeq ($(PREFIX),)
@@ -24,6 +25,7 @@ CC      := $(if $(CLANG),clang --target=i686-elf,$(PREFIX)gcc)
 LD      := $(PREFIX)ld -m elf_i386
 NM      := $(PREFIX)nm
 OBJCOPY := $(PREFIX)objcopy
+AR      := $(PREFIX)ar
 
 # -- Flags: every one that matters is said, none is left to the compiler's defaults --
 # Code for any i686, without PIC, stack protector, CET notes or unwind tables.
@@ -39,10 +41,14 @@ CFLAGS += $(if $(CLANG),-mstack-alignment=4 -enable-trivial-auto-var-init-zero-k
 	-mpreferred-stack-boundary=2)
 # These define memcpy and memset: a loop in them must not become a call of them.
 $(BUILD)/obj/lib/string.c.o: CFLAGS += $(if $(CLANG),-fno-builtin,-fno-tree-loop-distribute-patterns)
+# Programs know nothing of the kernel but lib/abi.h.
+$(BUILD)/obj/user/% $(if $(U),$(BUILD)/obj/$(abspath $(U))/%): CFLAGS := $(filter-out -Ikernel,$(CFLAGS))
+# Drivers as servers find there what they know by the names of the kernel.
+$(BUILD)/obj/server/%: CFLAGS := $(filter-out -Ikernel,$(CFLAGS)) -Iuser/driver
 # The build lists the in-kernel tests itself, so they need no header.
 $(BUILD)/obj/tests/%: CFLAGS += -Wno-missing-prototypes
 # What nobody waits for is built small.
-$(BUILD)/obj/tests/% $(BUILD)/obj/kernel/shell/%: CFLAGS += -Os
+$(BUILD)/obj/tests/% $(foreach floor,shell module x86,$(BUILD)/obj/kernel/$(floor)/%): CFLAGS += -Os
 LDFLAGS := -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 --fatal-warnings
 
 # -- What there is --
@@ -56,19 +62,29 @@ TEST_KERNEL := $(BUILD)/quiesce-test.elf
 # A .c file below modules/ (or M) is a module, unless its folder holds a file of the
 # folder's name: then all files of that folder are one module (tg3/tg3.c, tg3/rings.c: tg3.ko).
 MODULE_SRC := $(sort $(shell find $(if $(M),$(abspath $(M)),modules) -name '*.c'))
-folder      = $(notdir $(patsubst %/,%,$(dir $(abspath $1))))
-module_of   = $(if $(wildcard $(dir $1)$(call folder,$1).c),$(call folder,$1),$(basename $(notdir $1)))
-parts_of    = $(foreach s,$(MODULE_SRC),$(if $(filter $1,$(call module_of,$s)),$s))
 MODULE_DIR := $(if $(M),$(abspath $(M)),$(BUILD)/modules)
-MODULES    := $(sort $(foreach s,$(MODULE_SRC),$(MODULE_DIR)/$(call module_of,$s).ko))
+folder      = $(notdir $(patsubst %/,%,$(dir $(abspath $1))))
+whole_of    = $(if $(wildcard $(dir $1)$(call folder,$1).c),$(call folder,$1),$(basename $(notdir $1)))
+parts_of    = $(foreach s,$2,$(if $(filter $1,$(call whole_of,$s)),$s))
+MODULES    := $(sort $(foreach s,$(MODULE_SRC),$(MODULE_DIR)/$(call whole_of,$s).ko))
+# In the same way those below user/ (or U) are programs. user/lib is what all are linked with.
+USER_SRC   := $(sort $(shell find $(if $(U),$(abspath $(U)),user) -name '*.c' -not -path 'user/lib/*' -not -path 'user/driver/*'))
+USER_DIR   := $(if $(U),$(abspath $(U)),$(BUILD)/user)
+# A driver's other home (docs/SERVERS.md): the module's source, with the core that user/driver is.
+SERVER_SRC := $(if $(M)$(U),,modules/rtc.c modules/uart.c modules/tests/faulty.c)
+SERVERS    := $(foreach s,$(SERVER_SRC),$(USER_DIR)/$(basename $(notdir $s))-server)
+PROGRAMS   := $(sort $(foreach s,$(USER_SRC),$(USER_DIR)/$(call whole_of,$s)) $(SERVERS))
+DRIVER_LIB := $(patsubst %,$(BUILD)/obj/%.o,$(sort $(wildcard user/driver/*.c user/driver/*.asm)))
+USER_LIB   := $(patsubst %,$(BUILD)/obj/%.o,$(sort $(wildcard lib/*.c user/lib/*.c user/lib/*.asm)))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all kernel test-kernel modules iso deps run test debug bench soak unit fuzz clean help FORCE
-all: $(if $(M),modules,kernel modules)		## the kernel and all modules (with M=folder: the modules there)
+.PHONY: all kernel test-kernel modules programs iso deps run test debug bench hazards soak unit fuzz models clean help FORCE
+all: $(if $(M)$(U),$(if $(M),modules) $(if $(U),programs),kernel $(BUILD)/modules.tar)	## everything (with M or U=folder: what is there)
 kernel: $(KERNEL)				## build/quiesce.elf
 test-kernel: $(TEST_KERNEL) $(BUILD)/modules.tar	## build/quiesce-test.elf: the kernel with its own tests
 modules: $(MODULES)				## build/modules/*.ko
+programs: $(PROGRAMS)				## build/user/*: what runs in ring 3
 iso: $(BUILD)/quiesce.iso			## one image for CD and USB stick, BIOS and UEFI
 deps:						## install all that building, running and testing needs
 	@tools/deps test
@@ -80,14 +96,17 @@ define note_changes
 	@mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' >$@
 endef
 $(BUILD)/flags: FORCE
-	$(call note_changes,$(CC) $(CFLAGS) $(LDFLAGS))
+	$(call note_changes,$(CC) $(CFLAGS) $(LDFLAGS) $(shell cksum <Makefile))
 $(BUILD)/sources: FORCE
 	$(call note_changes,$(KERNEL_SRC))
 $(BUILD)/modules.list: FORCE
-	$(call note_changes,$(MODULES))
+	$(call note_changes,$(MODULES) $(PROGRAMS))
 
 $(BUILD)/obj/%.c.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D); echo "  CC    $<"
+	@$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+$(BUILD)/obj/server/%.c.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D); echo "  CC    $< (server)"
 	@$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 $(BUILD)/obj/%.asm.o: %.asm $(BUILD)/flags
 	@mkdir -p $(@D); echo "  NASM  $<"
@@ -121,20 +140,30 @@ $(KERNEL) $(TEST_KERNEL): $(BUILD)/made/font.o $(BUILD)/linker.ld $(BUILD)/sourc
 	@$(call link,$@,$@.symbols.o)
 	@$(call table,$@) | cmp - $@.symbols.c
 
-# -- Modules and their archive --
-define module_rule
-$(if $(word 2,$(sort $(dir $(call parts_of,$1)))),$(error two modules are called $1: $(call parts_of,$1)))
-$(MODULE_DIR)/$1.ko: $(patsubst %,$(BUILD)/obj/%.o,$(call parts_of,$1))
-	@mkdir -p $$(@D); echo "  KO    $$@"
-	@$$(LD) -r -o $$@ $$^
+# -- Modules, programs and their archive --
+# made of(file, sources): the file is made of their objects, which are all of one folder.
+define made_of
+$(if $(word 2,$(sort $(dir $2))),$(error two things are called $(notdir $1): $2))
+$1: $(patsubst %,$(BUILD)/obj/%.o,$2)
 endef
-$(foreach m,$(MODULES),$(eval $(call module_rule,$(basename $(notdir $m)))))
+$(foreach m,$(MODULES),$(eval $(call made_of,$m,$(call parts_of,$(basename $(notdir $m)),$(MODULE_SRC)))))
+$(foreach p,$(filter-out $(SERVERS),$(PROGRAMS)),$(eval $(call made_of,$p,$(call parts_of,$(notdir $p),$(USER_SRC)))))
+$(MODULES):
+	@mkdir -p $(@D); echo "  KO    $@"
+	@$(LD) -r -o $@ $(filter %.o,$^)
+$(foreach s,$(SERVER_SRC),$(eval $(USER_DIR)/$(basename $(notdir $s))-server: $(BUILD)/obj/server/$s.o $(DRIVER_LIB)))
+$(PROGRAMS): user/lib/program.ld $(BUILD)/user.a
+	@mkdir -p $(@D); echo "  LD    $@"
+	@$(LD) $(LDFLAGS) --nmagic -T $< -o $@ $(filter %.o,$^) $(BUILD)/user.a
+$(BUILD)/user.a: $(USER_LIB)
+	@rm -f $@; $(AR) rcD $@ $^
 
-$(BUILD)/modules.tar: $(MODULES) $(BUILD)/modules.list
+$(BUILD)/modules.tar: $(MODULES) $(PROGRAMS) $(BUILD)/modules.list
 	@echo "  TAR   $@"; rm -rf $(BUILD)/archive; mkdir -p $(BUILD)/archive
 	@for ko in $(MODULES); do $(OBJCOPY) --strip-debug $$ko $(BUILD)/archive/$${ko##*/} || exit 1; done
+	@for p in $(PROGRAMS); do $(OBJCOPY) --strip-all $$p $(BUILD)/archive/$${p##*/} || exit 1; done
 	@tar --format=ustar --sort=name --owner=0 --group=0 --numeric-owner --mode=0644 --mtime=@0 \
-		-C $(BUILD)/archive -cf $@ $(notdir $(MODULES))
+		-C $(BUILD)/archive -cf $@ $(notdir $(MODULES) $(PROGRAMS))
 
 # -- The ISO: hybrid, for BIOS and for 64-bit and 32-bit UEFI --
 $(BUILD)/quiesce.iso: $(KERNEL) $(BUILD)/modules.tar iso/grub.cfg tools/mkiso
@@ -147,11 +176,18 @@ run: iso					## boot the ISO; at a terminal the prompt, otherwise the tour
 	@$(RUN) $(if $(shell test -t 0 && echo yes),,-c tour) $(ARGS)
 debug: kernel $(BUILD)/modules.tar		## QEMU stopped, GDB attached, symbols of kernel and modules
 	@$(RUN) --direct --gdb $(ARGS)
-bench: kernel $(BUILD)/modules.tar		## what things cost: instructions on 1 and 4 CPUs, time on 2
-	@for cpus in 1 4; do $(RUN) --direct --deterministic --smp $$cpus -c bench $(ARGS) || exit; done
-	@$(RUN) --direct --smp 2 -c bench $(ARGS)
-soak: kernel $(BUILD)/modules.tar		## torture for an hour
-	@$(RUN) --direct --timeout 4000 -c "torture -t 3600" $(ARGS)
+# Figures of 1, 2, 4 and 8 CPUs in build/bench/N.txt, in instructions, and plots of them.
+bench: kernel $(BUILD)/modules.tar		## what things cost, in instructions; plots in build/bench
+	@mkdir -p $(BUILD)/bench
+	@for cpus in 1 4; do $(RUN) --direct --deterministic --smp $$cpus -c bench || exit; done
+	@for cpus in 1 2 4 8; do echo "  BENCH $$cpus CPUs"; \
+		$(RUN) --direct --deterministic --smp $$cpus --mem 256 --timeout 600 \
+		-c "bench -j strategies" >$(BUILD)/bench/$$cpus.txt || exit; done
+	@tools/plot-bench $(BUILD)/bench $(BUILD)/bench/{1,2,4,8}.txt
+hazards: kernel $(BUILD)/modules.tar		## docs/HAZARDS.md anew: each hazard under each strategy
+	@tools/hazards --build $(BUILD) --write $(ARGS)
+soak: iso $(TEST_KERNEL)			## table, torture and fuzzer on many machines for SOAK=3600 seconds
+	@tools/hazards --build $(BUILD) --soak $(or $(SOAK),3600) $(ARGS)
 
 # -- Tests: tests/host-cc builds those for the host, tests/run-all runs all of them --
 test: iso $(TEST_KERNEL) $(UNIT_TESTS) $(FUZZERS)		## everything: host, fuzz, in the kernel, whole machines
@@ -160,6 +196,8 @@ unit: $(UNIT_TESTS)				## tests of parts, on the host
 	@tests/run-all --build $(BUILD) --only unit
 fuzz: $(FUZZERS)				## a few seconds of damaged input for each parser
 	@tests/run-all --build $(BUILD) --only fuzz
+models:					## the strategies, exhausted by Spin: which can be caught out, and how
+	@tests/models/check --build $(BUILD) $(ARGS)
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/fixtures tests/host-cc
 	@echo "  HOST  $<"; tests/host-cc unit $< $@
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/fixtures tests/host-cc
@@ -171,6 +209,6 @@ clean:						## throw all of it away
 	rm -rf build build-debug $(BUILD)
 help:						## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1@/p' Makefile | awk -F@ '{ printf "  make %-9s %s\n", $$1, $$2 }'
-	@sed -n '3,5s/^#//p' Makefile
+	@sed -n '3,6s/^#//p' Makefile
 
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)

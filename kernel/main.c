@@ -4,6 +4,7 @@
 #include "entry/work.h"
 #include "lib/errno.h"
 #include "lib/parse.h"
+#include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/kmap.h"
@@ -15,6 +16,7 @@
 #include "smp/ipi.h"
 #include "unload/graveyard.h"
 #include "unload/unload.h"
+#include "user/syscall.h"
 #include "x86/acpi.h"
 #include "x86/apic.h"
 #include "x86/bootinfo.h"
@@ -29,18 +31,21 @@ void kmain(u32 magic, u32 info_phys);
 
 /* -- the kernel command line ---------------------------------------------------- */
 
-static char run_commands[sizeof(boot_info.cmdline)];
+static char init_program[24] = "init";
 
 static void read_options(void)
 {
 	char value[24];
 
-	if (cmdline_get(boot_info.cmdline, "seed", value, sizeof(value)) > 0 &&
-	    parse_u32(value, &sched_seed))
-		printk("seed=%s is not a number; regular ticks\n", value);
+	int len = cmdline_get(boot_info.cmdline, "seed", value, sizeof(value));
+	if (len != -ENOENT && (len < 0 || parse_u32(value, &sched_seed)))
+		printk("seed=%s is not a number; regular ticks\n", len < 0 ? "..." : value);
 	graveyard_laboratory = cmdline_get(boot_info.cmdline, "lab", value, sizeof(value)) >= 0;
-	if (cmdline_get(boot_info.cmdline, "run", run_commands, sizeof(run_commands)) < 0)
-		run_commands[0] = '\0';
+	len = cmdline_get(boot_info.cmdline, "init", value, sizeof(value));
+	if (len > 0)
+		strlcpy(init_program, value, sizeof(init_program));
+	else if (len != -ENOENT)
+		printk("init=: no program has such a name; init\n");
 }
 
 static void choose_strategy(void)
@@ -93,9 +98,15 @@ static u32 new_idle_stack(struct cpu *c)
 	return base && !sched_prepare_cpu(c, base) ? base + STACK_SIZE : 0;
 }
 
+static void enter_other_cpu(void)
+{
+	user_init_cpu();
+	sched_enter_idle();
+}
+
 static void start_other_cpus(void)
 {
-	u32 running = smp_start_cpus(new_cpu, new_idle_stack, sched_enter_idle);
+	u32 running = smp_start_cpus(new_cpu, new_idle_stack, enter_other_cpu);
 
 	if (acpi.nr_cpus_seen > NR_CPUS)
 		printk("%u CPUs in this machine, %u is the most that Quiesce uses\n",
@@ -106,12 +117,14 @@ static void start_other_cpus(void)
 static void boot_task(void *unused)
 {
 	(void)unused;
-	shell_main(run_commands);
+	module_init_syscalls();
+	shell_init_syscalls();
+	start_init(init_program);
 }
 
 static void start_boot_task(void)
 {
-	struct task *t = task_create("shell", PRIO_HIGH, boot_task, NULL);
+	struct task *t = task_create("first", PRIO_HIGH, boot_task, NULL);
 
 	if (IS_ERR(t))
 		panic("no memory for the first task: %u KiB are free; give the machine more memory, "
@@ -131,6 +144,7 @@ void kmain(u32 magic, u32 info_phys)
 	trap_load();
 	boot_info_init(magic, info_phys);	/* what the loader knows */
 	read_options();
+	monitor_init();				/* where a panic ends */
 	cpu_identify();
 
 	paging_init(ram_end());			/* W^X, direct map, no null page */
@@ -151,6 +165,8 @@ void kmain(u32 magic, u32 info_phys)
 	owners_init();				/* the registry of ways into modules */
 	work_init();				/* deferred work */
 	grace_init();				/* what waits until every CPU has switched */
+	user_init_cpu();
+	user_init();				/* ring 3 */
 
 	modules_init();				/* the loader */
 	archive_init();				/* .ko files that came with the kernel */

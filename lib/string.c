@@ -103,6 +103,36 @@ int strncmp(const char *a, const char *b, size_t n)
 	return 0;
 }
 
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static u32 take_number(const char **s)
+{
+	u32 n = 0;
+
+	while (is_digit(**s))
+		n = n * 10 + (u32)(*(*s)++ - '0');
+	return n;
+}
+
+int natural_cmp(const char *a, const char *b)
+{
+	for (;;) {
+		if (is_digit(*a) && is_digit(*b)) {
+			u32 m = take_number(&a), n = take_number(&b);
+
+			if (m != n)
+				return m < n ? -1 : 1;
+		} else if (*a != *b || !*a) {
+			return (u8)*a - (u8)*b;
+		} else {
+			a++, b++;
+		}
+	}
+}
+
 char *strchr(const char *s, int c)
 {
 	for (; *s != (char)c; s++)
@@ -143,4 +173,15 @@ size_t strlcpy(char *dst, const char *src, size_t size)
 		dst[n] = '\0';
 	}
 	return len;
+}
+
+size_t line_length(const char *text, size_t width)
+{
+	size_t len = strlen(text), at = width;
+
+	if (len <= width)
+		return len;
+	while (at && text[at] != ' ')
+		at--;
+	return at ? at : width;
 }

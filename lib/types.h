@@ -19,6 +19,7 @@ typedef int64_t  s64;
 typedef u64 paddr_t;
 
 #define ARRAY_SIZE(a)        (sizeof(a) / sizeof((a)[0]))
+#define sizeof_field(type, member) sizeof(((type *)0)->member)
 #define container_of(p, type, member) \
 	((type *)((char *)(p) - offsetof(type, member)))
 
@@ -32,7 +33,7 @@ typedef u64 paddr_t;
 #define uninitialized        __attribute__((__uninitialized__))
 #define noinline             __attribute__((__noinline__))
 #define always_inline        inline __attribute__((__always_inline__))
-#define printf_like(f, a)    __attribute__((format(printf, f, a)))
+#define printf_like(f, a)    __attribute__((__format__(__printf__, f, a)))
 
 /* One access, not torn, not repeated, not moved out of a loop by the compiler.
  * Says nothing about order; x86/atomic.h has the forms that do. */
@@ -41,6 +42,7 @@ typedef u64 paddr_t;
 
 #define MIN(a, b)            ((a) < (b) ? (a) : (b))
 #define MAX(a, b)            ((a) > (b) ? (a) : (b))
+#define ABS(x)               ((x) < 0 ? -(x) : (x))
 #define ALIGN_UP(x, n)       (((x) + (n) - 1) & ~((__typeof__(x))(n) - 1))
 #define ALIGN_DOWN(x, n)     ((x) & ~((__typeof__(x))(n) - 1))
 

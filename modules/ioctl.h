@@ -28,3 +28,10 @@ enum uart_counter {
 
 /* Device "pci". */
 #define PCI_GET_COUNT  0	/* functions found */
+
+/* Device "faulty" of the tests. */
+#define FAULTY_GET_COUNT   0	/* calls of this since it was loaded, or started */
+#define FAULTY_NULL        1	/* follows a null pointer */
+#define FAULTY_NULL_LOCKED 2	/* ... with a spin lock held */
+#define FAULTY_DEEP        3	/* calls itself until there is no stack left */
+#define FAULTY_WAITING     4	/* follows a null pointer while on a wait queue */

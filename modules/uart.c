@@ -38,6 +38,7 @@ enum { RBR = 0, THR = 0, DLL = 0, IER = 1, DLM = 1, IIR = 2, FCR = 2, LCR = 3, M
 #define LSR_ERRORS    0x1c	/* parity, framing, break */
 #define LSR_THRE      0x20
 #define LSR_TEMT      0x40
+#define IIR_FIFO      0xc0	/* both set: FIFOs that work */
 #define FIFO_DEPTH    16
 #define RING_SIZE     1024
 #define BATCH         32
@@ -45,6 +46,7 @@ enum { RBR = 0, THR = 0, DLL = 0, IER = 1, DLM = 1, IIR = 2, FCR = 2, LCR = 3, M
 
 /* Fixed after init. */
 static bool on_console;
+static u32 fifo_depth;		/* 1: an older chip, or one whose FIFOs do not work (8.6.4) */
 static struct irq_action *action;
 static struct chrdev *device;
 
@@ -113,9 +115,9 @@ static void transmit(void)
 
 	if (!(reg_read(LSR) & LSR_THRE))
 		return;
-	if (ring_used(&tx) <= FIFO_DEPTH && (ier & IER_TRANSMIT))
+	if (ring_used(&tx) <= fifo_depth && (ier & IER_TRANSMIT))
 		set_ier(ier & ~IER_TRANSMIT);
-	for (u32 room = FIFO_DEPTH; room && ring_get(&tx, &byte); room--) {
+	for (u32 room = fifo_depth; room && ring_get(&tx, &byte); room--) {
 		reg_write(THR, byte);
 		count[UART_SENT]++;
 	}
@@ -324,6 +326,7 @@ static void __init set_up_line(void)
 		reg_write(LCR, LCR_8N1);
 	}
 	reg_write(FCR, FCR_ON);
+	fifo_depth = (reg_read(IIR) & IIR_FIFO) == IIR_FIFO ? FIFO_DEPTH : 1;
 	reg_write(MCR, MCR_ON);
 }
 

@@ -156,19 +156,27 @@ struct chrdev *device_find(const char *name)
 	return NULL;
 }
 
-/* The one module that the functions lie in; NULL: there are two. */
-static struct owner *owner_of_ops(const struct chrdev_ops *ops)
+/* The one module that the functions lie in; NULL: there is none, and why has been said. */
+static struct owner *owner_of_ops(const char *name, const struct chrdev_ops *ops)
 {
 	const u32 fn[] = { (u32)ops->open, (u32)ops->release, (u32)ops->read,
 	                   (u32)ops->write, (u32)ops->ioctl };
 	struct owner *owner = &core_owner;
 
 	for (u32 i = 0; i < ARRAY_SIZE(fn); i++) {
-		struct owner *o = fn[i] ? owner_of(fn[i]) : &core_owner;
+		struct owner *o = fn[i] ? owner_of_code(fn[i]) : &core_owner;
+		if (!o) {
+			printk("device %s: a function of it is marked __init, so it is gone when it is called\n",
+			       name);
+			return NULL;
+		}
 		if (o == &core_owner || o == owner)
 			continue;
-		if (owner != &core_owner)
+		if (owner != &core_owner) {
+			printk("device %s: its functions lie in two modules; wrap those of the other one\n",
+			       name);
 			return NULL;
+		}
 		owner = o;
 	}
 	return owner;
@@ -189,14 +197,12 @@ static int publish(struct chrdev *d, struct owner *owner, const char *name)
 
 struct chrdev *chrdev_register(const char *name, const struct chrdev_ops *ops, void *private)
 {
-	struct owner *owner = owner_of_ops(ops);
+	struct owner *owner = owner_of_ops(name, ops);
 	struct chrdev *d;
 	int err;
 
-	if (!owner) {
-		printk("device %s: its functions lie in two modules; wrap those of the other one\n", name);
+	if (!owner)
 		return ERR_PTR(-EINVAL);
-	}
 	if (!*name || strlen(name) >= sizeof(d->e.name)) {
 		printk("device \"%s\": a name has 1 to %u characters\n", name, (u32)sizeof(d->e.name) - 1);
 		return ERR_PTR(-EINVAL);

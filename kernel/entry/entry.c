@@ -3,12 +3,13 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "sched/sched.h"
 #include "smp/ipi.h"
 #include "x86/clock.h"
 #include "x86/console.h"
 #include "x86/panic.h"
 
-#define ROUND_TIMEOUT_NS NSEC_PER_SEC
+#define ROUND_TIMEOUT_NS (10 * NSEC_PER_SEC)
 
 static u32 nr_entries;			/* under registry_lock */
 static struct wait_queue resumed = WAIT_QUEUE(resumed, "resume");
@@ -17,6 +18,11 @@ int entry_add_locked(struct entry *e, const struct entry_ops *ops, struct owner 
                      const char *name)
 {
 	ASSERT(spin_held(&registry_lock));
+	if (!owner) {
+		printk("%s %s: its function is marked __init, so it is gone when it is called\n",
+		       ops->kind, name);
+		return -EINVAL;
+	}
 	if (owner->state == OWNER_GOING && owner->exiting != current)
 		owner_raise_epoch(owner);
 	if (owner->state == OWNER_GOING || owner->state == OWNER_GONE)
@@ -49,10 +55,10 @@ static void answer(void *arg, const struct regs *regs, u32 sp)
 }
 
 /* Each CPU leaves its interrupt handlers before it answers, so afterwards none
- * holds what it found before. */
+ * holds what it found before. May sleep. */
 static bool all_cpus_answer(const struct entry *e)
 {
-	cpumask_t silent = smp_call(cpus_online, answer, NULL, ROUND_TIMEOUT_NS);
+	cpumask_t silent = smp_call_until(cpus_online, answer, NULL, clock_ns() + ROUND_TIMEOUT_NS);
 	u32 cpu;
 
 	for_each_cpu_in(cpu, silent)
@@ -85,17 +91,19 @@ static void forget(struct entry *e)
 	spin_unlock_irqrestore(&registry_lock, flags);
 }
 
-void entry_destroy(struct entry *e)
+bool entry_destroy(struct entry *e)
 {
 	ASSERT(may_sleep());
 	claim_unlink(e);
 	e->ops->unlink(e);
 	/* The unload's one broadcast at the end serves all of them. */
 	if (READ_ONCE(e->owner->exiting) == current)
-		return;
+		return true;
 	forget(e);
-	if (!e->ops->lockless || all_cpus_answer(e))
-		e->ops->free(e);
+	if (e->ops->lockless && !all_cpus_answer(e))
+		return false;
+	e->ops->free(e);
+	return true;
 }
 
 /* -- for unload/ ------------------------------------------------------------ */

@@ -48,8 +48,8 @@ struct entry {
 };
 
 /* Adds a record to its owner. 0; -ENODEV when the owner is GONE, or GOING: then
- * its epoch is raised as well, unless the task is the one that runs its exit.
- * Any context. */
+ * its epoch is raised as well, unless the task is the one that runs its exit; -EINVAL
+ * when `owner` is NULL, as owner_of_code() says it. Any context. */
 int  entry_add(struct entry *e, const struct entry_ops *ops, struct owner *owner,
                const char *name) must_use;
 /* The same for a caller that holds registry_lock. */
@@ -57,8 +57,9 @@ int  entry_add_locked(struct entry *e, const struct entry_ops *ops, struct owner
                       const char *name) must_use;
 /* Takes it out again and lets ops->free free it: at once (a lockless kind after
  * a round of IPIs), or, when the caller runs its owner's exit, together with the
- * others at the end. Waits for its handler, so not from there. May sleep. */
-void entry_destroy(struct entry *e);
+ * others at the end. Waits for its handler, so not from there. May sleep. False: a CPU
+ * does not answer; the record stays, and what its function uses has to. */
+bool entry_destroy(struct entry *e);
 
 /* -- for unload/ ---------------------------------------------------------- */
 /* With the owner GOING: closes every record, then makes those who sleep inside

@@ -93,14 +93,15 @@ void irq_init(void)
 	}
 }
 
-/* The next CPU in turn, so that interrupts come in on all of them. */
+/* The next CPU in turn, so that interrupts come in on all of them, that an I/O APIC can name:
+ * it has 8 bits for that. The first CPU always can be. */
 static u32 choose_cpu(void)
 {
 	static u32 last = NR_CPUS - 1;	/* under registry_lock */
 
 	do {
 		last = (last + 1) % NR_CPUS;
-	} while (!(cpus_online & CPU_BIT(last)));
+	} while (last && (!(cpus_online & CPU_BIT(last)) || cpus[last]->apic_id > 0xfe));
 	return last;
 }
 
@@ -141,7 +142,7 @@ static int attach_action(struct irq_action *a, u32 irq, const char *name)
 	err = route_line(line, irq);
 	if (err)
 		return err;
-	err = entry_add_locked(&a->e, &irq_ops, owner_of((u32)a->driver), name);
+	err = entry_add_locked(&a->e, &irq_ops, owner_of_code((u32)a->driver), name);
 	if (err)
 		return err;
 	for (link = &line->actions; *link; link = &(*link)->next)
@@ -180,10 +181,23 @@ struct irq_action *request_irq(u32 irq, irq_handler handler, u32 flags,
 	return a;
 }
 
-void free_irq(struct irq_action *a)
+bool free_irq(struct irq_action *a)
 {
-	entry_destroy(&a->e);
+	return entry_destroy(&a->e);
 }
+
+static void set_masked_level(u32 irq, bool masked)
+{
+	struct irq_line *line = &irq_lines[irq_to_gsi(irq)];
+	u32 flags = spin_lock_irqsave(&registry_lock);
+
+	if (line->level && line->actions)
+		line_set_masked(line, masked);
+	spin_unlock_irqrestore(&registry_lock, flags);
+}
+
+void irq_mask_level(u32 irq)   { set_masked_level(irq, true); }
+void irq_unmask_level(u32 irq) { set_masked_level(irq, false); }
 
 /* -- for `irqs` ---------------------------------------------------------------------------- */
 

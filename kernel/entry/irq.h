@@ -15,8 +15,13 @@ void irq_init(void);
  * shared), -EINVAL, -ENOMEM, -ENODEV. Handlers run with interrupts off. */
 struct irq_action *request_irq(u32 irq, irq_handler handler, u32 flags,
                                const char *name, void *arg) must_use;
-/* Detaches it; afterwards it does not run any more. May sleep. */
-void free_irq(struct irq_action *a);
+/* Detaches it; afterwards it does not run any more (false: unless a CPU that does not answer
+ * is on its way into it). May sleep. */
+bool free_irq(struct irq_action *a);
+/* For a handler whose device is served later, elsewhere: masks the line if it is
+ * level-triggered, and would interrupt again at once; and the end of that. Any context. */
+void irq_mask_level(u32 irq);
+void irq_unmask_level(u32 irq);
 /* For `irqs`: fills in line i (by order); false past the end. */
 struct irq_info { u32 irq, gsi, vector, cpu, count, unhandled; bool masked, level; char handlers[64]; };
 bool irq_nth(u32 i, struct irq_info *out);

@@ -136,6 +136,7 @@ void irq_dispatch(struct regs *regs)
 	bool handled = false;
 
 	line->count++;
+	this_cpu_inc(irq_count);
 	for (struct irq_action *a = load_acquire(&line->actions); a; a = load_acquire(&a->next)) {
 		if (unlikely(READ_ONCE(turnstile)))
 			handled |= handle_counted(a, irq);

@@ -115,7 +115,7 @@ struct notifier *notifier_register(struct notifier_chain *c, const char *name,
 	n->arg = arg;
 	n->prio = prio;
 	flags = spin_lock_irqsave(&registry_lock);
-	err = entry_add_locked(&n->e, &notifier_ops, owner_of((u32)fn), name);
+	err = entry_add_locked(&n->e, &notifier_ops, owner_of_code((u32)fn), name);
 	if (!err)
 		insert_by_prio(n);
 	spin_unlock_irqrestore(&registry_lock, flags);
@@ -157,7 +157,9 @@ void notifier_call(struct notifier_chain *c, u32 event, void *data)
 		const struct turnstile *ts = turnstile_enter(n->e.slot);
 		spin_unlock_irqrestore(&registry_lock, flags);
 		sync_point("notifier:call");
+		current->must_return++;		/* notifier_unlink() waits for it */
 		fn(event, data, n->arg);
+		current->must_return--;
 		turnstile_leave(ts, n->e.slot);
 		flags = spin_lock_irqsave(&registry_lock);
 		struct notifier *last = n;

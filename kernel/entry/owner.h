@@ -18,6 +18,7 @@ struct owner {
 	/* Fixed once registered. */
 	char name[MODULE_NAME_LEN];
 	u32 base, size;		/* image and heap arena, one range of addresses */
+	u32 init_base, init_size;	/* the part of it that only init may use */
 	u32 generation;		/* load_generation at its load */
 	u32 slot;		/* below MAX_OWNERS, the core's is MAX_OWNERS; no two owners have the same */
 
@@ -65,6 +66,9 @@ void owner_set_exiting(struct owner *o, struct task *t);
  * is stable as long as the caller runs in that module, or may not be unloaded.
  * Takes no lock; any context but NMI. */
 struct owner *owner_of(u32 addr);
+/* The owner of a record that leads to the function at `fn`; NULL: that is marked __init,
+ * so it may be gone when it is called. As owner_of(). */
+struct owner *owner_of_code(u32 fn);
 static inline bool owner_holds(const struct owner *o, u32 addr)
 {
 	return addr - o->base < o->size;

@@ -180,7 +180,7 @@ static const struct entry_ops thread_ops = {
  * starts under it, so that owner_stop_threads() finds every thread that runs. */
 struct thread *kthread_run(void (*fn)(void *arg), void *arg, const char *name)
 {
-	struct owner *owner = owner_of((u32)fn);
+	struct owner *owner = owner_of_code((u32)fn);
 	struct thread *t = kzalloc(sizeof(*t));
 	struct task *task;
 	u32 flags;

@@ -161,7 +161,7 @@ struct timer *timer_create(const char *name, void (*fn)(void *arg), void *arg)
 	ktimer_init(&t->core, fire);
 	t->driver = t->fn = fn;
 	t->arg = arg;
-	err = entry_add(&t->e, &timer_ops, owner_of((u32)fn), name);
+	err = entry_add(&t->e, &timer_ops, owner_of_code((u32)fn), name);
 	if (err) {
 		kfree(t);
 		return ERR_PTR(err);

@@ -6,6 +6,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/heap.h"
+#include "sched/grace.h"
 #include "sched/sync.h"
 #include "x86/panic.h"
 
@@ -17,10 +18,13 @@ struct work {
 
 	/* Under work_lock. */
 	struct list node;		/* in the queue while WORK_QUEUED */
-	enum { WORK_IDLE, WORK_QUEUED, WORK_HELD } state;
+	enum { WORK_IDLE, WORK_GRACE, WORK_QUEUED, WORK_HELD } state;
+	bool wants_grace;		/* HELD: a grace period has to come first */
 	struct task *worker;		/* runs it now; NULL: nobody */
 	bool closed;
 	bool dying;
+
+	struct grace_callback grace;	/* deferred while WORK_GRACE */
 };
 
 /* Also protects the queue. The function of a record is fetched under it, and
@@ -124,11 +128,45 @@ static void enqueue(struct work *w)
 	wake_one(&workers_idle);
 }
 
-/* Caller holds work_lock. True when it was queued or held. */
+/* The task of grace periods, which may be late: what it comes for may have been taken
+ * back meanwhile, and even been deferred anew.
+ *
+ *   CPU 0 (grace)                      CPU 1
+ *   takes w->grace off its list
+ *                                      work_cancel(w), work_queue_after_grace(w)
+ *   work_lock: deferred again: leaves
+ *   it to the next period
+ */
+static void grace_is_over(struct grace_callback *cb)
+{
+	struct work *w = container_of(cb, struct work, grace);
+
+	sync_point("work:grace-over");
+	u32 flags = spin_lock_irqsave(&work_lock);
+
+	if (w->state == WORK_GRACE && !grace_is_deferred(cb))
+		enqueue(w);
+	spin_unlock_irqrestore(&work_lock, flags);
+}
+
+/* Caller holds work_lock. */
+static void start(struct work *w, bool after_grace)
+{
+	if (after_grace) {
+		w->state = WORK_GRACE;
+		grace_defer(&w->grace, grace_is_over);
+	} else {
+		enqueue(w);
+	}
+}
+
+/* Caller holds work_lock. True when it was to run. */
 static bool dequeue(struct work *w)
 {
 	bool was_in = w->state != WORK_IDLE;
 
+	if (w->state == WORK_GRACE)
+		grace_cancel(&w->grace);
 	if (w->state == WORK_QUEUED)
 		list_del(&w->node);
 	w->state = WORK_IDLE;
@@ -150,6 +188,7 @@ static void work_close(struct entry *e)
 	u32 flags = spin_lock_irqsave(&work_lock);
 
 	w->closed = true;
+	w->wants_grace = w->state == WORK_GRACE;
 	if (dequeue(w))
 		w->state = WORK_HELD;
 	spin_unlock_irqrestore(&work_lock, flags);
@@ -163,7 +202,7 @@ static void work_reopen(struct entry *e)
 
 	w->closed = false;
 	if (w->state == WORK_HELD)
-		enqueue(w);
+		start(w, w->wants_grace);
 	spin_unlock_irqrestore(&work_lock, flags);
 }
 
@@ -183,6 +222,7 @@ static void work_unlink(struct entry *e)
 	dequeue(w);
 	spin_unlock_irqrestore(&work_lock, flags);
 	wake_all(&work_done);
+	grace_cancel_sync(&w->grace);
 	(void)wait_event_core(&work_done, !is_running(w), WAIT_FOREVER);
 	/* The worker may hold the lock still. */
 	flags = spin_lock_irqsave(&work_lock);
@@ -196,7 +236,7 @@ static void work_free(struct entry *e)
 
 static void work_describe(struct entry *e, char *buf, u32 size)
 {
-	static const char *const state[] = { "idle", "queued", "held back" };
+	static const char *const state[] = { "idle", "in a grace period", "queued", "held back" };
 	struct work *w = to_work(e);
 
 	snprintf(buf, size, "work %s, %s", e->name, is_running(w) ? "running" : state[w->state]);
@@ -221,7 +261,8 @@ struct work *work_create(const char *name, void (*fn)(void *arg), void *arg)
 	w->fn = fn;
 	w->arg = arg;
 	list_init(&w->node);
-	err = entry_add(&w->e, &work_ops, owner_of((u32)fn), name);
+	list_init(&w->grace.node);
+	err = entry_add(&w->e, &work_ops, owner_of_code((u32)fn), name);
 	if (err) {
 		kfree(w);
 		return ERR_PTR(err);
@@ -229,24 +270,28 @@ struct work *work_create(const char *name, void (*fn)(void *arg), void *arg)
 	return w;
 }
 
-bool work_queue(struct work *w)
+static bool put_in(struct work *w, bool after_grace)
 {
 	u32 flags = spin_lock_irqsave(&work_lock);
-	bool put_in = false;
+	bool is_new = w->state == WORK_IDLE;
 
 	if (w->dying) {
-		/* nobody will run it */
+		is_new = false;		/* nobody will run it */
 	} else if (w->closed) {
-		put_in = owner_hold_back(w->e.owner) && w->state == WORK_IDLE;
-		if (put_in)
+		is_new = owner_hold_back(w->e.owner) && is_new;
+		if (is_new) {
 			w->state = WORK_HELD;
-	} else if (w->state == WORK_IDLE) {
-		enqueue(w);
-		put_in = true;
+			w->wants_grace = after_grace;
+		}
+	} else if (is_new) {
+		start(w, after_grace);
 	}
 	spin_unlock_irqrestore(&work_lock, flags);
-	return put_in;
+	return is_new;
 }
+
+bool work_queue(struct work *w)             { return put_in(w, false); }
+bool work_queue_after_grace(struct work *w) { return put_in(w, true); }
 
 bool work_cancel(struct work *w)
 {

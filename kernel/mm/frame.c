@@ -13,6 +13,9 @@ extern char __kernel_start[], __kernel_end[];
 
 static struct spinlock frame_lock = SPINLOCK_IRQ("frames", RANK_FRAME);
 static struct buddy pool;		/* under frame_lock; descriptor tags: see frame_tag() */
+/* Under frame_lock. Blocks in quarantine, a list through desc.next. */
+static bool quarantine;
+static u32 quarantined = NO_FRAME;
 
 /* -- at boot --------------------------------------------------------------- */
 
@@ -70,16 +73,6 @@ void frame_init(void)
 		buddy_add(&pool, run.start, run.end);
 }
 
-void frame_reclaim(paddr_t start, paddr_t end)
-{
-	u32 first = (u32)(ALIGN_UP(start, PAGE_SIZE) >> PAGE_SHIFT);
-	u32 last = (u32)(end >> PAGE_SHIFT);
-	u32 flags = spin_lock_irqsave(&frame_lock);
-
-	buddy_add(&pool, first, last);
-	spin_unlock_irqrestore(&frame_lock, flags);
-}
-
 /* -- afterwards ------------------------------------------------------------ */
 
 static u32 order_of(u32 n)
@@ -100,6 +93,86 @@ paddr_t frames_alloc(u32 n)
 	return frame == NO_FRAME ? 0 : (paddr_t)frame << PAGE_SHIFT;
 }
 
+/* -- quarantine -------------------------------------------------------------- */
+
+#define TAG_QUARANTINED 0xff
+
+/* Caller holds frame_lock. NULL, or what is wrong with freeing that. */
+static const char *set_aside(u32 frame, u32 order)
+{
+	struct frame_desc *d = &pool.desc[frame];
+	u32 *word = phys_to_virt((paddr_t)frame << PAGE_SHIFT);
+
+	if (frame >= pool.nr_frames || d->state != FRAME_USED || d->order != order ||
+	    d->tag == TAG_QUARANTINED)
+		return "it is not in use, or was freed before";
+	for (u32 i = 0; i < (PAGE_SIZE / sizeof(*word)) << order; i++)
+		word[i] = FRAME_POISON;
+	d->tag = TAG_QUARANTINED;
+	d->next = quarantined;
+	quarantined = frame;
+	return NULL;
+}
+
+void frame_quarantine_begin(void)
+{
+	u32 flags = spin_lock_irqsave(&frame_lock);
+
+	ASSERT(!quarantine);
+	quarantine = true;
+	spin_unlock_irqrestore(&frame_lock, flags);
+}
+
+/* The number of frames in the block that were written to. */
+static u32 count_damaged(u32 frame, u32 order, paddr_t *damaged)
+{
+	u32 n = 0;
+
+	for (u32 f = frame; f < frame + (1u << order); f++) {
+		const u32 *word = phys_to_virt((paddr_t)f << PAGE_SHIFT);
+		u32 i = 0;
+
+		while (i < PAGE_SIZE / sizeof(*word) && word[i] == FRAME_POISON)
+			i++;
+		if (i == PAGE_SIZE / sizeof(*word))
+			continue;
+		*damaged = (paddr_t)f << PAGE_SHIFT;
+		n++;
+	}
+	return n;
+}
+
+u32 frame_quarantine_end(paddr_t *damaged)
+{
+	u32 flags = spin_lock_irqsave(&frame_lock), n = 0;
+
+	while (quarantined != NO_FRAME) {
+		u32 frame = quarantined;
+		struct frame_desc *d = &pool.desc[frame];
+
+		quarantined = d->next;
+		d->tag = 0;
+		n += count_damaged(frame, d->order, damaged);
+		if (buddy_free(&pool, frame, d->order))
+			panic("frame %u cannot leave quarantine", frame);
+	}
+	quarantine = false;
+	spin_unlock_irqrestore(&frame_lock, flags);
+	return n;
+}
+
+/* -- giving back -------------------------------------------------------------- */
+
+/* Caller holds frame_lock. */
+static const char *give_back(paddr_t first, u32 order)
+{
+	if (first & (PAGE_SIZE - 1))
+		return "it is not the address of a frame";
+	if (unlikely(quarantine))
+		return set_aside((u32)(first >> PAGE_SHIFT), order);
+	return buddy_free(&pool, (u32)(first >> PAGE_SHIFT), order);
+}
+
 void frames_free(paddr_t first, u32 n)
 {
 	const char *wrong;
@@ -107,8 +180,7 @@ void frames_free(paddr_t first, u32 n)
 
 	DEBUG_ASSERT(frame_tag(first) == 0);
 	flags = spin_lock_irqsave(&frame_lock);
-	wrong = first & (PAGE_SIZE - 1) ? "it is not the address of a frame"
-	                                : buddy_free(&pool, (u32)(first >> PAGE_SHIFT), order_of(n));
+	wrong = give_back(first, order_of(n));
 	spin_unlock_irqrestore(&frame_lock, flags);
 	if (wrong)
 		panic("freeing frame 0x%llx (%u in a row): %s", first, n, wrong);

@@ -17,9 +17,14 @@ void    frames_free(paddr_t first, u32 n);
 u32 frame_total(void);
 u32 frame_available(void);
 
-/* Gives a range of physical memory to the pool (boot modules no longer needed).
- * Frames that lie only partly in it stay out. */
-void frame_reclaim(paddr_t start, paddr_t end);
+/* Quarantine, for experiments. From begin to end no frame that is freed is handed out
+ * again: it is filled with FRAME_POISON, so that whoever writes to it after that (a
+ * device, a CPU with a stale TLB entry) leaves a trace. The end gives them all back
+ * and returns how many had been written to, *damaged being one of these. One at a
+ * time. Any context. */
+#define FRAME_POISON 0xdeadf4eeu
+void frame_quarantine_begin(void);
+u32  frame_quarantine_end(paddr_t *damaged);
 
 /* A mark that whoever holds a frame may put on it, so that an address leads back
  * to who has it. 0 when the frame is allocated; must be 0 again when it is freed.

@@ -1,18 +1,20 @@
 /* The .ko files that came with the kernel: in a ustar archive, the "boot archive",
- * and single ones that were given to the boot loader beside it. All fixed after
- * archive_init(); the files stay where the boot loader put them. */
+ * and single ones that were given to the boot loader beside it. What else is in the
+ * archive are programs. All fixed after archive_init(); the files stay where the boot
+ * loader put them. */
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "lib/tar.h"
 #include "mm/heap.h"
 #include "module/module.h"
+#include "user/process.h"
 #include "x86/bootinfo.h"
 #include "x86/console.h"
 #include "x86/paging.h"
 #include "x86/panic.h"
 
 struct boot_file { char name[64]; const void *data; u32 size; };
-struct module_file { char name[MODULE_NAME_LEN]; const void *data; u32 size; };
+struct module_file { char name[MODULE_NAME_LEN]; bool program; const void *data; u32 size; };
 
 static struct module_file *files;	/* single ones first: they hide those in the archive */
 static u32 nr_files;
@@ -50,12 +52,25 @@ static bool boot_file(u32 i, struct boot_file *out)
 	return false;
 }
 
-static void take_module(const char *file_name, const void *data, u32 size)
+/* Modules are called as in Linux, where '-' and '_' are one; programs as their files. */
+static int name_of(const char *file_name, bool program, char name[MODULE_NAME_LEN])
+{
+	const char *slash = strrchr(file_name, '/');
+	int err = module_name_of(file_name, name);
+
+	if (!err && program)
+		strlcpy(name, slash ? slash + 1 : file_name, MODULE_NAME_LEN);
+	return err;
+}
+
+static void take_file(const char *file_name, const void *data, u32 size)
 {
 	struct module_file *f = &files[nr_files];
 
-	if (module_name_of(file_name, f->name)) {
-		printk("boot archive: %s is no module's name (a-z, 0-9, _ and -); left out\n", file_name);
+	f->program = !is_module_file(file_name);
+	if (name_of(file_name, f->program, f->name)) {
+		printk("boot archive: %s is no name of a module or program (a-z, 0-9, _ and -); left out\n",
+		       file_name);
 		return;
 	}
 	f->data = data;
@@ -69,8 +84,7 @@ static void take_archive(const struct boot_file *archive)
 	u32 at = 0;
 
 	while (tar_next(archive->data, archive->size, &at, &f) == 0)
-		if (is_module_file(f.name))
-			take_module(f.name, f.data, f.size);
+		take_file(f.name, f.data, f.size);
 }
 
 /* The files in an archive; negative: it is not sound. */
@@ -107,6 +121,47 @@ static u32 collect(struct boot_file found[BOOT_MAX_MODULES], u32 *nr_found)
 	return room;
 }
 
+static int find(const char *name, bool program, const void **data, u32 *size)
+{
+	char wanted[MODULE_NAME_LEN];
+
+	if (name_of(name, program, wanted))
+		return -ENOENT;
+	for (u32 i = 0; i < nr_files; i++) {
+		if (files[i].program != program || !streq(files[i].name, wanted))
+			continue;
+		*data = files[i].data;
+		*size = files[i].size;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+int archive_find(const char *name, const void **data, u32 *size)
+{
+	return find(name, false, data, size);
+}
+
+static int find_program(const char *name, const void **data, u32 *size)
+{
+	return find(name, true, data, size);
+}
+
+static bool nth(u32 i, bool program, char *name, u32 size, u32 *bytes)
+{
+	for (u32 k = 0; k < nr_files; k++) {
+		if (files[k].program != program || i--)
+			continue;
+		strlcpy(name, files[k].name, size);
+		*bytes = files[k].size;
+		return true;
+	}
+	return false;
+}
+
+bool archive_nth(u32 i, char *name, u32 size, u32 *bytes)     { return nth(i, false, name, size, bytes); }
+bool archive_nth_program(u32 i, char *name, u32 size, u32 *bytes) { return nth(i, true, name, size, bytes); }
+
 void archive_init(void)
 {
 	struct boot_file found[BOOT_MAX_MODULES];
@@ -120,33 +175,10 @@ void archive_init(void)
 		panic("no memory for the list of %u modules", room);
 	for (u32 i = 0; i < nr_found; i++)
 		if (is_module_file(found[i].name))
-			take_module(found[i].name, found[i].data, found[i].size);
+			take_file(found[i].name, found[i].data, found[i].size);
 	for (u32 i = 0; i < nr_found; i++)
 		if (!is_module_file(found[i].name))
 			take_archive(&found[i]);
+	program_find = find_program;
 }
 
-bool archive_nth(u32 i, char *name, u32 size, u32 *bytes)
-{
-	if (i >= nr_files)
-		return false;
-	strlcpy(name, files[i].name, size);
-	*bytes = files[i].size;
-	return true;
-}
-
-int archive_find(const char *name, const void **data, u32 *size)
-{
-	char wanted[MODULE_NAME_LEN];
-
-	if (module_name_of(name, wanted))
-		return -ENOENT;
-	for (u32 i = 0; i < nr_files; i++) {
-		if (!streq(files[i].name, wanted))
-			continue;
-		*data = files[i].data;
-		*size = files[i].size;
-		return 0;
-	}
-	return -ENOENT;
-}

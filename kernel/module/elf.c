@@ -3,39 +3,11 @@
  * they do not wrap. All loops are linear in the file, but for the sections,
  * of which there are at most ELF_MAX_SECTIONS. */
 #include "module/elf.h"
-#include "module/elf_format.h"
+#include "lib/elf_format.h"
 #include "lib/errno.h"
-#include "lib/format.h"
 #include "lib/string.h"
 
 #define NAME "%.40s"			/* names in messages are cut */
-
-/* Names come from the file, and an escape sequence in one must not drive the
- * reader's terminal. */
-static void make_printable(char *text)
-{
-	for (; *text; text++)
-		if (*text < ' ' || *text > '~')
-			*text = '?';
-}
-
-int load_fail(struct load_error *err, int code, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(err->text, sizeof(err->text), fmt, args);
-	va_end(args);
-	make_printable(err->text);
-	return code;
-}
-
-void load_error_prefix(struct load_error *err, const char *prefix)
-{
-	struct load_error line = *err;
-
-	load_fail(err, 0, NAME ": %s", prefix, line.text);
-}
 
 /* Does [start, start + len) lie within `size` bytes? */
 static bool inside(u32 start, u32 len, u32 size)

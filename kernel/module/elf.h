@@ -3,15 +3,8 @@
  * elf_check() finds every fault; after it the rest cannot fail on bad bytes.
  * elf.c checks and answers questions, elf_image.c makes the image. */
 #pragma once
+#include "lib/load_error.h"
 #include "lib/types.h"
-
-/* One line that names the place and the reason: "section 4 (.text): ends at
- * 0x9120, the file has 0x8000 bytes". */
-struct load_error { char text[160]; };
-/* Writes the line, with what a terminal might obey replaced, and returns `code`. */
-int  load_fail(struct load_error *err, int code, const char *fmt, ...) printf_like(3, 4);
-/* Puts "prefix: " in front of it. */
-void load_error_prefix(struct load_error *err, const char *prefix);
 
 /* Parts of the image, in this order, each starting on a page of its own. */
 enum part { PART_TEXT, PART_RODATA, PART_DATA, PART_INIT_TEXT, PART_INIT_DATA, NR_PARTS };

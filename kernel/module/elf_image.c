@@ -1,7 +1,7 @@
 /* Making an image of a checked object: layout, copying, symbol values,
  * relocation. elf_check() has compared every number that is used here. */
 #include "module/elf.h"
-#include "module/elf_format.h"
+#include "lib/elf_format.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"

@@ -1,7 +1,9 @@
 /* All that a module may call, in one place. What is not here is the core's own
  * business: above all what would take a code pointer without a record of the core
  * (tasks, IPIs, ktimers) or unmake a module's surroundings. */
+#include "entry/callback.h"
 #include "entry/chrdev.h"
+#include "entry/dma.h"
 #include "entry/irq.h"
 #include "entry/notifier.h"
 #include "entry/stage.h"
@@ -65,10 +67,12 @@ const struct kernel_export kernel_exports[] = {
 	EXPORT_CORE(request_irq), EXPORT_CORE(free_irq),
 	EXPORT_CORE(timer_create), EXPORT_CORE(timer_arm), EXPORT_CORE(timer_cancel),
 	EXPORT_CORE(timer_destroy),
-	EXPORT_CORE(work_create), EXPORT_CORE(work_queue), EXPORT_CORE(work_cancel),
-	EXPORT_CORE(work_flush), EXPORT_CORE(work_destroy),
+	EXPORT_CORE(work_create), EXPORT_CORE(work_queue), EXPORT_CORE(work_queue_after_grace),
+	EXPORT_CORE(work_cancel), EXPORT_CORE(work_flush), EXPORT_CORE(work_destroy),
 	EXPORT_CORE(notifier_register), EXPORT_CORE(notifier_unregister),
 	EXPORT_CORE(reboot_chain), EXPORT_CORE(module_chain),
+	EXPORT_CORE(callback_register), EXPORT_CORE(callback_call), EXPORT_CORE(callback_unregister),
+	EXPORT_CORE(dma_map), EXPORT_CORE(dma_address), EXPORT_CORE(dma_unmap),
 	EXPORT_CORE(kthread_run), EXPORT_CORE(kthread_stop), EXPORT_CORE(kthread_should_stop),
 
 	/* Other modules' devices. */
@@ -77,5 +81,6 @@ const struct kernel_export kernel_exports[] = {
 
 	/* Sync points, and the stage of the hazards. */
 	EXPORT_CORE(sync_armed), EXPORT_CORE(sync_point_hit), EXPORT_CORE(stage),
+	EXPORT_CORE(stage_accuse),
 };
 const u32 nr_kernel_exports = ARRAY_SIZE(kernel_exports);

@@ -20,11 +20,13 @@ struct mutex modules_mutex = MUTEX(modules_mutex, "modules");
 struct list modules = LIST_INIT(modules);
 u32 kernel_taint;
 int (*module_quiesce)(struct module *m);
+void (*module_init_done)(struct module *m);
 
 void modules_init(void)
 {
 	symbols_init();
 	symbol_hook = module_symbolise;
+	contain_init();
 }
 
 struct module *module_find(const char *name)
@@ -38,13 +40,38 @@ struct module *module_find(const char *name)
 	return NULL;
 }
 
+u32 module_dependencies(const char *name, char dep[MAX_DEPS][MODULE_NAME_LEN])
+{
+	struct module *m;
+	u32 nr = 0;
+
+	mutex_lock(&modules_mutex);
+	m = module_find(name);
+	for (; m && nr < m->nr_deps; nr++)
+		strlcpy(dep[nr], m->dep[nr]->owner.name, MODULE_NAME_LEN);
+	mutex_unlock(&modules_mutex);
+	return nr;
+}
+
+bool module_is_unused(const char *name)
+{
+	struct module *m;
+	bool unused;
+
+	mutex_lock(&modules_mutex);
+	m = module_find(name);
+	unused = m && !m->nr_users;
+	mutex_unlock(&modules_mutex);
+	return unused;
+}
+
 const char *module_state_name(const struct module *m)
 {
 	switch (m->owner.state) {
 	case OWNER_COMING:
 		return "Loading";
 	case OWNER_LIVE:
-		return "Live";
+		return READ_ONCE(m->faults) ? "Faulty" : "Live";
 	default:
 		return "Unloading";
 	}
@@ -97,11 +124,24 @@ static void note_modinfo(struct module *m, const struct elf_view *v)
 	strlcpy(m->license, license ? license : "", sizeof(m->license));
 }
 
+/* The init parts are the last of the image. */
+static u32 init_start(const struct module *m)
+{
+	return m->part_start[PART_INIT_TEXT];
+}
+
+u32 module_init_pages(const struct module *m)
+{
+	return m->part_pages[PART_INIT_TEXT] + m->part_pages[PART_INIT_DATA];
+}
+
 static int reserve(struct module *m)
 {
 	m->owner.base = modspace_reserve(range_pages(m));
 	if (!m->owner.base)
 		return -ENOMEM;
+	m->owner.init_base = m->owner.base + init_start(m) * PAGE_SIZE;
+	m->owner.init_size = module_init_pages(m) * PAGE_SIZE;
 	/* Before any of its code can be reached: see load_generation. */
 	m->owner.generation = atomic_add(&load_generation, 1);
 	return 0;
@@ -173,17 +213,6 @@ static void free_frames(paddr_t *frames, u32 n)
 			frame_free(*frames);
 }
 
-/* The init parts are the last of the image. */
-static u32 init_start(const struct module *m)
-{
-	return m->part_start[PART_INIT_TEXT];
-}
-
-static u32 init_pages(const struct module *m)
-{
-	return m->part_pages[PART_INIT_TEXT] + m->part_pages[PART_INIT_DATA];
-}
-
 static void unmap_pages(struct module *m, u32 first, u32 pages)
 {
 	if (pages)
@@ -207,7 +236,7 @@ void module_unmap_image(struct module *m, struct freed_image *keep, cpumask_t *s
 	u32 pages = m->image_pages + module_heap_pages(m);
 
 	unmap_pages(m, 0, init_start(m));
-	unmap_pages(m, init_start(m), init_pages(m));
+	unmap_pages(m, init_start(m), module_init_pages(m));
 	unmap_pages(m, m->image_pages, module_heap_pages(m));
 	*silent = shoot_down(m, pages);
 	m->quarantined = *silent != 0;
@@ -239,11 +268,11 @@ void module_free(struct module *m)
 		free_record(m);
 }
 
-void module_free_init(struct module *m)
+void module_free_init(struct module *m, struct freed_image *keep)
 {
-	u32 first = init_start(m), pages = init_pages(m), va = m->owner.base + first * PAGE_SIZE;
+	u32 first = init_start(m), pages = module_init_pages(m), va = m->owner.base + first * PAGE_SIZE;
+	paddr_t *frames = m->frames + first;
 
-	m->init = NULL;
 	if (!pages)
 		return;
 	drop_init_symbols(m);
@@ -251,6 +280,12 @@ void module_free_init(struct module *m)
 	m->part_pages[PART_INIT_TEXT] = m->part_pages[PART_INIT_DATA] = 0;
 	/* If a CPU does not answer, the frames wait in m->frames for the unload, whose
 	 * shootdown goes over the same range. */
-	if (!tlb_shootdown(va, va + pages * PAGE_SIZE, TLB_TIMEOUT_NS))
-		free_frames(m->frames + first, pages);
+	if (tlb_shootdown(va, va + pages * PAGE_SIZE, TLB_TIMEOUT_NS))
+		return;
+	if (keep && (keep->frame = kmalloc(pages * sizeof(*frames)))) {
+		memcpy(keep->frame, frames, pages * sizeof(*frames));
+		memset(frames, 0, pages * sizeof(*frames));
+		keep->pages = pages;
+	}
+	free_frames(frames, pages);
 }

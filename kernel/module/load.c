@@ -10,6 +10,7 @@
 #include "module/loading.h"
 #include "module/param.h"
 #include "sched/sync.h"
+#include "smp/ipi.h"
 #include "x86/clock.h"
 #include "x86/console.h"
 #include "x86/panic.h"
@@ -93,29 +94,26 @@ static void protect_part(struct module *m, enum part part, enum prot prot)
 {
 	u32 va = m->owner.base + m->part_start[part] * PAGE_SIZE;
 
-	if (!m->part_pages[part])
-		return;
-	kmap_protect(va, m->part_pages[part], prot);
-	for (u32 i = 0; i < m->part_pages[part]; i++)
-		invlpg(va + i * PAGE_SIZE);
+	if (m->part_pages[part])
+		kmap_protect(va, m->part_pages[part], prot);
 }
 
-/* Text is writable until it is complete, then never again. Other CPUs have used no
- * address of this range since its last user's pages were shot down, so only this
- * CPU can have cached the right to write: no broadcast is needed, as long as the
- * task does not move to another CPU in between. */
-static void fill_image(struct loading *l)
+/* Text is writable until it is complete, then never again. Any CPU may have cached the
+ * entries meanwhile, without having used an address (SDM vol. 3, 4.10.2.3): it could still
+ * write there, and would fault once where it is to execute. */
+static int fill_image(struct loading *l)
 {
 	struct module *m = l->mod;
 	void *image = (void *)m->owner.base;
 
-	preempt_disable();
 	elf_place(&l->view, image);
 	elf_relocate(&l->view, image, m->owner.base, l->value);
 	protect_part(m, PART_TEXT, PROT_RX);
 	protect_part(m, PART_INIT_TEXT, PROT_RX);
 	protect_part(m, PART_RODATA, PROT_RO);
-	preempt_enable();
+	if (tlb_shootdown(m->owner.base, m->owner.base + m->image_pages * PAGE_SIZE, TLB_TIMEOUT_NS))
+		return load_fail(l->err, -EIO, "a CPU does not answer: it may still take the text for data");
+	return 0;
 }
 
 static int map_image(struct loading *l)
@@ -160,9 +158,10 @@ static void make_live(struct loading *l)
 {
 	struct module *m = l->mod;
 
-	module_free_init(m);
+	m->init = NULL;
+	if (module_init_done)
+		module_init_done(m);
 	m->loaded_at = clock_ns();
-	m->load_instructions = (u32)(rdtsc() - l->start);
 	mutex_lock(&modules_mutex);
 	owner_set_state(&m->owner, OWNER_LIVE);
 	mutex_unlock(&modules_mutex);
@@ -206,6 +205,8 @@ static void take_back(struct module *m)
 	}
 	entries_unlink(&m->owner, NULL, NULL);
 	module_unmap(m, NULL, &silent);
+	if (silent)		/* who may stand at a record of it: all stays, set aside */
+		return;
 	entries_free(&m->owner);
 	module_free(m);
 }
@@ -230,7 +231,9 @@ static int bring_in(struct loading *l, const char *params)
 	e = map_image(l);
 	if (e)
 		goto out_forget;
-	fill_image(l);
+	e = fill_image(l);
+	if (e)
+		goto out_unmap;
 	e = read_tables(l);
 	if (e)
 		goto out_unmap;
@@ -274,7 +277,6 @@ static int load_file(const char *file_name, const void *file, u32 size, const ch
 		e = load_fail(err, -ENOMEM, "no memory");
 		goto out;
 	}
-	l->start = rdtsc();
 	l->file_name = file_name;
 	l->parent = parent;
 	l->depth = parent ? parent->depth + 1 : 0;

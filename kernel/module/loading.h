@@ -9,7 +9,6 @@ struct loading {
 	char name[MODULE_NAME_LEN];
 	const struct loading *parent;	/* whose dependency this is; NULL: nobody's */
 	u32 depth;
-	u64 start;			/* TSC */
 	struct load_error *err;
 	struct module *mod;
 	u32 *value;			/* of each symbol of the file */
@@ -40,11 +39,14 @@ int  module_new(struct loading *l, const char *params) must_use;
 void module_forget(struct module *m);
 /* Unmaps, shoots down TLBs and frees: module_unmap() without the rest. */
 void module_unmap_image(struct module *m, struct freed_image *keep, cpumask_t *silent);
-/* Unmaps and frees what only init needed. One broadcast. */
-void module_free_init(struct module *m);
 
 /* symbolise.c: caller holds modules_mutex. */
 void symbolise_add(struct module *m);
 void symbolise_remove(struct module *m);
+/* Interrupts off: whose `addr` is; NULL: nobody's. It stays while they are off. */
+struct module *module_at(u32 addr);
+
+/* contain.c */
+void contain_init(void);
 
 void module_loaded_for_debugger(struct module *m);

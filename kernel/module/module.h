@@ -46,7 +46,9 @@ struct module {
 	bool unloading;			/* somebody's rmmod is at work on it */
 	char unloader[TASK_NAME_LEN];
 	u32 unloader_id;
-	struct list node;
+	struct list node;		/* of modules; or of what a strategy left behind */
+	bool left_mapped;		/* left behind, and its memory with it */
+	bool init_in_use;		/* somebody was inside when init was through: it stays */
 	bool range_kept;		/* its addresses are not free again after the unmapping */
 	bool quarantined;		/* a CPU did not answer: its memory is set aside for good */
 
@@ -54,9 +56,11 @@ struct module {
 	struct arena *arena;
 	u32 nr_allocs, alloc_bytes;
 
+	/* Atomic. */
+	u32 faults;			/* of its code, survived: its data may be in any state */
+
 	/* Statistics. */
 	u64 loaded_at;
-	u32 load_instructions;		/* TSC difference of the load, for bench */
 };
 
 /* The list of modules and their life cycle. Taken before registry_lock. May
@@ -65,6 +69,7 @@ extern struct mutex modules_mutex;
 extern struct list modules;
 extern u32 kernel_taint;		/* TAINT_* */
 #define TAINT_FORCED_UNLOAD 1u
+#define TAINT_MODULE_FAULT  2u
 
 void modules_init(void);
 
@@ -84,7 +89,12 @@ int module_load_by_name(const char *name, const char *params, struct module **ou
 
 /* By name; caller holds modules_mutex. NULL: none. */
 struct module *module_find(const char *name);
-/* As in /proc/modules of Linux: "Loading", "Live", "Unloading". */
+/* The names of what it depends on, and how many; none when it is not loaded. May sleep. */
+u32  module_dependencies(const char *name, char dep[MAX_DEPS][MODULE_NAME_LEN]);
+/* Loaded, and nobody depends on it? May sleep. */
+bool module_is_unused(const char *name);
+/* As in /proc/modules of Linux: "Loading", "Live", "Unloading"; or "Faulty": live, but its
+ * code has faulted. */
 const char *module_state_name(const struct module *m);
 /* The module's name in a file name: without folders and .ko, '-' become '_'.
  * 0, -EINVAL ([a-z0-9_] only), -ENAMETOOLONG. */
@@ -97,6 +107,10 @@ int module_name_of(const char *file_name, char name[MODULE_NAME_LEN]) must_use;
  * stop. 0: nobody is inside, and it is OWNER_GONE; an error: somebody does not
  * leave, and the module has to stay mapped. Task context, may sleep. */
 extern int (*module_quiesce)(struct module *m);
+/* The same of a module whose init has returned 0, and that is not LIVE yet: has its init
+ * section freed (module_free_init()), or leaves it until the module goes. Not set: it
+ * stays. Task context, may sleep. */
+extern void (*module_init_done)(struct module *m);
 
 /* Takes a GONE module whose code nobody can reach any more out of the world:
  * its symbols and dependencies go, its pages are unmapped and the TLBs shot
@@ -108,9 +122,13 @@ extern int (*module_quiesce)(struct module *m);
 struct freed_image {
 	paddr_t *frame;			/* kmalloc()ed, one per page of the range, 0: none */
 	u32 pages;			/* of the whole range, for modspace_release() as well */
-	u32 va;
+	u32 va;				/* 0: the addresses are still the module's */
 };
 void module_unmap(struct module *m, struct freed_image *keep, cpumask_t *silent);
+/* Unmaps what only init needed, if anything, and frees its frames, unless `keep` (NULL:
+ * no) gets them; its addresses stay the module's. One broadcast. May sleep. */
+void module_free_init(struct module *m, struct freed_image *keep);
+u32  module_init_pages(const struct module *m);		/* 0: there are none, or no more */
 /* Takes it off the registry of owners, gives its addresses back (unless frames
  * were kept: then who has them does), and frees records, names and the struct
  * itself. All entry records are freed. May sleep. */
@@ -128,3 +146,5 @@ void archive_init(void);
 int  archive_find(const char *name, const void **data, u32 *size) must_use;
 /* The i-th module's name and size in bytes; false past the end. */
 bool archive_nth(u32 i, char *name, u32 size, u32 *bytes);
+/* The same of the programs in the boot archive. */
+bool archive_nth_program(u32 i, char *name, u32 size, u32 *bytes);

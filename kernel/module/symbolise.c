@@ -67,13 +67,20 @@ static void describe(const struct module *m, u32 addr, char *buf, u32 size)
 		snprintf(buf, size, "image+0x%x [%s]", offset, m->owner.name);
 }
 
-bool module_symbolise(u32 addr, char *buf, u32 size)
+struct module *module_at(u32 addr)
 {
-	u32 flags = irq_save();
-	const struct module *m = load_acquire(&named);
+	struct module *m = load_acquire(&named);
 
 	while (m && !owner_holds(&m->owner, addr))
 		m = load_acquire(&m->next_named);
+	return m;
+}
+
+bool module_symbolise(u32 addr, char *buf, u32 size)
+{
+	u32 flags = irq_save();
+	const struct module *m = module_at(addr);
+
 	if (m)
 		describe(m, addr, buf, size);
 	irq_restore(flags);

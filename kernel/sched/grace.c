@@ -7,7 +7,10 @@
 #include "x86/panic.h"
 
 static struct wait_queue changed = WAIT_QUEUE(changed, "grace period");
-static struct list deferred = LIST_INIT(deferred);	/* under changed.lock */
+/* Under changed.lock. */
+static struct list deferred = LIST_INIT(deferred);	/* since the last period began */
+static struct list due = LIST_INIT(due);		/* when the one under way is over */
+static struct grace_callback *running;
 
 static bool nothing_deferred(void)
 {
@@ -19,16 +22,11 @@ static bool nothing_deferred(void)
 }
 
 /* Takes what is there now: what comes later needs a period of its own. */
-static void take_batch(struct list *batch)
+static void take_batch(void)
 {
 	u32 flags = spin_lock_irqsave(&changed.lock);
 
-	list_init(batch);
-	while (!list_empty(&deferred)) {
-		struct list *l = deferred.next;
-		list_del(l);
-		list_add_tail(batch, l);
-	}
+	list_splice_tail(&due, &deferred);
 	spin_unlock_irqrestore(&changed.lock, flags);
 }
 
@@ -42,20 +40,33 @@ static void pass_every_cpu(void)
 	}
 }
 
+/* False: none was left. */
+static bool run_next(void)
+{
+	u32 flags = spin_lock_irqsave(&changed.lock);
+	struct grace_callback *cb = NULL;
+
+	if (!list_empty(&due)) {
+		cb = list_first(&due, struct grace_callback, node);
+		list_del(&cb->node);
+	}
+	WRITE_ONCE(running, cb);
+	spin_unlock_irqrestore(&changed.lock, flags);
+	wake_all(&changed);		/* those in grace_cancel_sync() */
+	if (cb)
+		cb->fn(cb);		/* afterwards it may be gone */
+	return cb != NULL;
+}
+
 static void grace_task(void *unused)
 {
-	struct list batch;
-
 	(void)unused;
 	for (;;) {
 		(void)wait_event_core(&changed, !nothing_deferred(), WAIT_FOREVER);
-		take_batch(&batch);
+		take_batch();
 		pass_every_cpu();
-		while (!list_empty(&batch)) {
-			struct grace_callback *cb = list_first(&batch, struct grace_callback, node);
-			list_del(&cb->node);
-			cb->fn(cb);
-		}
+		while (run_next())
+			;
 	}
 }
 
@@ -73,9 +84,33 @@ void grace_defer(struct grace_callback *cb, void (*fn)(struct grace_callback *cb
 	u32 flags = spin_lock_irqsave(&changed.lock);
 
 	cb->fn = fn;
+	list_del(&cb->node);
 	list_add_tail(&deferred, &cb->node);
 	spin_unlock_irqrestore(&changed.lock, flags);
 	wake_all(&changed);
+}
+
+bool grace_is_deferred(const struct grace_callback *cb)
+{
+	u32 flags = spin_lock_irqsave(&changed.lock);
+	bool is = !list_empty(&cb->node);
+
+	spin_unlock_irqrestore(&changed.lock, flags);
+	return is;
+}
+
+void grace_cancel(struct grace_callback *cb)
+{
+	u32 flags = spin_lock_irqsave(&changed.lock);
+
+	list_del(&cb->node);
+	spin_unlock_irqrestore(&changed.lock, flags);
+}
+
+void grace_cancel_sync(struct grace_callback *cb)
+{
+	grace_cancel(cb);
+	(void)wait_event_core(&changed, READ_ONCE(running) != cb, WAIT_FOREVER);
 }
 
 struct waiting { struct grace_callback cb; bool over; };
@@ -90,7 +125,7 @@ static void period_is_over(struct grace_callback *cb)
 
 void grace_wait(void)
 {
-	struct waiting w = { .over = false };
+	struct waiting w = { .cb = GRACE_CALLBACK(w.cb) };
 
 	grace_defer(&w.cb, period_is_over);
 	(void)wait_event_core(&changed, READ_ONCE(w.over), WAIT_FOREVER);

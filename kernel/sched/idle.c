@@ -4,6 +4,7 @@
 #include "mm/heap.h"
 #include "sched/rq.h"
 #include "smp/ipi.h"
+#include "x86/paging.h"
 #include "x86/panic.h"
 #include "x86/trap.h"
 
@@ -27,9 +28,10 @@ static int make_rq(struct cpu *c, const char *idle_name, u32 stack)
 	runqueue_init(&rq->queue);
 	rq->cpu = c->id;
 	rq->idle = rq->curr = t;
-	rq->started_at = rq->switched_at = rdtsc();
+	rq->switched_at = rdtsc();
 	c->rq = rq;
 	c->idle = c->task = t;
+	c->cr3 = kernel_cr3();
 	return 0;
 }
 
@@ -90,21 +92,4 @@ void sched_enter_idle(void)
 	if (this_cpu()->id != 0)	/* sched_init() did it there */
 		tick_start();
 	idle_loop(this_cpu()->rq);
-}
-
-u32 sched_switches(void)
-{
-	u32 cpu, sum = 0;
-
-	for_each_cpu_in(cpu, cpus_online)
-		sum += READ_ONCE(rq_of(cpu)->nr_switches);
-	return sum;
-}
-
-u64 sched_cpu_busy_cycles(u32 cpu)
-{
-	struct rq *rq = rq_of(cpu);
-	u64 idle = task_run_cycles(rq->idle), all = rdtsc() - rq->started_at;
-
-	return idle < all ? all - idle : 0;	/* two CPUs' TSCs may differ a little */
 }

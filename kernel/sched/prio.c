@@ -16,7 +16,7 @@ static void check_running(struct rq *rq)
 
 static void update_prio(struct rq *rq, struct task *t)
 {
-	u32 prio = MAX(MAX(t->base_prio, t->lent_prio), t->helped);
+	u32 prio = MAX(MAX(t->base_prio, t->lent_prio), MAX(t->call_prio, t->helped));
 
 	DEBUG_ASSERT(spin_held(&rq->lock) && t->cpu == rq->cpu);
 	if (prio == t->prio)
@@ -57,25 +57,20 @@ void task_lend_prio(struct task *t, u32 prio)
 	update_and_unlock(rq, t, flags);
 }
 
-void task_set_prio(struct task *t, u32 prio)
+/* `which`: one of those that t's priority is the highest of. */
+static void set_one(struct task *t, u32 *which, u32 prio)
 {
 	u32 flags;
 	struct rq *rq = task_rq_lock(t, &flags);
 
 	ASSERT(prio < NR_PRIOS);
-	t->base_prio = prio;
+	*which = prio;
 	update_and_unlock(rq, t, flags);
 }
 
-void task_boost(struct task *t, u32 prio)
-{
-	u32 flags;
-	struct rq *rq = task_rq_lock(t, &flags);
-
-	ASSERT(prio < NR_PRIOS);
-	t->helped = prio;
-	update_and_unlock(rq, t, flags);
-}
+void task_set_prio(struct task *t, u32 prio)      { set_one(t, &t->base_prio, prio); }
+void task_boost(struct task *t, u32 prio)         { set_one(t, &t->helped, prio); }
+void task_set_call_prio(struct task *t, u32 prio) { set_one(t, &t->call_prio, prio); }
 
 /* Gives back all that was lent to the calling task. */
 void task_return_prio(void)

@@ -16,9 +16,7 @@ struct rq {
 	struct runqueue queue;		/* those who wait; the running task is not in it */
 	struct task *curr;
 	u32 nr_running;			/* waiting and running, without idle; others peek */
-	u32 nr_switches;
 	u64 switched_at;		/* TSC, of the last switch */
-	u64 started_at;			/* TSC, when it was made */
 
 	/* This CPU only. */
 	bool slice_over;		/* curr goes behind the others of its priority */

@@ -1,5 +1,6 @@
 /* The scheduler: preemptible, a run queue for each CPU, 32 priorities. */
 #pragma once
+#include "smp/ipi.h"
 #include "sched/task.h"
 
 #define HZ 100			/* ticks a second on each CPU, but see sched_seed */
@@ -31,13 +32,16 @@ void sleep_ns(u64 ns);
  * May sleep. */
 int  sleep_interruptible_ns(u64 ns);
 
+/* smp_call() for who can wait: a CPU that is late is asked again, and others run on this one
+ * meanwhile. fn may run more than once where it came too late to count. Returns the CPUs that
+ * did not answer by the deadline. May sleep. */
+cpumask_t smp_call_until(cpumask_t mask, smp_fn fn, void *arg, u64 deadline) must_use;
+
 /* Makes a sleeping task runnable. True when it was not already. Any context. */
 bool wake_task(struct task *t);
-
-/* Context switches on all CPUs so far (modulo 2^32). Any context. */
-u32  sched_switches(void);
-/* TSC cycles that a CPU ran other tasks than its idle one. Any context. */
-u64  sched_cpu_busy_cycles(u32 cpu);
+/* The same, for a caller that is about to wait for what `t` does: it runs next on
+ * this CPU if it may, and no other one is told. Interrupts off. */
+bool wake_task_here(struct task *t);
 
 /* -- Johnson's trap ----------------------------------------------------- */
 /* linux-kernel, 8 Jul 2002: "it doesn't have to be atomic. It needs only to be
@@ -59,6 +63,12 @@ extern struct parking parking[NR_CPUS];
  * memory from sp upwards. Preemption off; the function may be called for a moment
  * after it was taken away. */
 extern void (*volatile look_in_passing)(u32 sp);
+
+/* Puts the caller to sleep, to be woken by somebody who needs `lock`, which it holds, and
+ * switches straight to `t`, which sleeps, past the run queue; NULL: to whoever is next.
+ * Lets `lock` go, and returns true when the caller was woken. False: not possible now, and
+ * nothing was done. Interrupts off, before and after. */
+bool schedule_to(struct task *t, struct spinlock *lock) must_use;
 
 /* Calls look(t, sp, arg) while `t` cannot run, with all that it holds in memory
  * from sp upwards: under the lock of its run queue, interrupts off. False: it is

@@ -49,7 +49,7 @@ static void put_back(struct rq *rq, struct task *prev, bool preempted)
 }
 
 /* Caller holds rq->lock. */
-static struct task *take_next(struct rq *rq)
+static always_inline struct task *take_next(struct rq *rq)
 {
 	struct rq_node *n = runqueue_first(&rq->queue);
 
@@ -59,22 +59,16 @@ static struct task *take_next(struct rq *rq)
 	return container_of(n, struct task, rq_node);
 }
 
-/* Caller holds rq->lock; returns on the stack of `prev`, some day, on some CPU,
- * without that lock. */
-static void switch_tasks(struct rq *rq, struct cpu *c, struct task *prev, struct task *next)
+/* Caller holds rq->lock. The time goes from the register straight to its place: were it
+ * kept meanwhile, that would be on the stack of a task that is about to rest. The low
+ * half of a time looks like any address, and among thousands of tasks some would look
+ * as if they were inside a module (unload/inspect.c). */
+static always_inline void charge(struct rq *rq, struct task *prev)
 {
-	u64 now = rdtsc();
-
-	prev->run_cycles += now - rq->switched_at;
-	prev->ran_generation = load_generation;
-	rq->switched_at = now;
-	rq->nr_switches++;
-	rq->last = prev;
-	rq->curr = next;
-	c->task = next;
-	next->on_cpu = 1;
-	switch_stacks(prev, next);
-	finish_switch();
+	prev->run_cycles -= rq->switched_at;
+	rq->switched_at = rdtsc();
+	barrier();
+	prev->run_cycles += rq->switched_at;
 }
 
 static noinline void see_off(struct task *prev, enum task_leaving how)
@@ -87,7 +81,7 @@ static noinline void see_off(struct task *prev, enum task_leaving how)
 
 /* The first thing a task does when it has got a CPU: what the one before it
  * could not do while it still stood on its stack. Interrupts off. */
-void finish_switch(void)
+static always_inline void finish(void)
 {
 	struct rq *rq = this_cpu()->rq;
 	struct task *prev = rq->last;
@@ -97,6 +91,38 @@ void finish_switch(void)
 	spin_unlock(&rq->lock);
 	if (unlikely(how))
 		see_off(prev, how);
+}
+
+void finish_switch(void) { finish(); }
+
+/* A thread of a process: its address space, and the stack on which its next way into
+ * the kernel begins, which is its own from the first instruction on; an NMI or a
+ * debug trap may come right there. */
+static always_inline void enter_address_space(struct cpu *c, struct task *next)
+{
+	c->user = next->user;
+	if (next->cr3 != c->cr3) {
+		c->cr3 = next->cr3;	/* before it is loaded: see tlb_shootdown_users() */
+		write_cr3(next->cr3);
+	}
+	if (next->user)
+		descriptors_set_kernel_stack(&c->hw, task_stack_top(next));
+}
+
+/* Caller holds rq->lock; returns on the stack of `prev`, some day, on some CPU,
+ * without that lock. */
+static always_inline void switch_tasks(struct rq *rq, struct cpu *c, struct task *prev, struct task *next)
+{
+	charge(rq, prev);
+	prev->ran_generation = load_generation;
+	rq->last = prev;
+	rq->curr = next;
+	c->task = next;
+	next->on_cpu = 1;
+	if (unlikely(next->user != c->user))
+		enter_address_space(c, next);
+	switch_stacks(prev, next);
+	finish();
 }
 
 /* Interrupts off, preempt_count 1. */
@@ -154,6 +180,52 @@ void schedule(void)
 	preempt_disable();
 	run_scheduler(false);
 	irq_enable();
+}
+
+/* As to wake `t`, if there is one, and to wait, in one step, unless somebody more urgent waits for the CPU,
+ * or a trap is set: that is for schedule().
+ *
+ * The look at module_remove comes with interrupts off: a CPU that has answered the asker's
+ * interrupt sees the flag, and one that has not will be interrupted right after.
+ *
+ *	CPU 0					CPU 1 (kills the caller)
+ *	has its rq's lock
+ *	killed? no; state = SLEEPING
+ *						killed = true
+ *	switches; lets the lock go		has it: SLEEPING, wakes it */
+bool schedule_to(struct task *t, struct spinlock *lock)
+{
+	struct cpu *c = this_cpu();
+	struct rq *rq = c->rq;
+	struct task *prev = c->task;
+
+	DEBUG_ASSERT(!irqs_enabled() && c->preempt_count == 1 && prev != rq->idle);
+	spin_lock(&rq->lock);
+	if (unlikely(module_remove || c->need_resched || prev->leaving || prev->killed) ||
+	    (t && unlikely(t->cpu != rq->cpu || t->on_rq || t->state != TASK_SLEEPING ||
+	                   runqueue_highest(&rq->queue) > (int)t->prio))) {
+		spin_unlock(&rq->lock);
+		return false;
+	}
+	prev->state = TASK_SLEEPING;
+	prev->on_rq = false;
+	rq->slice_over = false;
+	if (t) {
+		t->state = TASK_RUNNABLE;
+		t->on_rq = true;	/* one leaves, one comes: nr_running stays */
+	} else {
+		t = take_next(rq);
+		rq->nr_running--;
+	}
+	spin_unlock_pinned(lock);
+	switch_tasks(rq, c, prev, t);
+	if (likely(!this_cpu_read(need_resched))) {
+		preempt_enable_no_resched();
+		return true;
+	}
+	irq_enable();
+	run_scheduler(true);
+	return true;
 }
 
 /* preempt_enable() saw need_resched; its conditions are those of schedule(). */

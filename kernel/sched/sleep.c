@@ -1,7 +1,9 @@
 /* Sleeping for a while. */
 #include "sched/rq.h"
+#include "sched/way_out.h"
 #include "lib/errno.h"
 #include "x86/clock.h"
+#include "x86/panic.h"
 
 noinline void sleep_ns(u64 ns)
 {
@@ -11,6 +13,7 @@ noinline void sleep_ns(u64 ns)
 	/* A kill wakes it, but does not shorten its sleep. */
 	while (!sleep_once(NULL, deadline, HEEDS_GATE, caller))
 		;
+	way_out_take_at(caller);
 }
 
 noinline int sleep_interruptible_ns(u64 ns)
@@ -22,5 +25,17 @@ noinline int sleep_interruptible_ns(u64 ns)
 	do
 		err = sleep_once(NULL, deadline, HEEDS_SIGNS | HEEDS_GATE, caller);
 	while (!err);
+	way_out_take_at(caller);
 	return err == -ETIMEDOUT ? 0 : err;
+}
+
+cpumask_t smp_call_until(cpumask_t mask, smp_fn fn, void *arg, u64 deadline)
+{
+	ASSERT(may_sleep());
+	mask = smp_call(mask, fn, arg, NSEC_PER_MSEC);
+	while (mask && !clock_passed(deadline)) {
+		sleep_ns(NSEC_PER_MSEC);
+		mask = smp_call(mask, fn, arg, NSEC_PER_MSEC);
+	}
+	return mask;
 }

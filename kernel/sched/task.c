@@ -5,7 +5,9 @@
 #include "mm/heap.h"
 #include "mm/kmap.h"
 #include "sched/rq.h"
+#include "smp/ipi.h"
 #include "x86/atomic.h"
+#include "x86/paging.h"
 #include "x86/panic.h"
 
 _Static_assert(offsetof(struct task, sp) == 0, "switch.asm knows where sp is");
@@ -49,6 +51,8 @@ void task_init(struct task *t, const char *name, u32 prio, u32 stack)
 	ASSERT(prio < NR_PRIOS);
 	strlcpy(t->name, name, sizeof(t->name));
 	t->stack = stack;
+	t->cr3 = kernel_cr3();
+	t->scan_top = task_stack_top(t);
 	t->base_prio = t->prio = prio;
 	t->refs = 1;			/* of the living task: task_bury() drops it */
 	rq_node_init(&t->rq_node);
@@ -183,6 +187,34 @@ struct task *task_next(struct task *prev)
 	return next;
 }
 
+struct list *task_walk_begin(struct task_walk *w)
+{
+	w->flags = spin_lock_irqsave(&tasklist_lock);
+	w->left = TASKS_AT_ONCE;
+	w->pinned = NULL;
+	return tasklist.next;
+}
+
+void task_walk_end(struct task_walk *w)
+{
+	spin_unlock_irqrestore(&tasklist_lock, w->flags);
+	if (w->pinned)
+		task_put(w->pinned);
+}
+
+/* Lets others have the lock for a moment; `t`, with a reference, keeps its place in the
+ * list. One that is on its way out cannot: then it is the next one's turn. */
+struct list *task_walk_breathe(struct task_walk *w, struct task *t)
+{
+	w->left = 1;
+	if (get_unless_gone(t)) {
+		task_walk_end(w);
+		(void)task_walk_begin(w);
+		w->pinned = t;
+	}
+	return t->all_node.next;
+}
+
 /* -- death ---------------------------------------------------------------------- */
 
 void task_exit(void)
@@ -229,6 +261,16 @@ static void ask_to_end(struct task *t, bool *sign)
 	/* Before wake_interruptible() looks whether t sleeps: it locks. */
 	WRITE_ONCE(*sign, true);
 	wake_interruptible(t);
+	/* In ring 3 nobody asks himself whether he was killed: an interrupt does. It may
+	 * go elsewhere meanwhile; then it passes schedule(), and is asked behind that.
+	 *
+	 *	killer				thread, on CPU 1
+	 *	killed = true (locked above)
+	 *	runs on CPU 1: IPI
+	 *					switched out, in again on CPU 2
+	 *					killed? yes */
+	if (t->user && READ_ONCE(t->on_cpu))
+		smp_reschedule(READ_ONCE(t->cpu));
 }
 
 void task_kill(struct task *t)     { ask_to_end(t, &t->killed); }

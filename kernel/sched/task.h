@@ -34,7 +34,9 @@ enum task_leaving {
 #define PRIO_HIGH    24
 #define PRIO_TOP     31	/* those whom an unload wants out; stopper threads */
 
+struct way_out;
 struct owner;			/* entry/: whose code a thread runs; opaque here */
+struct user_thread;		/* ipc/: what a thread of a process is besides a task */
 
 struct task {
 	/* The CPU that runs it writes; others read after load_acquire(&on_cpu) == 0. */
@@ -43,11 +45,22 @@ struct task {
 	u32 on_cpu;			/* still on a CPU's stack pointer */
 	u32 ran_generation;		/* load_generation when it last left a CPU */
 
+	/* Under tasklist_lock. Here, so that a walk over thousands who have not run
+	 * since the load touches one cache line of each. */
+	struct list all_node;		/* in order of birth */
+	bool dead;			/* off its stack for good */
+
 	/* Fixed after creation. */
 	u32 id;				/* 0: the boot CPU's idle task */
 	char name[TASK_NAME_LEN];
 	u32 stack;			/* lowest usable byte; STACK_SIZE long */
 	struct owner *owner;		/* NULL: the core's */
+
+	/* Written before the task starts and, when its process ends, by itself. */
+	u32 cr3;			/* its address space */
+	u32 scan_top;			/* where inspections stop: what ring 3 left in registers
+					 * lies above, and proves nothing */
+	struct user_thread *user;	/* NULL: a task of the kernel's own */
 
 	/* Under the lock of the run queue it belongs to (cpu's). `state` is also set
 	 * by the task itself, on its way into schedule(). */
@@ -55,9 +68,10 @@ struct task {
 	enum task_leaving leaving;
 	bool on_rq;			/* counted there: queued, running, or on its way there */
 	u32 cpu;			/* where it runs, or last ran */
-	u32 prio;			/* effective: the highest of the next three */
+	u32 prio;			/* effective: the highest of the next four */
 	u32 base_prio;			/* its own */
 	u32 lent_prio;			/* from those who wait for its mutexes; 0: nothing */
+	u32 call_prio;			/* from those whose calls it is to answer; 0: nothing */
 	u32 helped;			/* from an unload that wants it out; 0: nothing */
 	struct rq_node rq_node;
 	cpumask_t affinity;		/* where it may run */
@@ -65,6 +79,8 @@ struct task {
 
 	/* Own task only. */
 	u32 nr_mutexes;			/* held */
+	u32 must_return;		/* frames that others rely on: on wait queues, in callbacks */
+	struct way_out *way_out;	/* of the innermost call that may not return; NULL */
 	u32 preempted_at;		/* EIP that an interrupt took the CPU from it at; 0: none did */
 
 	/* Written by the task before it sets its state, so that whoever sees it
@@ -77,10 +93,6 @@ struct task {
 	u32 refs;
 	bool killed;
 	bool should_stop;
-
-	/* Under tasklist_lock. */
-	bool dead;			/* off its stack for good */
-	struct list all_node;		/* in order of birth */
 
 	/* Written by who inspects it; no lock. */
 	u32 inspected;			/* unload/: number of the inspection that passed it */
@@ -135,6 +147,8 @@ void task_set_prio(struct task *t, u32 prio);
 /* Raises `t` to at least `prio` until it is called with 0, and with it whoever
  * owns the mutex that `t` waits for, and so on. Any context. */
 void task_boost(struct task *t, u32 prio);
+/* The highest priority of those whose calls it is to answer; 0: none. Any context. */
+void task_set_call_prio(struct task *t, u32 prio);
 /* At least one running CPU must be in `mask`. A running task is moved when it
  * next passes through schedule(), another CPU's at once. Any context. */
 void task_set_affinity(struct task *t, cpumask_t mask);
@@ -158,4 +172,34 @@ static always_inline void wipe_dead_stack(void)
 	bottom = MAX(sp - DEAD_STACK_WIPED, current->stack);
 	u32 words = (sp - bottom) / sizeof(u32);
 	__asm__ volatile("rep stosl" : "+D"(bottom), "+c"(words) : "a"(0) : "memory");
+}
+
+/* -- a walk over all of them ---------------------------------------------- */
+#define TASKS_AT_ONCE 32
+struct task_walk {
+	u32 flags, left;
+	struct task *pinned;
+};
+struct list *task_walk_begin(struct task_walk *w);
+struct list *task_walk_breathe(struct task_walk *w, struct task *t);
+void task_walk_end(struct task_walk *w);
+
+/* Calls visit(t, arg) for each task, in order of birth, with tasklist_lock held. It is let
+ * go after every few tasks, and whenever visit() says that this one took long (true), so
+ * that nobody waits for long however many there are. Any context; visit() may take locks
+ * of higher rank. Inline, with its visit(): thousands of tasks may have to be passed. */
+static always_inline void tasks_each(bool (*visit)(struct task *t, void *arg), void *arg)
+{
+	struct task_walk w;
+	struct list *l = task_walk_begin(&w);
+
+	while (l != &tasklist) {
+		struct task *t = list_entry(l, struct task, all_node);
+
+		if (unlikely(visit(t, arg)) || unlikely(!--w.left))
+			l = task_walk_breathe(&w, t);
+		else
+			l = l->next;
+	}
+	task_walk_end(&w);
 }

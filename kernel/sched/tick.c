@@ -2,6 +2,7 @@
 #include "lib/prng.h"
 #include "sched/ktimer.h"
 #include "sched/rq.h"
+#include "sched/way_out.h"
 #include "x86/apic.h"
 #include "x86/clock.h"
 #include "x86/console.h"
@@ -46,8 +47,10 @@ static void end_slice(struct cpu *c)
 	c->need_resched = 1;
 }
 
-static void tick(struct cpu *c, struct ticker *t, u64 now)
+static void tick(struct cpu *c, struct ticker *t, u64 now, struct regs *regs)
 {
+	if (unlikely(c->task->way_out))
+		way_out_take(regs);
 	end_slice(c);
 	if (unlikely(now >= t->next_balance)) {
 		t->next_balance = now + BALANCE_NS;
@@ -71,13 +74,12 @@ static void on_timer(struct regs *regs)
 	struct ticker *t = &tickers[c->id];
 	u64 now = clock_ns(), next_timer;
 
-	(void)regs;
 	lapic_eoi();
 	c->tick_seq++;
 	t->armed = 0;			/* earlier than all: nobody sets it meanwhile */
 	next_timer = ktimer_run_due(now);
 	if (now >= t->next_tick) {
-		tick(c, t, now);
+		tick(c, t, now, regs);
 		t->next_tick = now + draw_period(t);
 	}
 	set_timer(t, now, MIN(t->next_tick, next_timer));

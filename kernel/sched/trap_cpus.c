@@ -26,8 +26,9 @@ static u32 stand(void *arg, u32 sp)
 	u32 trap = module_remove;
 
 	/* It may have ended since park_cpu() looked. To wait for the end of no trap
-	 * would be to wait for the next one. */
-	if (!trap)
+	 * would be to wait for the next one; and the next may be a census, which
+	 * wants nobody to stand. */
+	if (!trap || look_in_passing)
 		return 0;
 	p->sp = sp;
 	store_release(&p->trap, trap);
@@ -54,12 +55,17 @@ void park_cpu(void)
 
 	ASSERT(this_cpu_read(preempt_count) == 1 && irqs_enabled() && !in_interrupt());
 	DEBUG_ASSERT(this_cpu()->nr_held == 0);
-	void *look = look_in_passing;
-	if (look) {
-		with_registers_on_stack(pass_by, look);
-		return;
-	}
-	/* The next trap may begin before this CPU has seen the end of the last. */
-	while (module_remove && module_remove_asker != cpu)
+	/* The next trap, or a census, may begin before this CPU has seen the end of the last. Who
+	 * sets both sets look_in_passing first, and they are read in the other order. */
+	while (module_remove) {
+		void *look = look_in_passing;
+		if (look) {
+			with_registers_on_stack(pass_by, look);
+			wipe_dead_stack();	/* it looked for a range, and so had its bounds */
+			return;
+		}
+		if (READ_ONCE(module_remove_asker) == cpu)
+			return;
 		with_registers_on_stack(stand, &parking[cpu]);
+	}
 }

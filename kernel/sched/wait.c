@@ -18,6 +18,7 @@
 #include "lib/string.h"
 #include "sched/ktimer.h"
 #include "sched/rq.h"
+#include "sched/way_out.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
 #include "x86/panic.h"
@@ -40,7 +41,7 @@ void set_state(enum task_state s)
 
 int interrupted(u32 heeds, u32 caller)
 {
-	if ((heeds & HEEDS_SIGNS) && (task_killed() || task_should_stop()))
+	if ((heeds & HEEDS_SIGNS) && (task_killed() || task_should_stop() || way_out_overdue()))
 		return -EINTR;
 	if ((heeds & HEEDS_GATE) && unlikely(READ_ONCE(wait_gate_active)))
 		return wait_gate(caller);
@@ -160,19 +161,22 @@ void wait_prepare(struct wait_queue *q, struct waiter *w)
 	wipe_dead_stack();
 	w->task = current;
 	w->queue = q;
+	current->must_return++;
 	flags = spin_lock_irqsave(&q->lock);
 	list_add_tail(&q->waiters, &w->node);
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
 /* Always under the lock: who took it off the list may still be waking it. */
-void wait_finish(struct waiter *w)
+noinline void wait_finish(struct waiter *w)
 {
 	struct wait_queue *q = w->queue;
 	u32 flags = spin_lock_irqsave(&q->lock);
 
 	list_del(&w->node);
 	spin_unlock_irqrestore(&q->lock, flags);
+	current->must_return--;
+	way_out_take_at((u32)__builtin_return_address(0));
 }
 
 noinline int wait_sleep(struct waiter *w, u64 deadline)
@@ -224,6 +228,17 @@ void wake_one(struct wait_queue *q)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
+struct recheck { u32 base, size; };
+
+static bool recheck(struct task *t, void *arg)
+{
+	const struct recheck *r = arg;
+
+	if (READ_ONCE(t->state) == TASK_SLEEPING && READ_ONCE(t->wait_caller) - r->base < r->size)
+		wake_interruptible(t);
+	return false;
+}
+
 /* The caller has closed the gate. Either the sleeper sees that, or it is seen here:
  *
  *	sleeper					closer
@@ -232,12 +247,7 @@ void wake_one(struct wait_queue *q)
  *	schedule()				SLEEPING with wait_caller in the range? */
 void wait_recheck_range(u32 base, u32 size)
 {
-	u32 flags = spin_lock_irqsave(&tasklist_lock);
-	struct task *t;
+	struct recheck r = { base, size };
 
-	list_for_each(t, &tasklist, all_node) {
-		if (READ_ONCE(t->state) == TASK_SLEEPING && READ_ONCE(t->wait_caller) - base < size)
-			wake_interruptible(t);
-	}
-	spin_unlock_irqrestore(&tasklist_lock, flags);
+	tasks_each(recheck, &r);
 }

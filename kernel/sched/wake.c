@@ -133,5 +133,33 @@ static bool wake_from(struct task *t, bool only_interruptible)
 	return true;
 }
 
+bool wake_task_here(struct task *t)
+{
+	u32 flags, here = this_cpu_read(id);
+	struct rq *rq = task_rq_lock(t, &flags);
+	bool asleep = t->state == TASK_SLEEPING || t->state == TASK_BLOCKED;
+
+	if (asleep)
+		t->state = TASK_RUNNABLE;
+	if (!asleep || t->on_rq) {
+		rq_unlock(rq, flags);
+		return asleep;
+	}
+	if (!(t->affinity & CPU_BIT(here))) {
+		place(rq, t, flags);
+		return true;
+	}
+	if (rq->cpu != here) {
+		t->on_rq = true;	/* nobody else queues it between the two locks */
+		t->cpu = here;
+		rq_unlock(rq, flags);
+		rq = rq_of(here);
+		flags = spin_lock_irqsave(&rq->lock);
+	}
+	rq_enqueue(rq, t);
+	rq_unlock(rq, flags);
+	return true;
+}
+
 bool wake_task(struct task *t)          { return wake_from(t, false); }
 bool wake_interruptible(struct task *t) { return wake_from(t, true); }

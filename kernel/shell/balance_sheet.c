@@ -7,6 +7,7 @@
 #include "module/module.h"
 #include "sched/task.h"
 #include "unload/graveyard.h"
+#include "user/process.h"
 #include "x86/console.h"
 
 struct balance_sheet balance_take(void)
@@ -22,6 +23,8 @@ struct balance_sheet balance_take(void)
 		.heap_bytes = heap_used_bytes(),
 		.entries = entries_count(NULL),
 		.tasks = READ_ONCE(nr_tasks),
+		.processes = nr_processes(),
+		.handles = handles_in_use(),
 		.irq_lines = irq_lines_in_use(),
 	};
 	mutex_lock(&modules_mutex);
@@ -49,6 +52,8 @@ bool balance_compare(const char *who, const struct balance_sheet *before,
 	ok &= same(who, "heap bytes", before->heap_bytes, after->heap_bytes);
 	ok &= same(who, "entry points", before->entries, after->entries);
 	ok &= same(who, "tasks", before->tasks, after->tasks);
+	ok &= same(who, "processes", before->processes, after->processes);
+	ok &= same(who, "handles", before->handles, after->handles);
 	ok &= same(who, "interrupt lines", before->irq_lines, after->irq_lines);
 	ok &= same(who, "modules", before->modules, after->modules);
 	return ok;

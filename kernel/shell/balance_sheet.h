@@ -5,7 +5,7 @@
 struct balance_sheet {
 	u32 frames;			/* in use, caches and page tables left out */
 	u32 heap_blocks, heap_bytes;
-	u32 entries, tasks, irq_lines, modules;
+	u32 entries, tasks, processes, handles, irq_lines, modules;
 };
 
 /* Counts. Empties the graveyard first: what it keeps is no leak. */

@@ -1,35 +1,18 @@
-/* bench: what things cost. Times come from the TSC. In deterministic mode
- * (icount=N on the command line) the TSC counts instructions of all CPUs
- * together, shifted by N, and the figures are instructions. */
+/* bench: what things cost. */
 #include "shell/commands.h"
 #include "entry/chrdev.h"
 #include "lib/math64.h"
 #include "lib/parse.h"
-#include "lib/stats.h"
 #include "lib/string.h"
 #include "mm/heap.h"
-#include "module/module.h"
 #include "sched/sched.h"
-#include "sched/wait.h"
+#include "shell/bench.h"
 #include "smp/ipi.h"
-#include "unload/unload.h"
 #include "x86/bootinfo.h"
 #include "x86/clock.h"
 #include "x86/console.h"
 
-#define SAMPLES    64
-#define SLEEPERS   20
-
-struct bench {
-	bool json;
-	bool instructions;
-	u32 shift;
-	u32 sample[SAMPLES];
-	struct unload unload;
-	bool stop_sleepers;
-	u32 rounds;
-	struct wait_queue bed;
-};
+#define SLEEPERS 20
 
 static void bench_init(struct bench *b, bool json)
 {
@@ -38,21 +21,19 @@ static void bench_init(struct bench *b, bool json)
 	b->json = json;
 	if (cmdline_get(boot_info.cmdline, "icount", value, sizeof(value)) > 0)
 		b->instructions = !parse_u32(value, &b->shift);
-	wait_queue_init(&b->bed, "bench");
 }
 
-/* TSC cycles into what is printed: instructions or nanoseconds. */
-static u32 figure(const struct bench *b, u64 cycles)
+u32 figure(const struct bench *b, u64 cycles)
 {
 	return (u32)(b->instructions ? cycles >> b->shift : tsc_to_ns(cycles));
 }
 
-static const char *unit(const struct bench *b)
+const char *unit(const struct bench *b)
 {
 	return b->instructions ? "instructions" : "ns";
 }
 
-static void print_figure(const struct bench *b, const char *what, struct stats *s, const char *of)
+void print_figure(const struct bench *b, const char *what, struct stats *s, const char *of)
 {
 	u32 median = stats_percentile(s, 50), p99 = stats_percentile(s, 99), max = stats_percentile(s, 100);
 
@@ -74,100 +55,73 @@ static void print_figure(const struct bench *b, const char *what, struct stats *
 
 /* -- load and unload ------------------------------------------------------------------ */
 
-static void sleeper_task(void *arg)
-{
-	struct bench *b = arg;
-	u32 seen = b->rounds;
-
-	while (!READ_ONCE(b->stop_sleepers)) {
-		(void)wait_event_core(&b->bed, b->stop_sleepers || READ_ONCE(b->rounds) != seen, WAIT_FOREVER);
-		seen = b->rounds;
-	}
-}
-
-static u32 start_sleepers(struct bench *b, struct task **task, u32 nr)
-{
-	u32 n = 0;
-
-	b->stop_sleepers = false;
-	for (; n < nr; n++) {
-		task[n] = task_create("sleeper", PRIO_NORMAL, sleeper_task, b);
-		if (IS_ERR(task[n]))
-			break;
-	}
-	sleep_ms(20);
-	return n;
-}
-
-static void stop_sleepers(struct bench *b, struct task **task, u32 n)
-{
-	WRITE_ONCE(b->stop_sleepers, true);
-	wake_all(&b->bed);
-	while (n--) {
-		(void)!task_join(task[n], WAIT_FOREVER);
-		task_put(task[n]);
-	}
-}
-
-/* Loads and unloads `name` once; with `wake` every sleeper runs in between, so
- * that each has to be inspected. */
-static int load_unload(struct bench *b, const char *name, bool wake, u64 *load, u64 *out)
+int bench_load(struct bench *b, const char *name, const char *params, u64 *cycles)
 {
 	struct load_error why;
+	u64 start = rdtsc();
+	int err = module_load_by_name(name, params, NULL, &why);
 
-	u64 t0 = rdtsc();
-	int err = module_load_by_name(name, "", NULL, &why);
-	u64 t1 = rdtsc();
-	if (err)
-		return shell_error(err, "bench: %s", why.text);
-	if (wake) {
-		b->rounds++;
-		wake_all(&b->bed);
-		sleep_ms(2);
-	}
+	(void)b;
+	*cycles = rdtsc() - start;
+	return err ? shell_error(err, "bench: %s", why.text) : 0;
+}
+
+int bench_remove(struct bench *b, const char *name, u32 flags, u64 patience_ns, u64 *cycles)
+{
 	memset(&b->unload, 0, sizeof(b->unload));
 	strlcpy(b->unload.name, name, sizeof(b->unload.name));
-	u64 t2 = rdtsc();
-	err = module_unload(&b->unload);
-	u64 t3 = rdtsc();
+	b->unload.flags = flags;
+	b->unload.patience_ns = patience_ns;
+	u64 start = rdtsc();
+	int err = module_unload(&b->unload);
+	*cycles = rdtsc() - start;
+	return err;
+}
+
+/* With `wake` every sleeper runs in between, so that each has to be inspected. */
+static int load_unload(struct bench *b, bool wake, u64 *load, u64 *out)
+{
+	int err = bench_load(b, "null", "", load);
+
 	if (err)
-		return shell_error(err, "bench: %s", b->unload.report.error);
-	*load = t1 - t0;
-	*out = t3 - t2;
-	return 0;
+		return err;
+	if (wake)
+		sleepers_wake(&b->sleepers);
+	err = bench_remove(b, "null", 0, 0, out);
+	return err ? shell_error(err, "bench: %s", b->unload.report.error) : 0;
 }
 
 static int bench_unload(struct bench *b, bool wake)
 {
 	u32 held[SAMPLES], out[SAMPLES];
 	struct stats s_load, s_out, s_held;
-	struct task *task[SLEEPERS];
-	u32 broadcasts = 0, nr = 0;
+	u32 broadcasts = 0, there = READ_ONCE(nr_tasks);
 	u64 load = 0, unload = 0;
-	int err = 0;
+	int err;
 
 	stats_init(&s_load, b->sample, SAMPLES);
 	stats_init(&s_out, out, SAMPLES);
 	stats_init(&s_held, held, SAMPLES);
-	if (READ_ONCE(nr_tasks) < SLEEPERS)
-		nr = start_sleepers(b, task, SLEEPERS - READ_ONCE(nr_tasks));
+	err = sleepers_start(&b->sleepers, there < SLEEPERS ? SLEEPERS - there : 0);
+	if (err)
+		return err;
 	console_mute(true);
 	for (u32 i = 0; i < SAMPLES && !err; i++) {
-		err = load_unload(b, "null", wake, &load, &unload);
+		err = load_unload(b, wake, &load, &unload);
 		stats_add(&s_load, figure(b, load));
 		stats_add(&s_out, figure(b, unload));
-		stats_add(&s_held, (u32)b->unload.report.held_ns);
+		stats_add(&s_held, figure(b, b->unload.report.held.held));
 		broadcasts = MAX(broadcasts, b->unload.report.broadcasts);
 	}
 	console_mute(false);
 	u32 tasks = READ_ONCE(nr_tasks);
-	stop_sleepers(b, task, nr);
+	sleepers_stop(&b->sleepers);
 	if (err)
 		return err;
 	if (!wake)
 		print_figure(b, "load an idle module", &s_load, unit(b));
 	print_figure(b, wake ? "unload, every task has run since the load" : "unload an idle module", &s_out, unit(b));
-	print_figure(b, "  CPUs held", &s_held, "ns");
+	print_figure(b, "  CPUs held", &s_held, unit(b));
 	if (!b->json)
 		printk("  with %u tasks, at most %u broadcasts, %u words read last\n", tasks, broadcasts,
 		       b->unload.report.words);
@@ -178,73 +132,97 @@ static int bench_unload(struct bench *b, bool wake)
 
 #define YIELDS 1000
 
+struct yields { struct bench *bench; struct stats *s; bool stop; };
+
 static void yielder_task(void *arg)
 {
-	struct bench *b = arg;
+	struct yields *y = arg;
 
-	while (!READ_ONCE(b->stop_sleepers))
+	while (!READ_ONCE(y->stop))
 		yield();
 }
 
-/* Two tasks of one CPU at the asker's priority: itself, and one that only yields. */
+static void yield_meter_task(void *arg)
+{
+	struct yields *y = arg;
+
+	while (y->s->n < y->s->max) {
+		u64 start = rdtsc();
+		for (u32 n = 0; n < YIELDS; n++)
+			yield();
+		stats_add(y->s, figure(y->bench, rdtsc() - start) / (2 * YIELDS));
+	}
+	WRITE_ONCE(y->stop, true);
+}
+
+/* Two tasks of the kernel's own on one CPU, at one priority: one only yields, the other
+ * measures as well. The caller, a thread of a process, waits: no address space comes into it. */
+int sample_yield(struct bench *b, struct stats *s)
+{
+	struct yields y = { .bench = b, .s = s };
+	struct task *t, *meter;
+
+	t = task_create_on(0, "yielder", PRIO_HIGH, yielder_task, &y);
+	if (IS_ERR(t))
+		return shell_error(PTR_ERR(t), "bench: no memory for a task");
+	meter = task_create_on(0, "yield meter", PRIO_HIGH, yield_meter_task, &y);
+	if (!IS_ERR(meter)) {
+		(void)!task_join(meter, WAIT_FOREVER);
+		task_put(meter);
+	}
+	WRITE_ONCE(y.stop, true);
+	(void)!task_join(t, WAIT_FOREVER);
+	task_put(t);
+	return IS_ERR(meter) ? shell_error(PTR_ERR(meter), "bench: no memory for a task") : 0;
+}
+
 static int bench_yield(struct bench *b)
 {
 	struct stats s;
 
 	stats_init(&s, b->sample, SAMPLES);
-	b->stop_sleepers = false;
-	task_set_affinity(current, CPU_BIT(0));
-	yield();
-	struct task *t = task_create_on(0, "yielder", current->base_prio, yielder_task, b);
-	if (IS_ERR(t))
-		return shell_error(PTR_ERR(t), "bench: no memory for a task");
-	task_set_affinity(t, CPU_BIT(0));
-	yield();
-	for (u32 i = 0; i < SAMPLES; i++) {
-		u64 start = rdtsc();
-		for (u32 n = 0; n < YIELDS; n++)
-			yield();
-		stats_add(&s, figure(b, rdtsc() - start) / (2 * YIELDS));
-	}
-	WRITE_ONCE(b->stop_sleepers, true);
-	(void)!task_join(t, WAIT_FOREVER);
-	task_put(t);
-	task_set_affinity(current, ~0ull);
-	print_figure(b, "a yield between two tasks of a CPU", &s, unit(b));
-	return 0;
+	int err = sample_yield(b, &s);
+	if (!err)
+		print_figure(b, "a yield between two tasks of a CPU", &s, unit(b));
+	return err;
 }
 
 /* -- calls ------------------------------------------------------------------------------ */
 
 #define CALLS 1000
 
-static int bench_call(struct bench *b)
+int sample_read(struct bench *b, const char *device, struct stats *s)
 {
-	struct load_error why;
-	struct stats s;
 	u8 byte;
+	struct file *f = file_open(device, 0);
 
-	int err = module_load_by_name("null", "", NULL, &why);
-	if (err)
-		return shell_error(err, "bench: %s", why.text);
-	struct file *f = file_open("null", 0);
 	if (IS_ERR(f))
-		return shell_error(PTR_ERR(f), "bench: null does not open");
-	stats_init(&s, b->sample, SAMPLES);
-	for (u32 i = 0; i < SAMPLES; i++) {
+		return shell_error(PTR_ERR(f), "bench: %s does not open", device);
+	while (s->n < s->max) {
 		u64 start = rdtsc();
 		for (u32 n = 0; n < CALLS; n++)
 			(void)file_read(f, &byte, 1);
-		stats_add(&s, figure(b, rdtsc() - start) / CALLS);
+		stats_add(s, figure(b, rdtsc() - start) / CALLS);
 	}
 	file_close(f);
-	memset(&b->unload, 0, sizeof(b->unload));
-	strlcpy(b->unload.name, "null", sizeof(b->unload.name));
-	err = module_unload(&b->unload);
-	if (err)
-		return shell_error(err, "bench: %s", b->unload.report.error);
-	print_figure(b, "a read through a device, into a module", &s, unit(b));
 	return 0;
+}
+
+static int bench_call(struct bench *b)
+{
+	struct stats s;
+	u64 cycles;
+
+	stats_init(&s, b->sample, SAMPLES);
+	int err = bench_load(b, "null", "", &cycles);
+	if (err)
+		return err;
+	err = sample_read(b, "null", &s);
+	if (!err && bench_remove(b, "null", 0, 0, &cycles))
+		err = shell_error(-EBUSY, "bench: %s", b->unload.report.error);
+	if (!err)
+		print_figure(b, "a read through a device, into a module", &s, unit(b));
+	return err;
 }
 
 static void nothing(void *arg, const struct regs *regs, u32 sp)
@@ -289,6 +267,7 @@ static int bench_woken(struct bench *b) { return bench_unload(b, true); }
 static const struct { const char *name; int (*run)(struct bench *b); } benches[] = {
 	{ "boot", bench_boot }, { "unload", bench_idle }, { "unload-woken", bench_woken },
 	{ "yield", bench_yield }, { "call", bench_call }, { "ipi", bench_ipi },
+	{ "ipc", bench_ipc }, { "driver-homes", bench_homes },
 };
 
 static int bench_run(int argc, char **argv)
@@ -302,6 +281,10 @@ static int bench_run(int argc, char **argv)
 	if (!b)
 		return shell_error(-ENOMEM, "bench: no memory");
 	bench_init(b, json);
+	if (argc > 1 && streq(argv[1], "strategies")) {
+		err = bench_strategies(b, argc > 2 ? argv[2] : NULL);
+		found = true;
+	}
 	for (u32 i = 0; i < ARRAY_SIZE(benches) && !err && !shell_interrupted(); i++) {
 		if (argc > 1 && !streq(argv[1], benches[i].name))
 			continue;
@@ -310,19 +293,19 @@ static int bench_run(int argc, char **argv)
 	}
 	kfree(b);
 	if (!found)
-		return shell_error(-ENOENT, "bench: there is boot, unload, unload-woken, yield, call, ipi");
+		return shell_error(-ENOENT, "bench: there is boot, unload, unload-woken, yield, call, ipi, ipc, driver-homes, strategies");
 	return err;
 }
 
 static bool complete_bench(u32 i, char *out, u32 size)
 {
-	if (i >= ARRAY_SIZE(benches))
+	if (i > ARRAY_SIZE(benches))
 		return false;
-	strlcpy(out, benches[i].name, size);
+	strlcpy(out, i < ARRAY_SIZE(benches) ? benches[i].name : "strategies", size);
 	return true;
 }
 
 const struct command bench_command = {
-	"bench", "bench [-j] [boot | unload | unload-woken | yield | call | ipi]",
-	"what things cost: median, p99 and maximum", bench_run, complete_bench,
+	"bench", "bench [-j] [boot | unload | unload-woken | yield | call | ipi | ipc | driver-homes | strategies [PART]]",
+	"what things cost: median, p99 and maximum; strategies: what each of them costs", bench_run, complete_bench,
 };

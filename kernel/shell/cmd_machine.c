@@ -97,31 +97,6 @@ static int dmesg_run(int argc, char **argv)
 
 const struct command dmesg_command = { "dmesg", "dmesg", "the kernel's messages so far", dmesg_run, NULL };
 
-static int poweroff_run(int argc, char **argv)
-{
-	u32 status = 0;
-
-	if (argc > 2 || (argc == 2 && (parse_u32(argv[1], &status) || status > 123)))
-		return shell_error(-EINVAL, "poweroff: the status is a number from 0 to 123");
-	notifier_call(&reboot_chain, status, NULL);
-	machine_poweroff(status);
-}
-
-const struct command poweroff_command = {
-	"poweroff", "poweroff [STATUS]", "turn the machine off", poweroff_run, NULL,
-};
-
-static int reboot_run(int argc, char **argv)
-{
-	(void)argv;
-	if (argc != 1)
-		return usage_error("reboot");
-	notifier_call(&reboot_chain, 0, NULL);
-	machine_reboot();
-}
-
-const struct command reboot_command = { "reboot", "reboot", "start the machine again", reboot_run, NULL };
-
 static int panic_run(int argc, char **argv)
 {
 	(void)argv;
@@ -133,23 +108,6 @@ static int panic_run(int argc, char **argv)
 const struct command panic_command = {
 	"panic", "panic", "stop all CPUs and show what each was doing", panic_run, NULL,
 };
-
-static int sleep_run(int argc, char **argv)
-{
-	u64 ns;
-
-	if (argc != 2 || parse_duration(argv[1], &ns))
-		return shell_error(-EINVAL, "sleep: how long? Such as 2s or 500ms");
-	u64 end = clock_ns() + ns;
-	while (!clock_passed(end) && !shell_interrupted()) {
-		int err = sleep_interruptible_ns(MIN(end - clock_ns(), 100 * NSEC_PER_MSEC));
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-const struct command sleep_command = { "sleep", "sleep TIME", "wait", sleep_run, NULL };
 
 /* -- sync points ------------------------------------------------------------------------- */
 

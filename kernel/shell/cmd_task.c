@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "sched/sched.h"
+#include "sched/sync.h"
 #include "sched/wait.h"
 #include "x86/clock.h"
 #include "x86/console.h"
@@ -50,6 +51,7 @@ static int ps_run(int argc, char **argv)
 	if (!rows)
 		return shell_error(-ENOMEM, "ps: no memory");
 	u32 n = snapshot(rows, MAX_ROWS);
+	sync_point("ps:copied");
 	if (!json)
 		printk("  ID  CPU PRIO  STATE     RUN ms  NAME / WAITS FOR\n");
 	for (u32 i = 0; i < n; i++) {
@@ -206,6 +208,7 @@ static int cpus_run(int argc, char **argv)
 		json_u64(&j, "ticks", (u32)c->tick_seq);
 		json_u64(&j, "irqs", c->irq_count);
 		json_u64(&j, "ipis", c->ipi_count);
+		json_u64(&j, "nmis", c->nmi_count);
 		json_end(&j);
 	}
 	return 0;

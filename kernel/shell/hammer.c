@@ -1,5 +1,6 @@
 /* hammer: devices under load, in the background. */
 #include "shell/commands.h"
+#include "entry/chrdev.h"
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/heap.h"
@@ -54,6 +55,11 @@ static int hammer_start(const char *device, u32 nr)
 		return shell_error(err, "hammer: no memory for %u tasks", nr);
 	}
 	return 0;
+}
+
+static bool complete_device(u32 i, char *out, u32 size)
+{
+	return chrdev_nth(i, out, size, NULL, 0);
 }
 
 static int hammer_run(int argc, char **argv)

@@ -2,7 +2,6 @@
  * did. */
 #include "shell/commands.h"
 #include "shell/hazard.h"
-#include "lib/format.h"
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/heap.h"
@@ -10,161 +9,197 @@
 #include "x86/console.h"
 
 #define QUARTER_NS (250 * NSEC_PER_MSEC)
+#define MAX_IDS    32
 
-const char *const verdict_names[NR_VERDICTS] = {
-	"safe", "waited", "refused", "rolled-back", "UAF", "hang", "leak", "half-dead", "n/a", "unstaged",
-};
-static const char colours[NR_VERDICTS] = { 2, 2, 6, 6, 1, 1, 3, 3, 7, 5 };	/* ANSI: 3x */
-
-/* -- the catalogue: modinfo of the modules h_* ----------------------------------------- */
-
-/* Copies up to the next '|' and returns what follows it. */
-static const char *take_field(const char *from, char *to, u32 size)
-{
-	u32 len = 0;
-
-	while (from[len] && from[len] != '|')
-		len++;
-	strlcpy(to, from, MIN(len + 1, size));
-	return from + len + (from[len] == '|');
-}
-
-/* The n-th hazard that `module` stages. */
-static bool read_hazard(const char *module, u32 n, struct elf_view *v, struct hazard *h)
-{
-	struct load_error why;
-	const void *data;
-	u32 size;
-
-	if (archive_find(module, &data, &size) || elf_check(data, size, v, &why))
-		return false;
-	const char *text = elf_modinfo(v, "hazard", n);
-	if (!text)
-		return false;
-	strlcpy(h->module, module, sizeof(h->module));
-	text = take_field(text, h->id, sizeof(h->id));
-	text = take_field(text, h->name, sizeof(h->name));
-	text = take_field(text, h->source, sizeof(h->source));
-	strlcpy(h->script, text, sizeof(h->script));
-	return true;
-}
-
-/* Calls see(h, ctx) for each hazard in the archive's order until it says stop. */
-static int each_hazard(int (*see)(const struct hazard *h, void *ctx), void *ctx)
-{
-	struct { struct elf_view v; struct hazard h; } *m = kzalloc(sizeof(*m));
-	char module[MODULE_NAME_LEN];
-	int err = 0;
-
-	if (!m)
-		return -ENOMEM;
-	for (u32 i = 0; !err && complete_archive_module(i, module, sizeof(module)); i++) {
-		if (!starts_with(module, "h_"))
-			continue;
-		for (u32 n = 0; !err && read_hazard(module, n, &m->v, &m->h); n++)
-			err = see(&m->h, ctx);
-	}
-	kfree(m);
-	return err;
-}
-
-/* -- running ----------------------------------------------------------------------------- */
-
-struct options {
-	const char *id;			/* NULL: all */
-	const struct strategy *strategy;
-	bool json, tell;
+/* What is asked for, and how far it is. */
+struct run {
+	/* Fixed. */
+	const char *id[MAX_IDS];	/* rows; none: all */
+	u32 nr_ids;
+	const char *from;		/* the first row; NULL: the first there is */
+	const struct strategy *column[MAX_COLUMNS];
+	u32 nr_columns;
+	bool json, table, tell;
 	u64 quarter;
-	u32 nr, bad;
+	/* So far. */
+	bool started;
+	char group;			/* of the last row: 'A' */
+	u32 below;			/* rows since the heads of the table */
+	u32 count[NR_VERDICTS], nr;
 };
 
-static void print_cell(const struct cell *c, const struct options *o)
-{
-	const struct hazard *h = &c->hazard;
-	struct json j;
+static bool unfit;		/* the kernel, since a cell that did not end: the prompt's */
 
-	if (o->json) {
-		json_begin(&j);
-		json_str(&j, "hazard", h->id);
-		json_str(&j, "name", h->name);
-		json_str(&j, "strategy", c->strategy->name);
-		json_str(&j, "verdict", verdict_names[c->verdict]);
-		json_u64(&j, "cpus", nr_cpus);
-		json_str(&j, "evidence", c->evidence);
-		json_end(&j);
-	} else {
-		printk("%-5s %-20s %-11s \x1b[3%cm%-11s\x1b[0m %s\n", h->id, h->name, c->strategy->name,
-		       '0' + colours[c->verdict], verdict_names[c->verdict], c->evidence);
+static bool is_wanted(struct run *r, const struct hazard *h)
+{
+	r->started |= !r->from || streq(r->from, h->id);
+	if (!r->nr_ids)
+		return r->started;
+	for (u32 i = 0; i < r->nr_ids; i++) {
+		if (streq(r->id[i], h->id))
+			return r->started;
 	}
-	if (c->unfit)
-		printk("%s has left the kernel unfit for more: boot anew\n", h->id);
+	return false;
 }
 
-static int stage_one(const struct hazard *h, void *ctx)
+static int say_unfit(const struct cell *c, const struct run *r)
 {
-	struct options *o = ctx;
+	unfit = true;
+	if (!r->json)
+		printk("%s under %s has left the kernel unfit for more: boot anew%s%s\n", c->hazard.id,
+		       c->strategy->name, r->table ? ", go on with: hazard --all --from " : "",
+		       r->table ? c->hazard.id : "");
+	return -EIO;
+}
 
-	if (o->id && !streq(o->id, h->id))
-		return 0;
-	if (shell_interrupted())
-		return -EINTR;
+static int stage_cell(struct run *r, const struct hazard *h, u32 column, enum verdict *verdict)
+{
 	struct cell *c = kzalloc(sizeof(*c));
+	bool quiet = !r->json && !r->tell;	/* the evidence says it */
+
 	if (!c)
 		return -ENOMEM;
 	c->hazard = *h;
-	c->strategy = o->strategy;
-	c->quarter = o->quarter;
-	c->tell = o->tell;
-	if (c->tell)
-		printk("%s %s: first said by %s\n", h->id, h->name, h->source);
+	c->strategy = r->column[column];
+	c->quarter = r->quarter;
+	c->tell = r->tell;
+	if (quiet)
+		console_mute(true);
+	if (r->tell)
+		print_prologue(c);
 	cell_run(c);
-	print_cell(c, o);
-	o->nr++;
-	o->bad += c->verdict == VERDICT_UNSTAGED;
-	bool unfit = c->unfit;
-	if (!unfit)		/* else its actors may still be at it */
-		kfree(c);
-	return unfit ? -EIO : 0;
+	if (quiet)
+		console_mute(false);
+	if (r->json)
+		print_cell_json(c);
+	else if (r->tell)
+		print_epilogue(c);
+	else if (!r->table)
+		print_cell(c);
+	*verdict = c->verdict;
+	r->count[c->verdict]++;
+	r->nr++;
+	if (c->unfit)		/* its actors may still be at it: the cell stays */
+		return say_unfit(c, r);
+	kfree(c);
+	return 0;
+}
+
+static int stage_row(const struct hazard *h, void *ctx)
+{
+	struct run *r = ctx;
+	enum verdict row[MAX_COLUMNS];
+	int err = 0;
+	u32 n = 0;
+
+	if (!is_wanted(r, h))
+		return 0;
+	if (r->table && (!r->group || (r->group != h->id[0] && r->below >= MAX_COLUMNS))) {
+		print_heads(r->column, r->nr_columns);
+		r->below = 0;
+	}
+	r->group = h->id[0];
+	r->below++;
+	while (!err && n < r->nr_columns) {
+		err = shell_interrupted() ? -EINTR : stage_cell(r, h, n, &row[n]);
+		n += err != -EINTR && err != -ENOMEM;
+	}
+	if (r->table)
+		print_row(h->id, row, n);
+	return err;
 }
 
 static int list_one(const struct hazard *h, void *ctx)
 {
-	(void)ctx;
-	printk("%-5s %-20s %-18s %s\n", h->id, h->name, h->module, h->source);
+	print_hazard(h, *(bool *)ctx);
 	return 0;
+}
+
+static int list_all(bool json)
+{
+	int err = each_hazard(list_one, &json);
+
+	if (!err && json)
+		print_column_json(&server_home);
+	return err;
+}
+
+/* A strategy, or the column that is none. */
+static const struct strategy *find_column(const char *name)
+{
+	return streq(name, server_home.name) ? &server_home : strategy_find(name);
+}
+
+static int find_one(const struct hazard *h, void *id)
+{
+	return streq(h->id, id) ? 1 : 0;
+}
+
+/* Words are ids and strategies, in any order. */
+static int take_words(struct run *r, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		const struct strategy *s = find_column(argv[i]);
+		if (s && r->nr_columns < MAX_COLUMNS)
+			r->column[r->nr_columns++] = s;
+		else if (r->nr_ids < MAX_IDS && each_hazard(find_one, argv[i]) == 1)
+			r->id[r->nr_ids++] = argv[i];
+		else
+			return shell_error(-ENOENT, "hazard: %s: no such hazard or strategy; `hazard` and `strategy` "
+			                   "list them", argv[i]);
+	}
+	return 0;
+}
+
+static void choose_columns(struct run *r, bool all)
+{
+	if (r->nr_columns)
+		return;
+	if (!all) {
+		r->column[r->nr_columns++] = strategy;
+		return;
+	}
+	for (u32 i = 0; i < nr_strategies; i++)
+		r->column[r->nr_columns++] = strategies[i];
+	if (r->json)			/* a screen has no room for one more */
+		r->column[r->nr_columns++] = &server_home;
 }
 
 static int hazard_run(int argc, char **argv)
 {
-	struct options o = { .strategy = strategy, .quarter = QUARTER_NS };
-	bool missing;
+	bool json = take_flag(&argc, argv, "-j"), all = take_flag(&argc, argv, "--all"), no_factor, no_id;
+	const char *factor = take_option(&argc, argv, "-x", &no_factor);
+	struct run r = { .from = take_option(&argc, argv, "--from", &no_id), .json = json };
 	u32 scale = 1;
 
-	o.json = take_flag(&argc, argv, "-j");
-	bool all = take_flag(&argc, argv, "--all");
-	const char *factor = take_option(&argc, argv, "-x", &missing);
-	if (missing || (factor && parse_u32(factor, &scale)) || argc > 3 - all)
+	if (no_factor || no_id || (factor && parse_u32(factor, &scale)) || !scale)
 		return usage_error("hazard");
-	o.quarter *= scale;
 	if (!all && argc == 1)
-		return each_hazard(list_one, NULL);
-	if (!all)
-		o.id = argv[1];
-	o.tell = !all && !o.json;
-	if (argc == 3 - all)
-		o.strategy = strategy_find(argv[2 - all]);
-	if (!o.strategy)
-		return shell_error(-ENOENT, "hazard: no such strategy; `strategy` lists them");
-	int err = each_hazard(stage_one, &o);
-	if (err == -EINTR)
-		return 0;
-	if (!err && !o.nr)
-		return shell_error(-ENOENT, "hazard: no such hazard; `hazard` lists them");
-	return err ? err : o.bad ? -EIO : 0;
+		return list_all(json);
+	if (unfit)
+		return shell_error(-EIO, "hazard: the kernel is unfit since a cell that did not end: boot anew");
+	int err = take_words(&r, argc, argv);
+	if (!err && r.from && each_hazard(find_one, (void *)r.from) != 1)
+		err = shell_error(-ENOENT, "hazard: --from %s: no such hazard; `hazard` lists them", r.from);
+	if (err)
+		return err;
+	if (!all && !r.nr_ids)
+		return usage_error("hazard");
+	choose_columns(&r, all);
+	r.quarter = scale * QUARTER_NS;
+	r.table = all && !json && r.nr_columns > 1;
+	r.tell = !json && r.nr_ids == 1 && r.nr_columns == 1;
+	err = each_hazard(stage_row, &r);
+	if (r.table)
+		print_totals(r.count);
+	if (r.table && r.column[0] == strategies[0] && r.nr_columns == nr_strategies)
+		printk("`hazard --all %s`: the same where the driver is a process\n", server_home.name);
+	return err == -EINTR ? 0 : err ? err : r.count[VERDICT_UNSTAGED] ? -EIO : 0;
 }
 
 const struct command hazard_command = {
-	"hazard", "hazard [-j] [-x FACTOR] [ID | --all] [STRATEGY]",
-	"list the hazards of unloading, or stage them and see; -x: longer deadlines", hazard_run,
+	"hazard", "hazard [-j] [-x FACTOR] [--all] [--from ID] [ID...] [STRATEGY...]",
+	"list the hazards of unloading, stage one and tell, or --all of them under each strategy; "
+	"-x: longer deadlines", hazard_run,
 	NULL,
 };

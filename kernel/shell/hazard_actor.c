@@ -11,9 +11,13 @@
 #include "sched/sched.h"
 #include "sched/sync.h"
 #include "sched/wait.h"
+#include "shell/commands.h"
+#include "shell/shell.h"
 #include "smp/ipi.h"
+#include "unload/graveyard.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
+#include "x86/console.h"
 
 static void actor_task(void *arg)
 {
@@ -35,7 +39,7 @@ struct actor *actor_start(struct cell *c, const char *name, int (*act)(struct ac
 	*a = (struct actor){ .cell = c, .act = act, .arg = arg };
 	strlcpy(a->what, what, sizeof(a->what));
 	strlcpy(a->device, device, sizeof(a->device));
-	if ((act == act_unload || act == act_starve) && !(a->unload = kzalloc(sizeof(*a->unload))))
+	if ((act == act_unload || act == act_starve || act == act_rmmod) && !(a->unload = kzalloc(sizeof(*a->unload))))
 		return NULL;
 	snprintf(full, sizeof(full), "%s/%u", name, c->nr_actors);
 	u32 prio = act == act_hog ? PRIO_HIGH : PRIO_NORMAL;
@@ -117,14 +121,31 @@ int act_unload(struct actor *a)
 
 	strlcpy(u->name, a->device, sizeof(u->name));
 	u->flags = a->arg;
-	u->patience_ns = a->cell->quarter;
+	u->patience_ns = cell_patience(a->cell);
 	return module_unload(u);
+}
+
+/* The hazard's module once more, under another name, which its device gets, too. */
+static int load_instance(const struct actor *a, struct load_error *why)
+{
+	char params[MODULE_NAME_LEN + 8];
+	const void *file;
+	u32 size;
+
+	snprintf(params, sizeof(params), "device=%s", a->device);
+	if (archive_find(a->cell->hazard.module, &file, &size))
+		return -ENOENT;
+	return module_load(a->device, file, size, params, NULL, why);
 }
 
 int act_load(struct actor *a)
 {
 	struct load_error why;
+	const void *file;
+	u32 size;
 
+	if (a->cell->nr_instances && archive_find(a->device, &file, &size))
+		return load_instance(a, &why);
 	return module_load_by_name(a->device, "", NULL, &why);
 }
 
@@ -155,15 +176,36 @@ int act_hog(struct actor *a)
 	return 0;
 }
 
-int act_deaf(struct actor *a)
+/* Interrupts are off, until the caller restores them. */
+static void stay_deaf(struct actor *a)
 {
 	u64 end = clock_ns() + div_u64(a->cell->quarter, 100) * a->arg;
 
-	u32 flags = irq_save();
 	atomic_add(&stage.at, 1);
 	while (!clock_passed(end))
 		cpu_relax();
 	a->ended = clock_ns();		/* an unload that waits goes on at the next instruction */
+}
+
+int act_deaf(struct actor *a)
+{
+	u32 flags = irq_save();
+
+	stay_deaf(a);
+	irq_restore(flags);
+	return 0;
+}
+
+/* With interrupts off nothing drops the translation but the CPU's own whim; then
+ * the second look does not find one. */
+int act_peek(struct actor *a)
+{
+	u32 before, after, flags = irq_save();
+
+	before = *stage.page;
+	stay_deaf(a);
+	if (graveyard_probe(stage.page, &after) && after != before)
+		stage_accuse("reads another's memory by a stale TLB entry");
 	irq_restore(flags);
 	return 0;
 }
@@ -180,9 +222,64 @@ int act_nmi(struct actor *a)
 	return 0;
 }
 
+/* What it prints is for who is told the story. */
+int act_show(struct actor *a)
+{
+	if (!a->cell->tell)
+		console_mute(true);
+	int err = shell_run_line(a->what);
+	if (!a->cell->tell)
+		console_mute(false);
+	return err;
+}
+
 int act_notify(struct actor *a)
 {
 	(void)a;
 	notifier_call(&stage.chain, 1, NULL);
 	return 0;
+}
+
+/* -- in ring 3 ---------------------------------------------------------------------- */
+
+/* A kill of the actor ends it. */
+int act_program(struct actor *a)
+{
+	char program[sizeof(a->what)], args[sizeof(a->what) + 12];
+	const char *space = strchr(a->what, ' ');
+
+	strlcpy(program, a->what, MIN(space ? (u32)(space - a->what) + 1 : ~0u, (u32)sizeof(program)));
+	u64 patience = a->act == act_rmmod ? cell_patience(a->cell) : a->cell->quarter;
+	snprintf(args, sizeof(args), "%s %u", a->what, (u32)div_u64(patience, NSEC_PER_USEC));
+	int code = run_program(program, args);
+	if (code > 0)
+		stage_accuse("sees memory of the module change after it was freed");
+	return code;
+}
+
+static struct actor *in_ring3;		/* who waits for the answer to its unload */
+static bool answered;
+
+/* A process that was killed does not tell what its unload came to. */
+static void take_answer(const struct unload *u, int err)
+{
+	struct actor *a = in_ring3;
+
+	if (!a || !streq(u->name, a->device))
+		return;
+	*a->unload = *u;
+	a->result = err;
+	a->ended = clock_ns();
+	answered = true;
+}
+
+int act_rmmod(struct actor *a)
+{
+	answered = false;
+	in_ring3 = a;
+	module_unload_answered = take_answer;
+	int code = act_program(a);
+	module_unload_answered = NULL;
+	in_ring3 = NULL;
+	return answered ? a->result : code;
 }

@@ -9,7 +9,9 @@
 #include "lib/format.h"
 #include "lib/math64.h"
 #include "lib/string.h"
+#include "mm/frame.h"
 #include "mm/heap.h"
+#include "mm/modspace.h"
 #include "sched/sched.h"
 #include "sched/sync.h"
 #include "sched/wait.h"
@@ -44,6 +46,15 @@ static void add_evidence(struct cell *c, const char *fmt, ...)
 	__builtin_va_end(args);
 }
 
+u64 from_now(u64 ns)
+{
+	u64 at = clock_ns() + ns;
+
+	while (modspace_holds((u32)at))
+		at += NSEC_PER_MSEC;
+	return at;
+}
+
 static bool is_loaded(const char *name)
 {
 	mutex_lock(&modules_mutex);
@@ -52,28 +63,50 @@ static bool is_loaded(const char *name)
 	return there;
 }
 
+static bool keeps_init_section(const char *name)
+{
+	mutex_lock(&modules_mutex);
+	const struct module *m = module_find(name);
+	bool kept = m && module_init_pages(m);
+	mutex_unlock(&modules_mutex);
+	return kept;
+}
+
+bool cell_wait(struct cell *c)
+{
+	if (!c->limit)
+		c->limit = from_now(cell_limit(c));
+	return actor_wait(c->main, c->limit);
+}
+
+/* The module that it wants loaded or gone: a driver may ask for another's end. */
+static const char *target_of(const struct actor *a)
+{
+	return a->unload && a->unload->name[0] ? a->unload->name : a->device;
+}
+
 /* -- the end of the play -------------------------------------------------------------- */
 
-/* Opens the module's device and has it answer. In a task of its own, which may get
- * stuck. */
-static bool is_usable(struct cell *c, const char *module)
+/* In a task of its own, which may get stuck. */
+bool cell_is_usable(struct cell *c, const char *module)
 {
 	struct actor *a = actor_start(c, "probe", act_call, "ioctl", module, 0, ~0u);
 
-	return a && actor_wait(a, clock_ns() + c->quarter) && a->result == HAZARD_ALIVE;
+	return a && actor_wait(a, from_now(c->quarter)) && a->result == HAZARD_ALIVE;
 }
 
-/* When the hazard passed, if the unload ended only after that; else 0. */
+/* When the hazard passed, if the unload began before that and ended after it; else 0. */
 static u64 hazard_passed(struct cell *c)
 {
 	u64 passed = c->passed_at;
 
 	for (u32 i = 0; i < c->nr_actors; i++) {
 		struct actor *a = &c->actor[i];
-		if (a->act == act_deaf && actor_wait(a, clock_ns() + 3 * c->quarter))
+		if ((a->act == act_deaf || a->act == act_peek) && actor_wait(a, from_now(3 * c->quarter)))
 			passed = a->ended;
 	}
-	return passed && c->main->ended > passed ? passed : 0;
+	bool early = !c->main->unload || c->main->unload->start < passed;
+	return passed && early && c->main->ended > passed ? passed : 0;
 }
 
 /* What the unload answered, and whether that is true. */
@@ -85,7 +118,7 @@ static void judge_answer(struct cell *c, const char *module, int err)
 	if (err == -ENOTSUP || err == -ENOSYS) {
 		find(c, VERDICT_NA, "%s", said);
 	} else if (err && is_loaded(module)) {
-		if (!is_usable(c, module))
+		if (!cell_is_usable(c, module))
 			find(c, VERDICT_HALF_DEAD, "%s: %s; the module does not answer its probe",
 			     errno_name(err), said);
 		else
@@ -102,7 +135,8 @@ static void judge_answer(struct cell *c, const char *module, int err)
 			find(c, VERDICT_SAFE, "through in %u us",
 			     u ? (u32)div_u64(u->report.total_ns, NSEC_PER_USEC) : 0);
 		if (!u)
-			add_evidence(c, "; the load: %s", errno_name(err));
+			add_evidence(c, "; the load: %s%s", errno_name(err),
+			             keeps_init_section(module) ? ", its init section stays" : "");
 	}
 }
 
@@ -111,7 +145,7 @@ static void add_others(struct cell *c)
 {
 	for (u32 i = 0; i < c->nr_actors; i++) {
 		const struct actor *a = &c->actor[i];
-		bool asks = a->act == act_load || a->act == act_unload;
+		bool asks = a->act == act_load || a->act == act_unload || is_program(a);
 		bool known = a == c->main && c->verdict != VERDICT_UNSTAGED;
 		if (asks && !known && a->result && actor_has_ended(a))
 			add_evidence(c, "; %s: %s %s", actor_name(a), errno_name(a->result),
@@ -129,6 +163,8 @@ static void add_report(struct cell *c)
 	if (r->nr_insiders)
 		add_evidence(c, "; saw %s on CPU %u at %s", r->insider[0].task_name, r->insider[0].cpu,
 		             r->insider[0].where);
+	if (r->exit_left_at[0])
+		add_evidence(c, "; exit did not return, left at %s", r->exit_left_at);
 	if (r->forgotten || r->forgotten_allocs)
 		add_evidence(c, "; forgotten: %s, %u allocations", r->forgotten_names, r->forgotten_allocs);
 	if (r->revoked)
@@ -141,17 +177,50 @@ static void judge_main(struct cell *c)
 		find(c, VERDICT_UNSTAGED, "the script asks for no unload");
 		return;
 	}
-	if (!actor_wait(c->main, clock_ns() + 3 * c->quarter)) {
+	if (!cell_wait(c)) {
 		const struct task *t = c->main->task;
 		find(c, VERDICT_HANG, "%s did not end by its deadline: %s on CPU %u%s%s; %s %s", t->name,
 		     task_state_name(t), t->cpu, t->waiting_for[0] ? ", last waited for " : "",
-		     t->waiting_for, c->main->device, is_loaded(c->main->device) ? "is there" : "is gone");
+		     t->waiting_for, target_of(c->main), is_loaded(target_of(c->main)) ? "is there" : "is gone");
 		return;
 	}
-	judge_answer(c, c->main->device, c->main->result);
+	judge_answer(c, target_of(c->main), c->main->result);
 	if (c->main->unload)
 		add_report(c);
-	add_others(c);
+}
+
+/* Each of a crowd is judged as if it were the only one; the worst is the cell's. */
+static void judge_crowd(struct cell *c)
+{
+	struct actor *main = c->main;
+	enum verdict worst = VERDICT_SAFE;
+	u32 count[NR_VERDICTS] = { 0 }, nr = c->nr_actors;
+	char why[sizeof(c->evidence)] = "";
+
+	/* All have to be through: who is probed while others freeze or stop everybody does
+	 * not answer. */
+	for (u32 i = 0; i < nr; i++) {
+		if (c->actor[i].act == act_unload)
+			(void)!actor_wait(&c->actor[i], clock_ns() + cell_limit(c));
+	}
+	for (u32 i = 0; i < nr; i++) {
+		if (c->actor[i].act != act_unload)
+			continue;
+		c->main = &c->actor[i];
+		c->evidence[0] = '\0';
+		judge_main(c);
+		count[c->verdict]++;
+		if (!why[0] || c->verdict > worst)
+			strlcpy(why, c->evidence, sizeof(why));
+		worst = MAX(worst, c->verdict);
+	}
+	c->main = main;
+	find(c, worst, "of %u:", c->nr_instances);
+	for (u32 v = 0; v < NR_VERDICTS; v++) {
+		if (count[v])
+			add_evidence(c, " %u %s", count[v], verdict_names[v]);
+	}
+	add_evidence(c, "; %s", why);
 }
 
 /* Everybody may leave; who does not is asked, then killed, then named. */
@@ -163,13 +232,17 @@ static void drop_curtain(struct cell *c)
 	wake_all(&stage.queue);
 	thaw_tasks();
 	for (u32 i = 0; i < c->nr_actors; i++) {
+		if (is_program(&c->actor[i]))
+			task_kill(c->actor[i].task);
+	}
+	for (u32 i = 0; i < c->nr_actors; i++) {
 		struct actor *a = &c->actor[i];
-		if (actor_wait(a, clock_ns() + 2 * c->quarter))
+		if (actor_wait(a, from_now(2 * c->quarter)))
 			continue;
 		if (c->verdict < VERDICT_UAF)
 			find(c, VERDICT_HANG, "%s on CPU %u does not come back", actor_name(a), a->task->cpu);
 		task_kill(a->task);
-		if (!actor_wait(a, clock_ns() + 2 * c->quarter))
+		if (!actor_wait(a, from_now(2 * c->quarter)))
 			c->unfit = true;
 	}
 }
@@ -232,6 +305,19 @@ static void judge_remains(struct cell *c)
 		add_evidence(c, "; left behind");
 	}
 	(void)remains_sweep();
+}
+
+/* What was used where no fault tells: memory that was given back, another module. */
+static void judge_silent_uses(struct cell *c)
+{
+	paddr_t frame = 0;
+	u32 damaged = c->quarantine ? frame_quarantine_end(&frame) : 0;
+
+	if (damaged)
+		find(c, VERDICT_UAF, "frame 0x%llx was written to after it was freed; %u such frames", frame,
+		     damaged);
+	if (stage.nr_accused)
+		find(c, VERDICT_UAF, "%s", stage.accusation);
 }
 
 static void judge_uses(struct cell *c, u32 uses)
@@ -302,22 +388,34 @@ void take_the_chair(void)
 	yield();	/* it moves when it passes through schedule() */
 }
 
-static void play(struct cell *c)
+static void play_script(struct cell *c)
 {
 	c->start = clock_ns();
 	playing = c;
 	stage.rmmod = rmmod_from_inside;
-	if (script_run(c) == 0)
+	bool played = script_run(c) == 0;
+	if (played && c->nr_instances)
+		judge_crowd(c);
+	else if (played)
 		judge_main(c);
-	else
+	if (!c->nr_instances)
 		add_others(c);
+}
+
+static void play(struct cell *c)
+{
+	if (c->strategy == &server_home)
+		server_play(c);
+	else
+		play_script(c);
 	drop_curtain(c);
+	modspace_reuse_at_once(false);
 }
 
 /* The last of an ended task is given back by the CPU that it ran on, a little after. */
 static struct balance_sheet settled_balance(const struct cell *c, const struct balance_sheet *before)
 {
-	u64 end = clock_ns() + c->quarter;
+	u64 end = from_now(c->quarter);
 	struct balance_sheet now;
 
 	for (;;) {
@@ -336,15 +434,17 @@ void cell_run(struct cell *c)
 	struct balance_sheet before, after;
 
 	if (any_left(name, sizeof(name))) {
-		find(c, VERDICT_UNSTAGED, "%s is loaded: no clean slate", name);
-		c->unfit = true;
+		find(c, VERDICT_UNSTAGED, "%s is loaded: no clean slate; rmmod it first", name);
 		return;
 	}
-	stage.at = stage.go = 0;
+	stage.at = stage.go = stage.nr_accused = 0;
+	stage.device.running = false;
+	stage.ms = div_u64(c->quarter, 250);
 	before = balance_take();
 	u32 uses = graveyard_uses();
 	graveyard_laboratory = true;
-	strategy_set(c->strategy);
+	if (c->strategy != &server_home)
+		strategy_set(c->strategy);
 	take_the_chair();
 	task_boost(current, PRIO_TOP);	/* level with those whom an unload moves to the front */
 	play(c);
@@ -357,6 +457,7 @@ void cell_run(struct cell *c)
 		judge_remains(c);
 	strategy_set(usual);
 	judge_uses(c, graveyard_uses() - uses);
+	judge_silent_uses(c);
 	graveyard_laboratory = laboratory;
 	if (c->unfit)		/* somebody may stand on the pages that are kept: leave them */
 		return;

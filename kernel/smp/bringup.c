@@ -69,7 +69,6 @@ static void new_cpu(struct cpu *c, u32 *ticket, void (*run)(void))
 	paging_enable_protections();	/* and the kernel's own map */
 	lapic_enable();
 	machine_check_enable();
-	c->online = true;
 	if (atomic_cmpxchg(ticket, (u32)TICKET_CLAIMED, (u32)TICKET_ONLINE))
 		run();
 	halt_for_good();
@@ -87,7 +86,10 @@ static bool low_page_is_free(u32 page)
 	for (u32 i = 0; i < boot_info.nr_regions; i++) {
 		const struct boot_region *r = &boot_info.region[i];
 		bool within = r->start <= page && page + PAGE_SIZE <= r->start + r->len;
-		usable |= r->usable && within;
+		bool touched = r->start < page + PAGE_SIZE && page < r->start + r->len;
+		if (!r->usable && touched)	/* ranges of a map may overlap */
+			return false;
+		usable |= within;
 	}
 	for (u32 i = 0; i < boot_info.nr_modules; i++)
 		if (boot_info.module[i].start < page + PAGE_SIZE && page < boot_info.module[i].end)

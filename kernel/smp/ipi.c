@@ -28,6 +28,7 @@
  * No deadlock when all call all: who waits, serves. See also spinlock.c. */
 #include "smp/ipi.h"
 #include "lib/errno.h"
+#include "smp/held.h"
 #include "smp/machine_check.h"
 #include "smp/nmi.h"
 #include "x86/acpi.h"
@@ -43,10 +44,21 @@ static u32 broadcasts;		/* atomic */
 
 u32 ipi_broadcasts(void) { return READ_ONCE(broadcasts); }
 
+struct ipis ipis_sent(void)
+{
+	struct ipis sum = { 0, 0 };
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
+		sum.calls += READ_ONCE(cpus[cpu]->calls_sent);
+		sum.reschedules += READ_ONCE(cpus[cpu]->reschedules_sent);
+	}
+	return sum;
+}
+
 /* -- the asked side ----------------------------------------------------------- */
 struct answer_context {
 	struct cpu *me;
 	const struct regs *regs;
+	u64 since;			/* TSC */
 };
 
 static void answer(struct cpu *asker, const struct answer_context *ctx, u32 sp)
@@ -56,6 +68,7 @@ static void answer(struct cpu *asker, const struct answer_context *ctx, u32 sp)
 	if (!atomic_cmpxchg(state, (u8)IPI_POSTED, (u8)IPI_RUNNING))
 		return;
 	r->fn(r->arg, ctx->regs, sp);
+	held_since(ctx->since);
 	store_release(state, (u8)IPI_DONE);
 }
 
@@ -86,7 +99,7 @@ void ipi_serve(void)
 		return;
 	DEBUG_ASSERT(this_cpu()->nr_held == 0);
 	u32 flags = irq_save();
-	struct answer_context ctx = { this_cpu(), NULL };
+	struct answer_context ctx = { this_cpu(), NULL, rdtsc() };
 	/* To fn, and to the locks it takes, this is an interrupt like any other. */
 	this_cpu_inc(irq_depth);
 	with_registers_on_stack(answer_all, &ctx);
@@ -96,7 +109,7 @@ void ipi_serve(void)
 
 static void on_call(struct regs *regs)
 {
-	struct answer_context ctx = { this_cpu(), regs };
+	struct answer_context ctx = { this_cpu(), regs, rdtsc() };
 	lapic_eoi();
 	ctx.me->ipi_count++;
 	answer_all(&ctx, (u32)regs);
@@ -109,6 +122,7 @@ static void post(struct cpu *me, cpumask_t mask)
 	for_each_cpu_in(cpu, mask) {
 		store_release(&me->outgoing.state[cpu], (u8)IPI_POSTED);
 		atomic_or(&cpus[cpu]->inbox[me->id / 32], 1u << (me->id % 32));
+		me->calls_sent++;
 	}
 }
 
@@ -180,6 +194,7 @@ cpumask_t smp_call(cpumask_t mask, smp_fn fn, void *arg, u64 timeout_ns)
 	cpumask_t silent = 0;
 	mask &= cpus_others();
 	if (mask) {
+		u64 since = rdtsc();
 		u64 deadline = clock_ns() + MIN(timeout_ns, FOREVER_NS);
 		r->fn = fn;
 		r->arg = arg;
@@ -189,6 +204,7 @@ cpumask_t smp_call(cpumask_t mask, smp_fn fn, void *arg, u64 timeout_ns)
 		silent = withdraw(r, late);
 		wait_for(r, late & ~silent, NULL);
 		r->fn = NULL;
+		held_asker_since(since);
 	}
 	preempt_enable();
 	return silent;
@@ -201,8 +217,10 @@ void smp_reschedule(u32 cpu)
 	WRITE_ONCE(target->need_resched, 1);
 	/* The flag alone would do for a CPU that is on its way through the trap
 	 * exit; the interrupt gets one out of HLT, and out of user code. */
-	if (target != this_cpu())
+	if (target != this_cpu()) {
+		this_cpu_inc(reschedules_sent);
 		lapic_send(target->apic_id, VECTOR_IPI_RESCHEDULE);
+	}
 }
 
 /* The way out of the interrupt looks at need_resched. */

@@ -35,18 +35,23 @@ void smp_reschedule(u32 cpu);
  * others. Returns the CPUs that did not answer within `timeout_ns`: their TLBs
  * may be stale and the frames must not be reused. */
 cpumask_t tlb_shootdown(u32 start, u32 end, u64 timeout_ns) must_use;
+/* The same for the user part of the address space `cr3`: only CPUs that have it
+ * loaded are asked. */
+cpumask_t tlb_shootdown_users(u32 cr3, u32 start, u32 end, u64 timeout_ns) must_use;
 #define TLB_TIMEOUT_NS (500 * 1000000ull)
 
 /* Calls of all other CPUs so far, each one broadcast, for `bench` ("at most three"). */
 u32 ipi_broadcasts(void);
+/* IPIs sent so far, by all CPUs; one for each CPU that is interrupted. A broadcast is as
+ * many as it reaches. */
+struct ipis { u32 calls, reschedules; };
+struct ipis ipis_sent(void);
 
 /* Looks at a CPU that does not answer maskable interrupts: an NMI copies its
  * registers (user_esp: its stack pointer, in ring 0 as well). True when it
  * answered within timeout_ns. For diagnosis only: NMI comes at any instant, so
  * it proves nothing. Any context but NMI. */
 bool nmi_look(u32 cpu, struct regs *out, u64 timeout_ns) must_use;
-/* Hook on NMIs that nobody asked for (hardware, monitor): counts by default. */
-extern void (*nmi_hook)(struct regs *regs);
 
 /* For panic, which shows what each CPU was doing: the name of its task. Set
  * once by sched/; in NMI context and with locks broken, so it takes none. */

@@ -1,6 +1,8 @@
 /* Machine-check architecture (Intel SDM vol. 3, chapter 15). */
 #include "smp/machine_check.h"
 #include "smp/percpu.h"
+#include "x86/atomic.h"
+#include "x86/clock.h"
 #include "x86/console.h"
 #include "x86/cpu.h"
 #include "x86/panic.h"
@@ -18,6 +20,9 @@
 #define MC_STATUS_VALID      (1ull << 63)
 #define MC_STATUS_ADDR_VALID (1ull << 58)
 
+#define TELLING_NS (200 * NSEC_PER_MSEC)
+
+static bool has_mce(void) { return cpuid(1, 0).edx & (1u << 7); }
 static bool has_mca(void) { return cpuid(1, 0).edx & (1u << 14); }
 static u32 nr_banks(void) { return has_mca() ? rdmsr(MSR_MCG_CAP) & MCG_CAP_BANKS : 0; }
 
@@ -30,10 +35,23 @@ static void print_bank(u32 bank)
 	printk("machine check: bank %u status %#llx address %#llx\n", bank, status, addr);
 }
 
+/* Intel's come to all CPUs at once (15.10.4.1), others to one. The first that panics breaks
+ * the console's lock, so all tell first what they have. */
+static void let_others_tell(void)
+{
+	static u32 told;	/* CPUs that have */
+	u64 end = clock_ns() + TELLING_NS;
+
+	atomic_add(&told, 1);
+	while (READ_ONCE(told) < nr_cpus && !clock_passed(end))
+		cpu_relax();
+}
+
 static void on_machine_check(struct regs *regs)
 {
 	for (u32 bank = 0; bank < nr_banks(); bank++)
 		print_bank(bank);
+	let_others_tell();
 	panic_regs(regs, "machine check on CPU %u, MCG_STATUS %#llx: the hardware is broken",
 	           this_cpu()->id, has_mca() ? rdmsr(MSR_MCG_STATUS) : 0ull);
 }
@@ -55,6 +73,9 @@ void machine_check_enable(void)
 			wrmsr(MSR_MC_CTL(bank), ~0ull);
 		wrmsr(MSR_MC_STATUS(bank), 0);	/* what is left from before the boot */
 	}
+	/* Last (15.8). Without it a machine check is a shutdown. */
+	if (has_mce())
+		write_cr4(read_cr4() | CR4_MCE);
 }
 
 void machine_check_init(void)

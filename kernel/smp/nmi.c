@@ -7,13 +7,27 @@
 #include "x86/apic.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
+#include "x86/cpu.h"
+#include "x86/panic.h"
 #include "x86/trap.h"
 
 /* struct cpu.nmi_look */
 enum { LOOK_NONE, LOOK_WANTED, LOOK_WITHDRAWN };
 
-static void count_only(struct regs *regs) { (void)regs; }
-void (*nmi_hook)(struct regs *regs) = count_only;
+/* Chipset register "NMI status and control" (Intel ICH9 data sheet, 13.7.1): who caused one. */
+#define NMI_STATUS   0x61
+#define NMI_SERR     0x80	/* memory parity, or PCI SERR# */
+#define NMI_IOCHK    0x40
+
+/* What nobody asked for. With no cause there, it was a monitor's button, or is counted only. */
+static void on_hardware_nmi(struct regs *regs)
+{
+	u8 cause = inb(NMI_STATUS);
+
+	if (cause & (NMI_SERR | NMI_IOCHK))
+		panic_regs(regs, "NMI by the hardware: %s (port 0x61: %#x)",
+		           cause & NMI_SERR ? "memory parity or PCI SERR#" : "I/O channel check", cause);
+}
 
 /* Without a change of ring the CPU pushes no stack pointer (SDM vol. 3, 6.12.1):
  * the fields are then not there to be read, and are filled with what they would
@@ -42,7 +56,7 @@ static void on_nmi(struct regs *regs)
 	case LOOK_WITHDRAWN:	/* the looker has gone */
 		break;
 	default:
-		nmi_hook(regs);
+		on_hardware_nmi(regs);
 	}
 }
 

@@ -10,12 +10,15 @@ static void nothing_to_schedule(void) { }
 void (*preempt_hook)(void) = nothing_to_schedule;
 
 /* x86/trap.c counts interrupts without knowing struct cpu: to it the counter is
- * a symbol, whose value is the distance from GS. (An assembler statement outside
+ * a symbol, whose value is the distance from GS. So is `current` to assembly code. (An assembler statement outside
  * of functions takes no operands.) */
 static noinline void define_gs_offsets(void)
 {
 	__asm__ volatile(".globl x86_gs_irq_depth\n"
-	                 ".set x86_gs_irq_depth, %c0" :: "i"(offsetof(struct cpu, irq_depth)));
+	                 ".set x86_gs_irq_depth, %c0\n"
+	                 ".globl percpu_task\n"
+	                 ".set percpu_task, %c1"
+	                 :: "i"(offsetof(struct cpu, irq_depth)), "i"(offsetof(struct cpu, task)));
 }
 
 /* The boot CPU needs GS before there is a heap. */
@@ -29,5 +32,4 @@ void percpu_init_boot(void)
 	cpus[0] = &boot_cpu;
 	nr_cpus = 1;
 	cpus_online = CPU_BIT(0);
-	boot_cpu.online = true;
 }

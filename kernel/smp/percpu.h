@@ -6,6 +6,7 @@
 #include "x86/regs.h"
 
 struct task;
+struct user_thread;
 struct rq;
 struct spinlock;
 
@@ -27,12 +28,15 @@ struct cpu {
 
 	/* This CPU only, its interrupts included. */
 	struct task *task;		/* `current` */
+	struct user_thread *user;	/* current->user, when it was switched to */
+	u32 cr3;			/* the address space that is loaded; others peek (tlb.c) */
 	u32 preempt_count;		/* > 0: schedule() must not be called */
 	u32 irq_depth;			/* nested interrupt handlers */
 	struct rq *rq;
 	struct task *idle;
 	u64 tick_seq;			/* timer interrupts taken */
 	u32 irq_count, ipi_count, nmi_count;
+	u32 calls_sent, reschedules_sent;	/* IPIs */
 
 	/* Written by any CPU, read and cleared by this one; away from the above, so
 	 * that a call does not take the busiest cache line along. */
@@ -41,7 +45,6 @@ struct cpu {
 	u32 nmi_look;			/* somebody wants nmi_copy (atomic) */
 
 	/* This CPU writes, any CPU reads. */
-	bool online;
 	struct ipi_request outgoing;	/* this CPU's one call in flight */
 	struct regs nmi_copy;		/* answer to an NMI look ... */
 	u32 nmi_seq;			/* ... of which this is the number */

@@ -175,6 +175,11 @@ void spin_unlock(struct spinlock *l)
 	preempt_enable();
 }
 
+void spin_unlock_pinned(struct spinlock *l)
+{
+	release(l);
+}
+
 u32 spin_lock_irqsave(struct spinlock *l)
 {
 	u32 flags = irq_save();

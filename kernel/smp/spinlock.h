@@ -7,8 +7,8 @@
 
 /* The lock order: a CPU takes locks only in rising rank. */
 enum lock_rank {
-	RANK_MODULE = 10,	/* life cycle of modules */
 	RANK_ENTRY = 20,	/* registry of entry points, and each kind's own list */
+	RANK_IPC = 25,		/* handles, messages, processes */
 	RANK_TASKLIST = 30,
 	RANK_WAIT = 40,		/* wait queues */
 	RANK_TIMER = 50,
@@ -16,8 +16,7 @@ enum lock_rank {
 	RANK_HEAP = 70,
 	RANK_FRAME = 80,
 	RANK_KMAP = 75,
-	RANK_DEVICE = 90,	/* drivers' own */
-	RANK_CONSOLE = 100,	/* leaf: printk works everywhere */
+	RANK_DEVICE = 90,	/* drivers' own; behind them only the console's, rawlock.h */
 };
 
 struct spinlock {
@@ -39,6 +38,8 @@ void spin_init(struct spinlock *l, const char *name, enum lock_rank rank, bool i
 void spin_lock(struct spinlock *l);
 bool spin_trylock(struct spinlock *l) must_use;
 void spin_unlock(struct spinlock *l);
+/* Lets go of it, but preemption stays off: to be enabled by whoever goes on. */
+void spin_unlock_pinned(struct spinlock *l);
 u32  spin_lock_irqsave(struct spinlock *l);
 void spin_unlock_irqrestore(struct spinlock *l, u32 flags);
 /* Is it held by this CPU? Exact in all builds. */

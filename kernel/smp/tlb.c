@@ -1,6 +1,7 @@
 /* TLB shootdown: every CPU forgets translations of a range, and says so. */
 #include "lib/types.h"
 #include "smp/ipi.h"
+#include "x86/atomic.h"
 #include "x86/cpu.h"
 #include "x86/layout.h"
 
@@ -50,6 +51,37 @@ cpumask_t tlb_shootdown(u32 start, u32 end, u64 timeout_ns)
 	preempt_disable();
 	flush_range(&r);
 	cpumask_t silent = smp_call(cpus_others(), on_flush, &r, timeout_ns);
+	preempt_enable();
+	return silent;
+}
+
+/* User pages are not global, so a load of CR3 forgets them: only CPUs that have this
+ * address space loaded now may know something old.
+ *
+ *	CPU 0 (unmaps)			CPU 1 (switches to the process)
+ *	entry = 0
+ *	fence				cr3 = this one
+ *	cr3 of CPU 1: this one? asks	loads CR3 (serialising)
+ *	not yet? then its load comes	walks the tables: finds 0
+ *	later than entry = 0
+ *
+ * Context: as smp_call(). */
+cpumask_t tlb_shootdown_users(u32 cr3, u32 start, u32 end, u64 timeout_ns)
+{
+	struct range r = { ALIGN_DOWN(start, PAGE_SIZE), ALIGN_UP(end, PAGE_SIZE) };
+	cpumask_t mask = 0, silent = 0;
+	u32 cpu;
+
+	preempt_disable();
+	smp_mb();
+	for_each_cpu_in(cpu, cpus_online) {
+		if (READ_ONCE(cpus[cpu]->cr3) == cr3)
+			mask |= CPU_BIT(cpu);
+	}
+	if (mask & CPU_BIT(this_cpu_read(id)))
+		flush_range(&r);
+	if (mask & cpus_others())
+		silent = smp_call(mask & cpus_others(), on_flush, &r, timeout_ns);
 	preempt_enable();
 	return silent;
 }

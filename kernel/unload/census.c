@@ -11,9 +11,12 @@
  *
  * 1. Once outside, always outside. The entry points are closed before the first
  *    look, and each look orders the task's later loads behind that (an interrupt, or
- *    the lock of a run queue): it finds stubs. So a task that held no address of the
- *    module when it was looked at can come by one only from a task inside that hands
- *    it over, through a core function, which raises the epoch: then all is void.
+ *    the lock of a run queue): it finds stubs. A task that is off its CPU and has not
+ *    run since the load is passed without a lock: it holds nothing, and the CPU that
+ *    will run it has been interrupted since the close, in the first round. So a task
+ *    that held no address of the module when it was looked at can come by one only
+ *    from a task inside that hands it over, through a core function, which raises the
+ *    epoch: then all is void.
  *    A child knows what its parent knows, and inherits its mark.
  * 2. Nobody escapes two rounds. A task that runs and was not asked in the first
  *    round was switched in on a CPU that had answered it before. In the second that
@@ -36,6 +39,7 @@
 #include "entry/entry.h"
 #include "lib/errno.h"
 #include "smp/ipi.h"
+#include "unload/init_section.h"
 #include "unload/inspect.h"
 #include "unload/steps.h"
 #include "x86/panic.h"
@@ -48,12 +52,11 @@ static void assert_closed(struct entry *e, void *ctx)
 }
 
 /* True: each task was outside when it was looked at. */
-bool census_take(struct inspection *in)
+bool census_look(struct inspection *in)
 {
 	cpumask_t running = ~0ull;
 	u32 round = 1;
 
-	entries_each(in->owner, assert_closed, NULL);
 	inspection_watch(in);
 	do {
 		inspect_cpus(in, running);			/* running: by IPI */
@@ -63,18 +66,23 @@ bool census_take(struct inspection *in)
 	return !inspection_is_void(in);
 }
 
+/* ... and can only have stayed there. */
+bool census_take(struct inspection *in)
+{
+	entries_each(in->owner, assert_closed, NULL);
+	return census_look(in);
+}
+
 static int census_quiesce(struct unload *u)
 {
 	uninitialized struct inspection in;
-	u32 epoch;
 	int err = 0;
 
 	ASSERT(u->mod->owner.state == OWNER_GOING);
 	inspection_init(&in, u);
 	for (;;) {
 		inspection_begin(&in);
-		epoch = owner_epoch(in.owner);
-		if (census_take(&in) && inspection_commit(&in, epoch))
+		if (census_take(&in) && inspection_commit(&in))
 			break;		/* from this instant nobody can be inside */
 		err = help_insiders_out(u, &in);
 		if (err)
@@ -97,7 +105,8 @@ static int census_unload(struct unload *u)
 		unload_roll_back(u);
 		return err;
 	}
-	unload_finish(u);				/* exit, unmap, shoot down, free */
+	unload_run_exit(u, true);			/* exit, for so long */
+	unload_finish(u);				/* unmap, shoot down, free */
 	return 0;
 }
 
@@ -105,5 +114,7 @@ const struct strategy census_strategy = {
 	.name   = "census",
 	.source = "Quiesce",
 	.gist   = "look at each task once, wherever it is; no CPU is ever held",
+	.module_bytes = SEAL_BYTES,
+	.init_done = free_init_if_nobody_inside,
 	.unload = census_unload,
 };

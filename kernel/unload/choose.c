@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "sched/sched.h"
+#include "unload/init_section.h"
 #include "unload/inspect.h"
 #include "unload/unload.h"
 #include "x86/clock.h"
@@ -160,6 +161,7 @@ int strategy_choose(const char *name)
 void unload_init(const char *name)
 {
 	module_quiesce = quiesce_failed_load;
+	module_init_done = init_section_done;
 	if (*name && strategy_choose(name))
 		printk("unload=%s: no such strategy, using trap; `strategy` lists them\n", name);
 }

@@ -2,6 +2,8 @@
 #pragma once
 #include "entry/owner.h"
 
+struct count { u32 entrances, exits; };
+
 /* Two numbers for each CPU: how often a module was entered and left there. Any context;
  * an increment is one instruction without a lock prefix, on this CPU's own number. */
 void count_entrance(u32 slot);

@@ -1,8 +1,10 @@
 #include "unload/freezer.h"
 #include "lib/errno.h"
 #include "lib/format.h"
+#include "sched/mutex.h"
 #include "sched/sched.h"
 #include "sched/wait.h"
+#include "smp/held.h"
 #include "smp/ipi.h"
 #include "unload/counts.h"
 #include "x86/atomic.h"
@@ -11,10 +13,23 @@
 /* All who are in a call into some module are counted together, in the core's slot. */
 #define ANY_MODULE MAX_OWNERS
 
+/* Two that freeze at once would wait for each other's exceptions. */
+static struct mutex freezer_mutex = MUTEX(freezer_mutex, "freezer");
 static bool freezing;
-static struct task *exempt;		/* the asker; written before `freezing` */
+static struct task *exempt;		/* the asker, who has the mutex; written before `freezing` */
+static u32 again;			/* how often it froze once more meanwhile; the asker's */
+static u64 frozen_since;		/* TSC; the asker's */
 static struct wait_queue refrigerator = WAIT_QUEUE(refrigerator, "refrigerator");
 static struct wait_queue left = WAIT_QUEUE(left, "freezer");
+
+/* An exit that unloads another module comes here a second time (hazard C6). */
+static bool is_frozen_by_me(void)
+{
+	if (exempt != current)
+		return false;
+	again++;
+	return true;
+}
 
 /* -- at safe points -------------------------------------------------------------- */
 
@@ -49,10 +64,14 @@ static void look_up(void *arg, const struct regs *regs, u32 sp)
 
 int freeze_at_safe_points(u64 deadline)
 {
+	if (is_frozen_by_me())
+		return 0;
+	mutex_lock(&freezer_mutex);
 	exempt = current;
+	frozen_since = rdtsc();
 	store_release(&freezing, true);
 	owners_signal_sleepers(true);
-	int err = smp_call(cpus_others(), look_up, NULL, NSEC_PER_SEC) ? -ETIMEDOUT : 0;
+	int err = smp_call_until(cpus_others(), look_up, NULL, deadline) ? -ETIMEDOUT : 0;
 	if (!err)
 		err = wait_event_until(&left, !count_inside(ANY_MODULE), deadline);
 	owners_signal_sleepers(false);
@@ -68,11 +87,15 @@ static u32 doors_shut;			/* atomic: CPUs on which no lower task runs */
 static void shut_door(void *unused)
 {
 	u64 limit = clock_ns() + FROZEN_LIMIT_NS;
+	u64 since = rdtsc();
 
 	(void)unused;
 	atomic_add(&doors_shut, 1);
-	while (READ_ONCE(freezing) && !clock_passed(limit))
+	while (READ_ONCE(freezing) && !clock_passed(limit)) {
 		yield();		/* to the asker, who has the same priority */
+		cpu_relax();
+	}
+	held_since(since);
 	atomic_sub(&doors_shut, 1);
 }
 
@@ -81,8 +104,12 @@ int freeze_anywhere(void)
 	char name[TASK_NAME_LEN];
 	u32 cpu, started = 0;
 
+	if (is_frozen_by_me())
+		return 0;
+	mutex_lock(&freezer_mutex);
 	task_boost(current, PRIO_TOP);
 	exempt = current;
+	frozen_since = rdtsc();
 	store_release(&freezing, true);
 	for_each_cpu_in(cpu, cpus_online) {
 		snprintf(name, sizeof(name), "freezer/%u", cpu);
@@ -94,17 +121,40 @@ int freeze_anywhere(void)
 		task_put(t);
 		started++;
 	}
-	while (READ_ONCE(doors_shut) != started)
+	/* Somebody else may thaw before all are shut; then some open again, and others,
+	 * which start late, are taken for those of the next one who freezes. */
+	while (READ_ONCE(doors_shut) < started) {
+		if (!READ_ONCE(freezing)) {
+			thaw_tasks();
+			return -EINTR;
+		}
 		yield();
+		cpu_relax();
+	}
 	return 0;
+}
+
+bool frozen_anywhere(void)
+{
+	return READ_ONCE(doors_shut) != 0;
 }
 
 void thaw_tasks(void)
 {
+	if (exempt == current && again) {
+		again--;
+		return;
+	}
 	store_release(&freezing, false);
 	wake_all(&refrigerator);
-	while (READ_ONCE(doors_shut))
+	while (READ_ONCE(doors_shut)) {
 		yield();
-	if (exempt == current)
-		task_boost(current, 0);
+		cpu_relax();
+	}
+	if (exempt != current)
+		return;
+	held_since(frozen_since);
+	task_boost(current, 0);
+	exempt = NULL;
+	mutex_unlock(&freezer_mutex);
 }

@@ -8,10 +8,13 @@
  * `deadline`, and nothing is frozen. Needs freezer_turnstile. May sleep. */
 int  freeze_at_safe_points(u64 deadline) must_use;
 /* Wherever they are: on each CPU a task of the highest priority sees to it that no
- * lower one runs. 0, -ENOMEM. Thaws by itself after FROZEN_LIMIT_NS, which no proposal
- * says: a machine that waits for a frozen task could only be switched off. May sleep. */
-#define FROZEN_LIMIT_NS (1500 * 1000000ull)
+ * lower one runs. 0, -ENOMEM, -EINTR (somebody thaws already). Thaws by itself after
+ * FROZEN_LIMIT_NS, which no proposal says: a machine that waits for a frozen task
+ * could only be switched off. May sleep. */
+#define FROZEN_LIMIT_NS (10000 * 1000000ull)
 int  freeze_anywhere(void) must_use;
+/* Is that so now? Any context. */
+bool frozen_anywhere(void);
 /* Undoes either. Any task may call it, also to free one that is stuck. May sleep. */
 void thaw_tasks(void);
 

@@ -6,7 +6,10 @@
 #include "mm/heap.h"
 #include "mm/kmap.h"
 #include "mm/modspace.h"
+#include "smp/ipi.h"
 #include "smp/spinlock.h"
+#include "user/hardware.h"
+#include "user/process.h"
 #include "x86/clock.h"
 #include "x86/console.h"
 #include "x86/paging.h"
@@ -32,6 +35,7 @@ struct grave {
 
 	/* Under grave_lock. */
 	struct freed_image image;	/* laboratory mode: what to map back */
+	bool haunted;			/* some of it was mapped back */
 	u32 uses;
 };
 
@@ -45,57 +49,110 @@ bool graveyard_laboratory;
 
 /* -- burial ------------------------------------------------------------------ */
 
-/* The oldest grave makes room: its addresses may be handed out again. */
+/* Unmaps what was mapped back, which may be another's by now: a grave of an init section
+ * does not keep its addresses. False: a CPU may still have it in its TLB. */
+static bool lay_to_rest(const struct grave *g)
+{
+	u32 size = g->image.pages * PAGE_SIZE;
+	paddr_t frame;
+
+	for (u32 i = 0; i < g->image.pages; i++) {
+		u32 va = g->base + i * PAGE_SIZE;
+		if (g->image.frame[i] && kernel_translate(va) == g->image.frame[i])
+			kmap_unmap(va, 1, &frame);
+	}
+	return !tlb_shootdown(g->base, g->base + size, TLB_TIMEOUT_NS);
+}
+
+static void free_image(const struct freed_image *image)
+{
+	for (u32 i = 0; i < image->pages; i++) {
+		if (image->frame[i])
+			frame_free(image->frame[i]);
+	}
+	if (image->va)
+		modspace_release(image->va, image->pages);
+}
+
+/* The oldest grave makes room: its addresses may be handed out again, unless a CPU did
+ * not answer: then they stay set aside with their frames. Not in interrupts. */
 static void clear_grave(struct grave *g)
 {
-	for (u32 i = 0; g->image.frame && i < g->image.pages; i++) {
-		if (g->image.frame[i])
-			frame_free(g->image.frame[i]);
-	}
-	if (g->image.frame)
-		modspace_release(g->image.va, g->image.pages);
+	if (g->image.frame && (!g->haunted || lay_to_rest(g)))
+		free_image(&g->image);
 	kfree(g->image.frame);
 	kfree(g->names);
 	kfree(g->symbol);
 	memset(g, 0, sizeof(*g));
 }
 
-struct grave *graveyard_dig(struct module *m, const char *unloader, const char *strategy_name)
+/* Begins `g`, which nobody sees yet; sets the range. */
+static struct grave describe(const struct module *m, const char *unloader, const char *strategy_name,
+                             u32 base, u32 size)
+{
+	struct grave g = {
+		.base = base, .size = size, .died_at = clock_ns(),
+		.text_start = m->owner.base + m->part_start[PART_TEXT] * PAGE_SIZE,
+		.text_size = m->part_pages[PART_TEXT] * PAGE_SIZE,
+	};
+
+	strlcpy(g.name, m->owner.name, sizeof(g.name));
+	strlcpy(g.unloader, unloader, sizeof(g.unloader));
+	strlcpy(g.strategy, strategy_name, sizeof(g.strategy));
+	return g;
+}
+
+static struct grave *dig(struct grave *new)
 {
 	struct grave old;
 
 	u32 flags = spin_lock_irqsave(&grave_lock);
 	struct grave *g = &graves[nr_graves % GRAVEYARD_SIZE];
 	old = *g;
-	memset(g, 0, sizeof(*g));
+	*g = *new;
 	g->number = ++nr_graves;
-	strlcpy(g->name, m->owner.name, sizeof(g->name));
-	strlcpy(g->unloader, unloader, sizeof(g->unloader));
-	strlcpy(g->strategy, strategy_name, sizeof(g->strategy));
-	g->base = m->owner.base;
-	g->size = m->owner.size;
-	g->text_start = m->owner.base + m->part_start[PART_TEXT] * PAGE_SIZE;
-	g->text_size = m->part_pages[PART_TEXT] * PAGE_SIZE;
-	g->died_at = clock_ns();
-	g->names = m->names;
-	g->symbol = m->symbol;
-	g->nr_symbols = m->nr_symbols;
-	m->names = NULL;
-	m->symbol = NULL;
-	m->nr_symbols = 0;
 	spin_unlock_irqrestore(&grave_lock, flags);
 	clear_grave(&old);
 	return g;
+}
+
+struct grave *graveyard_dig(struct module *m, const char *unloader, const char *strategy_name)
+{
+	struct grave new = describe(m, unloader, strategy_name, m->owner.base, m->owner.size);
+
+	new.names = m->names;
+	new.symbol = m->symbol;
+	new.nr_symbols = m->nr_symbols;
+	struct grave *g = dig(&new);
+	m->names = NULL;
+	m->symbol = NULL;
+	m->nr_symbols = 0;
+	return g;
+}
+
+struct grave *graveyard_dig_init(struct module *m, const char *strategy_name)
+{
+	u32 start = m->part_start[PART_INIT_TEXT];
+	struct grave new = describe(m, current->name, strategy_name, m->owner.base + start * PAGE_SIZE,
+	                            module_init_pages(m) * PAGE_SIZE);
+	u32 len = strlen(new.name);
+
+	snprintf(new.name + len, sizeof(new.name) - len, ", init");
+	new.text_start = new.base;
+	new.text_size = m->part_pages[PART_INIT_TEXT] * PAGE_SIZE;
+	return dig(&new);
 }
 
 void graveyard_clear(void)
 {
 	struct grave old;
 
+	/* From the oldest on: an init section before its module, which has the addresses. */
 	for (u32 i = 0; i < GRAVEYARD_SIZE; i++) {
 		u32 flags = spin_lock_irqsave(&grave_lock);
-		old = graves[i];
-		memset(&graves[i], 0, sizeof(graves[i]));
+		struct grave *g = &graves[(nr_graves + i) % GRAVEYARD_SIZE];
+		old = *g;
+		memset(g, 0, sizeof(*g));
 		spin_unlock_irqrestore(&grave_lock, flags);
 		clear_grave(&old);
 	}
@@ -186,6 +243,7 @@ static bool resurrect_page(struct grave *g, u32 addr)
 	pte_t *pte = kernel_pte(addr);
 	if (pte && *pte & PTE_P)
 		return true;
+	g->haunted = true;
 	bool text = addr - g->text_start < g->text_size;
 	return kmap_frame(ALIGN_DOWN(addr, PAGE_SIZE), g->image.frame[page],
 	                  text ? PROT_RX : PROT_RW) == 0;
@@ -194,7 +252,21 @@ static bool resurrect_page(struct grave *g, u32 addr)
 static bool may_kill_current(const struct regs *regs)
 {
 	return !in_interrupt() && !this_cpu_read(preempt_count) && (regs->eflags & EFLAGS_IF) &&
-	       current->id != 0;
+	       current->id != 0 && !current->must_return;
+}
+
+/* Where the probe reads, and where it goes on when it cannot. */
+extern const char probe_reads[], probe_ends[];
+
+noinline bool graveyard_probe(const volatile u32 *p, u32 *word)
+{
+	u32 done = 0;
+
+	__asm__ volatile("probe_reads: movl %2, %0\n\t"
+	                 "movl $1, %1\n"
+	                 "probe_ends:"
+	                 : "=&r"(*word), "+&r"(done) : "m"(*p) : "memory");
+	return done;
 }
 
 /* Any context but NMI. */
@@ -203,6 +275,10 @@ static bool on_fault(struct regs *regs, u32 addr)
 	struct use_after_unload use;
 	bool walks_out;
 
+	if (regs->vector == TRAP_PF && regs->eip == (u32)probe_reads) {
+		regs->eip = (u32)probe_ends;
+		return true;
+	}
 	if (regs->vector != TRAP_PF || !modspace_holds(addr) || (regs->error & PF_PRESENT))
 		return false;
 	u32 flags = spin_lock_irqsave(&grave_lock);
@@ -222,7 +298,8 @@ static bool on_fault(struct regs *regs, u32 addr)
 	if (!may_kill_current(regs))
 		return false;		/* the panic that follows shows the rest */
 	printk("task %u (%s) is killed for it\n", use.task_id, use.task_name);
-	regs->eip = (u32)task_exit;
+	if (!device_call_ends(regs))
+		regs->eip = (u32)(current->user ? thread_exit : task_exit);
 	return true;
 }
 
@@ -248,20 +325,27 @@ bool graveyard_use_nth(u32 i, struct use_after_unload *out)
 	return there;
 }
 
+bool graveyard_peek(u32 i, struct grave_info *out)
+{
+	const struct grave *g = &graves[(nr_graves - 1 - i) % GRAVEYARD_SIZE];
+
+	if (i >= MIN(nr_graves, (u32)GRAVEYARD_SIZE) || !g->number)
+		return false;
+	*out = (struct grave_info){
+		.base = g->base, .size = g->size, .uses = g->uses,
+		.died_at = g->died_at, .kept = g->image.frame != NULL,
+	};
+	strlcpy(out->name, g->name, sizeof(out->name));
+	strlcpy(out->unloader, g->unloader, sizeof(out->unloader));
+	strlcpy(out->strategy, g->strategy, sizeof(out->strategy));
+	return true;
+}
+
 bool graveyard_nth(u32 i, struct grave_info *out)
 {
 	u32 flags = spin_lock_irqsave(&grave_lock);
-	const struct grave *g = &graves[(nr_graves - 1 - i) % GRAVEYARD_SIZE];
-	bool there = i < MIN(nr_graves, (u32)GRAVEYARD_SIZE) && g->number;
-	if (there) {
-		*out = (struct grave_info){
-			.base = g->base, .size = g->size, .uses = g->uses,
-			.died_at = g->died_at, .kept = g->image.frame != NULL,
-		};
-		strlcpy(out->name, g->name, sizeof(out->name));
-		strlcpy(out->unloader, g->unloader, sizeof(out->unloader));
-		strlcpy(out->strategy, g->strategy, sizeof(out->strategy));
-	}
+	bool there = graveyard_peek(i, out);
+
 	spin_unlock_irqrestore(&grave_lock, flags);
 	return there;
 }

@@ -27,11 +27,16 @@ struct grave;
  * later reports and notes who unloaded it, when and by which strategy. May
  * sleep. */
 struct grave *graveyard_dig(struct module *m, const char *unloader, const char *strategy_name);
+/* The same for its init section alone, which the calling task frees. May sleep. */
+struct grave *graveyard_dig_init(struct module *m, const char *strategy_name);
 /* Lays the module's frames in (laboratory mode; ownership passes), with their
  * contents. `image` may be empty. */
 void graveyard_fill(struct grave *g, struct freed_image *image);
 /* Gives back all that is kept of the dead; late uses are still counted. May sleep. */
 void graveyard_clear(void);
+/* Reads a word that may be gone, as an instrument: that is no use after unload. False:
+ * no translation. Any context but NMI. */
+bool graveyard_probe(const volatile u32 *p, u32 *word) must_use;
 u32  graveyard_uses(void);		/* uses after unload since boot */
 bool graveyard_use_nth(u32 i, struct use_after_unload *out);	/* latest first */
 struct grave_info {
@@ -39,3 +44,4 @@ struct grave_info {
 	u32 base, size, uses; u64 died_at; bool kept;
 };
 bool graveyard_nth(u32 i, struct grave_info *out);		/* latest first */
+bool graveyard_peek(u32 i, struct grave_info *out);		/* without the lock, after a panic */

@@ -2,6 +2,7 @@
 #include "lib/errno.h"
 #include "sched/mutex.h"
 #include "sched/sched.h"
+#include "smp/held.h"
 #include "smp/ipi.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
@@ -51,21 +52,20 @@ static void wait_parked(struct hold *h, cpumask_t coming, u64 limit)
 	}
 }
 
-void hold_cpus(struct hold *h, u64 deadline)
+void hold_cpus(struct hold *h)
 {
 	struct kick k = { 0 };
 	cpumask_t others;
 	u64 limit;
 	u32 cpu;
 
-	ASSERT(may_sleep());
-	mutex_lock(&module_remove_mutex);
+	ASSERT(mutex_held(&module_remove_mutex));
 	preempt_disable();
 
 	*h = (struct hold){ .trap = next_trap(),
 	                    .start_tsc = rdtsc() };
 	others = cpus_others();
-	limit = MIN(clock_ns() + HOLD_LIMIT_NS, MAX(deadline, clock_ns() + NSEC_PER_MSEC));
+	limit = clock_ns() + HOLD_LIMIT_NS;
 	module_remove_asker = this_cpu()->id;
 	/* Johnson: "it doesn't have to be atomic. It needs only to be volatile."
 	 * The IPI below orders it before each CPU's next look: posting a request
@@ -94,7 +94,6 @@ void release_cpus(struct hold *h)
 {
 	ASSERT(module_remove == h->trap);
 	module_remove = 0;
-	h->end_tsc = rdtsc();
+	held_since(h->start_tsc);	/* on this CPU, and within this time on the others */
 	preempt_enable();
-	mutex_unlock(&module_remove_mutex);
 }

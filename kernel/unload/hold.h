@@ -8,7 +8,7 @@ struct hold {
 	cpumask_t parked;		/* stand still in schedule(), registers in memory */
 	cpumask_t unparked;		/* answered, but run on with preemption off */
 	cpumask_t silent;		/* did not answer in time */
-	u64 start_tsc, end_tsc;
+	u64 start_tsc;
 };
 
 /* Longest time for which one attempt holds the CPUs while it waits for one that
@@ -20,9 +20,9 @@ extern struct mutex module_remove_mutex;
 u32 next_trap(void);
 
 /* Sends every other CPU into the trap and waits until each has parked, has said
- * that it cannot now, or HOLD_LIMIT_NS or `deadline` (clock_ns()) has passed.
- * From here to release_cpus() the caller is not preemptible and must take no
- * sleeping lock and print nothing. One hold at a time: waits for its turn. May
- * sleep. Idea: R. B. Johnson, linux-kernel, 8 Jul 2002. */
-void hold_cpus(struct hold *h, u64 deadline);
+ * that it cannot now, or HOLD_LIMIT_NS has passed. From here to release_cpus() the
+ * caller is not preemptible and must take no sleeping lock and print nothing. Task
+ * context; caller holds module_remove_mutex. Idea: R. B. Johnson, linux-kernel,
+ * 8 Jul 2002. */
+void hold_cpus(struct hold *h);
 void release_cpus(struct hold *h);

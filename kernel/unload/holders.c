@@ -1,4 +1,5 @@
 #include "unload/holders.h"
+#include "unload/bare_pointers.h"
 #include "entry/chrdev.h"
 #include "lib/errno.h"
 #include "lib/format.h"
@@ -54,6 +55,16 @@ static bool has_users(struct unload *u)
 	return used;
 }
 
+/* 0: look again; else who was found last is in the way. */
+static int wait_a_little(const struct unload *u)
+{
+	if (!(u->flags & UNLOAD_WAIT))
+		return -EBUSY;
+	if (clock_passed(u->deadline))
+		return -ETIMEDOUT;
+	return sleep_interruptible_ns(POLL_NS) == -EINTR ? -EINTR : 0;
+}
+
 int holders_wait(struct unload *u)
 {
 	/* Another module's code is bound to this one's: no patience ends that, and
@@ -64,13 +75,15 @@ int holders_wait(struct unload *u)
 		kernel_taint |= TAINT_FORCED_UNLOAD;
 		return 0;
 	}
+	while (bare_pointer_found(u)) {
+		int err = wait_a_little(u);
+		if (err)
+			return err;
+	}
 	while (owner_open_files(&u->mod->owner)) {
-		if (!(u->flags & UNLOAD_WAIT))
-			return name_file_holder(u, -EBUSY);
-		if (clock_passed(u->deadline))
-			return name_file_holder(u, -ETIMEDOUT);
-		if (sleep_interruptible_ns(POLL_NS) == -EINTR)
-			return name_file_holder(u, -EINTR);
+		int err = wait_a_little(u);
+		if (err)
+			return name_file_holder(u, err);
 	}
 	return 0;
 }

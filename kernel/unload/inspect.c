@@ -3,6 +3,7 @@
 #include "lib/string.h"
 #include "sched/sched.h"
 #include "sched/sync.h"
+#include "smp/held.h"
 #include "smp/ipi.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
@@ -10,7 +11,7 @@
 
 #define SAMPLE_LIMIT_NS (20 * NSEC_PER_MSEC)
 
-static u32 last_number;		/* atomic */
+static u32 last_number;		/* under module_remove_mutex */
 
 /* Field by field: most of it is written only when somebody is found. */
 void inspection_init(struct inspection *in, struct unload *u)
@@ -32,7 +33,6 @@ static void drop_insiders(struct inspection *in)
 void inspection_begin(struct inspection *in)
 {
 	drop_insiders(in);
-	in->number = atomic_add(&last_number, 1);
 	in->nr_unseen = 0;
 	in->silent = 0;
 	in->epoch_changed = false;
@@ -45,19 +45,50 @@ void inspection_end(struct inspection *in)
 	drop_insiders(in);
 }
 
-/* Four instructions a word. */
-const u32 *scan_words(const u32 *p, const u32 *end, u32 start, u32 size)
+void inspection_take_turn(struct inspection *in)
 {
-	for (; p + 4 <= end; p += 4) {
-		if (unlikely(p[0] - start < size)) return p;
-		if (unlikely(p[1] - start < size)) return p + 1;
-		if (unlikely(p[2] - start < size)) return p + 2;
-		if (unlikely(p[3] - start < size)) return p + 3;
-	}
+	u64 asked = clock_ns();
+
+	mutex_lock(&module_remove_mutex);
+	in->u->deadline += clock_ns() - asked;
+	in->number = ++last_number;	/* in the order of turns: see raise_found() */
+	in->epoch = owner_epoch(in->owner);
+}
+
+void inspection_end_turn(void)
+{
+	mutex_unlock(&module_remove_mutex);
+}
+
+/* The first word of [p, end) that points into the range; NULL. */
+static noinline const u32 *scan_closely(const u32 *p, const u32 *end, u32 start, u32 size)
+{
 	for (; p < end; p++) {
 		if (*p - start < size)
 			return p;
 	}
+	return NULL;
+}
+
+/* The same. What points into the range begins with the highest byte of its bounds: for
+ * all other words one comparison with memory is enough, two instructions. */
+static always_inline const u32 *scan_words(const u32 *p, const u32 *end, u32 start, u32 size)
+{
+	u8 high = start >> 24;
+
+#define MAY_POINT(i) (((const u8 *)(p + (i)))[3] == high)
+	if (unlikely((start + size - 1) >> 24 != high))
+		return scan_closely(p, end, start, size);
+	for (; p + 8 <= end; p += 8) {
+		if (unlikely(MAY_POINT(0) || MAY_POINT(1) || MAY_POINT(2) || MAY_POINT(3) ||
+		             MAY_POINT(4) || MAY_POINT(5) || MAY_POINT(6) || MAY_POINT(7)))
+			return scan_closely(p, end, start, size);
+	}
+	for (; p < end; p++) {
+		if (unlikely(MAY_POINT(0)))
+			return scan_closely(p, end, start, size);
+	}
+#undef MAY_POINT
 	return NULL;
 }
 
@@ -77,23 +108,20 @@ static u32 returns_into(const struct owner *o, u32 ebp, u32 sp, u32 top)
 	return 0;
 }
 
-/* Reads one stack. `ebp`: the frame pointer that goes with sp. Any context. */
-static bool finds_module(const struct inspection *in, const struct task *t, u32 sp, u32 ebp,
-                         struct insider *found)
+/* Who was found: `hit` lies on the stack of `t`, which is used from sp up. `ebp`: the
+ * frame pointer that goes with sp. Any context. */
+static struct insider describe(const struct inspection *in, const struct task *t, const u32 *hit,
+                               u32 sp, u32 ebp)
 {
-	u32 top = task_stack_top(t);
-	const u32 *hit = scan_words((const u32 *)sp, (const u32 *)top, in->start, in->size);
+	u32 back = returns_into(in->owner, ebp, sp, t->scan_top);
 
-	if (!hit)
-		return false;
-	u32 back = returns_into(in->owner, ebp, sp, top);
-	*found = (struct insider){
+	return (struct insider){
 		.task = (struct task *)t,
 		.cpu = t->cpu,
 		.offset = (back ? back : *hit) - in->owner->base,
 		.certain = back != 0,
+		.ran = (u32)t->run_cycles,
 	};
-	return true;
 }
 
 /* Counts it; keeps it, with its reference, while there is room. */
@@ -107,22 +135,30 @@ static bool note_insider(struct inspection *in, const struct insider *found)
 
 /* On the asked CPU, in its answer: what it holds lies on its stack from sp up;
  * below is only this code, with the range itself in its variables. */
-static void sample(void *arg, const struct regs *regs, u32 sp)
+static noinline void look_at_self(struct inspection *in, const struct regs *regs, u32 sp)
 {
-	struct inspection *in = arg;
-	struct insider *found = &in->on_cpu[this_cpu()->id];
 	struct task *t = current;
-	u32 ebp = regs ? regs->ebp : 0;
+	const u32 *hit = scan_words((const u32 *)sp, (const u32 *)t->scan_top, in->start, in->size);
 
-	if (finds_module(in, t, sp, ebp, found)) {
-		task_get(t);	/* here, where it cannot go away before it is noted */
-		if (regs && owner_holds(in->owner, regs->eip)) {
-			found->offset = regs->eip - in->owner->base;
-			found->certain = true;
-		}
+	if (!hit) {
+		t->inspected = in->number;
 		return;
 	}
-	t->inspected = in->number;
+	task_get(t);		/* here, where it cannot go away before it is noted */
+	struct insider found = describe(in, t, hit, sp, regs ? regs->ebp : 0);
+	if (regs && owner_holds(in->owner, regs->eip)) {
+		found.offset = regs->eip - in->owner->base;
+		found.certain = true;
+	}
+	in->on_cpu[this_cpu()->id] = found;
+}
+
+/* What looked for the range leaves its bounds behind in dead stack. The task may be on its way
+ * to rest: frames of schedule() would be built upon them, with slots that nobody writes. */
+static void sample(void *arg, const struct regs *regs, u32 sp)
+{
+	look_at_self(arg, regs, sp);
+	wipe_dead_stack();
 }
 
 void inspect_cpus(struct inspection *in, cpumask_t cpus)
@@ -143,76 +179,130 @@ void inspect_cpus(struct inspection *in, cpumask_t cpus)
 	}
 }
 
-/* Where the registers of a task that does not run were saved: 0 when it runs. */
-static u32 resting_sp(const struct inspection *in, const struct task *t)
+/* Where the registers of a task were saved whose CPU stands in schedule(); 0: it does not.
+ * Who stands there is asked last: a CPU that stands switches no more.
+ *
+ *   CPU 0 (inspects)         CPU 1 (was past the flag)
+ *   A runs on CPU 1
+ *                            switches from A to B; B parks
+ *   CPU 1 stands: with its
+ *   sp in B's stack, not A's
+ */
+static u32 parked_sp(const struct task *t)
 {
-	if (t == current)
-		return in->u->asker_sp;
-	/* The switch saves sp, then releases on_cpu; read in the other order. */
-	if (!load_acquire(&t->on_cpu))
-		return t->sp;
-	if (module_remove && load_acquire(&parking[t->cpu].trap) == module_remove)
-		return parking[t->cpu].sp;
-	return 0;
+	u32 cpu = READ_ONCE(t->cpu);
+
+	if (!module_remove || load_acquire(&parking[cpu].trap) != module_remove ||
+	    READ_ONCE(cpus[cpu]->task) != t)
+		return 0;
+	return parking[cpu].sp;
 }
 
-/* A task that left its CPU before the module came holds nothing of it. */
-static bool has_not_run_since_load(const struct inspection *in, const struct task *t)
+/* A task that left its CPU before the module came holds nothing of it. The order of
+ * the two looks is for who asks while tasks run: it was off its CPU, and until then had
+ * not run since the load. */
+static always_inline bool has_not_run_since(const struct task *t, u32 generation)
 {
-	return (s32)(t->ran_generation - in->owner->generation) < 0 && !load_acquire(&t->on_cpu);
+	return !load_acquire(&t->on_cpu) && (s32)(t->ran_generation - generation) < 0;
 }
 
-/* Reads the stack of a task that rests; passes it, or notes it. */
+/* There is a hit on the stack of a task that rests. switch.asm and
+ * with_registers_on_stack() push edi, esi, ebx, ebp.
+ *
+ * What the asker's own stack shows does not change while it waits for itself. It is
+ * inside when it returns there (a module that asks for its own removal); a word that may
+ * be stale would be so for ever, and who calls module_unload() keeps no address of the
+ * module for later. */
+static noinline void note_hit(struct inspection *in, struct task *t, const u32 *hit, u32 sp)
+{
+	struct insider found = describe(in, t, hit, sp, ((const u32 *)sp)[3]);
+
+	if (t == current && !found.certain)
+		t->inspected = in->number;
+	else if (note_insider(in, &found))
+		task_get(t);
+}
+
+/* Reads the stack of a task that rests; passes it, or notes it. Nothing of an asker that
+ * is exempt as a whole. */
 static void read_resting(struct inspection *in, struct task *t, u32 sp)
 {
-	struct insider found;
+	u32 top = t->scan_top;
+	const u32 *hit = scan_words((const u32 *)sp, (const u32 *)top, in->start, in->size);
 
 	in->u->report.inspected++;
-	in->u->report.words += (task_stack_top(t) - sp) / sizeof(u32);
-	/* switch.asm and with_registers_on_stack() push edi, esi, ebx, ebp. The top:
-	 * an asker that is exempt as a whole. */
-	bool hit = sp != task_stack_top(t) &&
-	           finds_module(in, t, sp, ((const u32 *)sp)[3], &found);
-	/* What the asker's own stack shows does not change while it waits for itself.
-	 * It is inside when it returns there (a module that asks for its own removal);
-	 * a word that may be stale would be so for ever, and who calls module_unload()
-	 * keeps no address of the module for later. */
-	if (hit && (t != current || found.certain)) {
-		if (note_insider(in, &found))
-			task_get(t);
-	} else {
+	if (sp < top)
+		in->u->report.words += (top - sp) / sizeof(u32);
+	if (likely(!hit))
 		t->inspected = in->number;
-	}
+	else
+		note_hit(in, t, hit, sp);
 }
 
+/* The switch saves sp, then releases on_cpu; read in the other order. And read again: a CPU
+ * that was past the flag when it went up makes one more switch. Whom it switches to stays
+ * there until the trap is over, so one look behind the reading tells.
+ *
+ *   CPU 0 (inspects)         CPU 1 (was past the flag)
+ *   B rests
+ *                            switches from A to B, which goes on in
+ *   reads B's stack: what      the module, with other words on its stack
+ *   was there is gone
+ *   B rests? Not any more
+ */
 static void inspect_task(struct inspection *in, struct task *t)
 {
+	bool rests;
 	u32 sp;
 
 	if (t->inspected == in->number)
 		return;
 	if (task_is_dead(t))		/* off its stack for good */
 		return;
-	sp = resting_sp(in, t);
+	rests = !load_acquire(&t->on_cpu);
+	sp = t == current ? in->u->asker_sp : rests ? t->sp : parked_sp(t);
 	if (sp)
 		read_resting(in, t, sp);
-	else if (!in->on_cpu[t->cpu].task)
-		in->nr_unseen++;	/* it runs, and its CPU's answer was no, or did not come */
+	barrier();			/* loads stay in order on x86 */
+	/* It runs, and its CPU's answer was no, or did not come. */
+	if (rests ? load_acquire(&t->on_cpu) : !sp && !in->on_cpu[t->cpu].task)
+		in->nr_unseen++;
 }
 
-bool inspect_tasks_and_commit(struct inspection *in, u32 epoch)
+/* Whose CPU still stands in the trap has got the CPU, but no further. */
+static bool has_run(const struct insider *i)
 {
+	const struct task *t = i->task;
+
+	if (load_acquire(&t->on_cpu))
+		return !load_acquire(&parking[READ_ONCE(t->cpu)].trap);
+	return (u32)READ_ONCE(t->run_cycles) != i->ran;
+}
+
+bool insiders_have_run(const struct inspection *in)
+{
+	for (u32 i = 0; i < MIN(in->nr_insiders, MAX_INSIDERS); i++) {
+		if (!has_run(&in->insider[i]))
+			return false;
+	}
+	return true;
+}
+
+bool inspect_tasks_and_commit(struct inspection *in)
+{
+	u32 generation = in->owner->generation, skipped = 0;
 	struct task *t;
 	bool quiet;
 
 	ASSERT(this_cpu_read(preempt_count));
 	u32 flags = spin_lock_irqsave(&tasklist_lock);
 	list_for_each(t, &tasklist, all_node) {
-		if (has_not_run_since_load(in, t))
-			in->u->report.skipped++;
+		if (has_not_run_since(t, generation))
+			skipped++;
 		else
 			inspect_task(in, t);
 	}
+	in->u->report.skipped += skipped;
 	/* The task list is closed while this is decided: a child that was born behind
 	 * our back would be of a task that has passed, and so not inside either.
 	 * But somebody who was inside may have handed a pointer to one who
@@ -230,7 +320,7 @@ bool inspect_tasks_and_commit(struct inspection *in, u32 epoch)
 	spin_unlock_irqrestore(&tasklist_lock, flags);
 	if (!quiet)
 		return false;
-	in->epoch_changed = !owner_commit_gone(in->owner, epoch);
+	in->epoch_changed = !owner_commit_gone(in->owner, in->epoch);
 	return !in->epoch_changed;
 }
 
@@ -242,25 +332,37 @@ bool inspect_tasks_and_commit(struct inspection *in, u32 epoch)
 static struct {
 	u32 start, size;
 	u32 number;
-	u32 found;			/* number of the inspection in which somebody was inside */
+	u32 found;			/* number of the last inspection in which somebody was inside */
 } passing;				/* under module_remove_mutex, but read by all */
+
+/* For good: a look that comes late takes nothing back of what the next inspection knows. */
+static void raise_found(u32 number)
+{
+	u32 seen;
+
+	do {
+		seen = READ_ONCE(passing.found);
+	} while ((s32)(number - seen) > 0 && !atomic_cmpxchg(&passing.found, seen, number));
+}
 
 static void look_at_passer(u32 sp)
 {
 	u32 number = load_acquire(&passing.number);
-	const u32 *top = (const u32 *)task_stack_top(current);
+	const u32 *top = (const u32 *)current->scan_top;
+	u64 since = rdtsc();
 
 	if (current->inspected == number)
 		return;
 	if (scan_words((const u32 *)sp, top, passing.start, passing.size))
-		WRITE_ONCE(passing.found, number);	/* whoever finds it at rest gives it a name */
+		raise_found(number);	/* whoever finds it at rest gives it a name */
 	else
 		current->inspected = number;
+	held_since(since);
 }
 
 void inspection_watch(struct inspection *in)
 {
-	mutex_lock(&module_remove_mutex);
+	inspection_take_turn(in);
 	read_resting(in, current, in->u->asker_sp);
 	in->newest = newest_task_id();
 	passing.start = in->start;
@@ -276,22 +378,20 @@ void inspection_unwatch(struct inspection *in)
 	look_in_passing = NULL;
 	if (READ_ONCE(passing.found) == in->number && !in->nr_insiders)
 		in->nr_unseen++;
-	mutex_unlock(&module_remove_mutex);
+	inspection_end_turn();
 }
 
 /* Its run queue is locked. */
 static void look_at_resting(struct task *t, u32 sp, void *arg)
 {
 	struct inspection *in = arg;
+	u64 since = rdtsc();
 
-	if (t->state == TASK_ZOMBIE) {		/* and off its stack: it never runs again */
+	if (t->state == TASK_ZOMBIE)		/* and off its stack: it never runs again */
 		t->inspected = in->number;
-	} else if (has_not_run_since_load(in, t)) {
-		in->u->report.skipped++;
-		t->inspected = in->number;
-	} else {
+	else
 		read_resting(in, t, sp);
-	}
+	held_since(since);		/* who comes to this run queue waits */
 }
 
 /* Is it one of the insiders that are known already? */
@@ -304,21 +404,44 @@ static bool is_noted(const struct inspection *in, const struct task *t)
 	return false;
 }
 
+struct resting { struct inspection *in; u32 round; cpumask_t running; };
+
+/* It neither passed nor has a stack that may be passed by. */
+static noinline bool look_at_task(struct task *t, struct resting *r)
+{
+	struct inspection *in = r->in;
+
+	if (t->inspected == in->number || is_noted(in, t))
+		return false;
+	if (task_look_at_rest(t, look_at_resting, in))
+		return true;
+	/* The second claim of census.c: after two rounds only the newly born are left. */
+	ASSERT(r->round < 2 || t->id > in->newest || t->inspected == in->number ||
+	       in->silent || in->nr_insiders || READ_ONCE(passing.found) == in->number);
+	r->running |= CPU_BIT(READ_ONCE(t->cpu));
+	return false;
+}
+
+/* One stack is read, at the most, before the list is let go. */
+static bool visit(struct task *t, void *arg)
+{
+	struct resting *r = arg;
+
+	if (!has_not_run_since(t, r->in->owner->generation))
+		return look_at_task(t, r);
+	if (t->inspected != r->in->number) {
+		t->inspected = r->in->number;
+		r->in->u->report.skipped++;
+	}
+	return false;
+}
+
 cpumask_t inspect_resting_tasks(struct inspection *in, u32 round)
 {
-	cpumask_t running = 0;
+	struct resting r = { in, round, 0 };
 
-	for (struct task *t = task_next(NULL); t; t = task_next(t)) {
-		if (t->inspected == in->number || is_noted(in, t))
-			continue;
-		if (task_look_at_rest(t, look_at_resting, in))
-			continue;
-		/* The second claim of census.c: after two rounds only the newly born are left. */
-		ASSERT(round < 2 || t->id > in->newest || t->inspected == in->number ||
-		       in->silent || in->nr_insiders || READ_ONCE(passing.found) == in->number);
-		running |= CPU_BIT(READ_ONCE(t->cpu));
-	}
-	return running;
+	tasks_each(visit, &r);
+	return r.running;
 }
 
 bool inspection_is_void(const struct inspection *in)
@@ -326,10 +449,10 @@ bool inspection_is_void(const struct inspection *in)
 	return in->nr_insiders || in->nr_unseen || in->silent || READ_ONCE(passing.found) == in->number;
 }
 
-bool inspection_commit(struct inspection *in, u32 epoch)
+bool inspection_commit(struct inspection *in)
 {
 	if (inspection_is_void(in))
 		return false;
-	in->epoch_changed = !owner_commit_gone(in->owner, epoch);
+	in->epoch_changed = !owner_commit_gone(in->owner, in->epoch);
 	return !in->epoch_changed;
 }

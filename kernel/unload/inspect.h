@@ -10,12 +10,15 @@
 #include "unload/unload.h"
 
 #define MAX_INSIDERS 16
+/* What an inspection wants to know of a module. */
+#define SEAL_BYTES (sizeof_field(struct owner, generation) + sizeof_field(struct owner, epoch))
 
 struct insider {
 	struct task *task;		/* with a reference */
 	u32 cpu;
 	u32 offset;			/* of the word, into the module's range */
 	bool certain;			/* a return address on the frame chain, or the EIP */
+	u32 ran;			/* cycles that it had run, low half */
 };
 
 struct inspection {
@@ -28,6 +31,7 @@ struct inspection {
 	u32 number;			/* tasks that passed carry it in task->inspected */
 	u32 nr_insiders;		/* all of them; the first MAX_INSIDERS are kept */
 	struct insider insider[MAX_INSIDERS];
+	u32 epoch;			/* the owner's at its start */
 	u32 nr_unseen;			/* running tasks that did not answer */
 	cpumask_t silent;
 	bool epoch_changed;
@@ -40,28 +44,36 @@ void inspection_init(struct inspection *in, struct unload *u);
 void inspection_begin(struct inspection *in);
 void inspection_end(struct inspection *in);
 
+/* One at a time: waits for its turn, which is the real start. So the epoch is read
+ * then, and the wait does not count against the unload's deadline: when many go at
+ * once, all would be void or out of time before they have looked (hazard C13). May
+ * sleep. */
+void inspection_take_turn(struct inspection *in);
+void inspection_end_turn(void);
+
 /* By IPI: each CPU of `cpus` but this one reads its own stack. Not in interrupts. */
 void inspect_cpus(struct inspection *in, cpumask_t cpus);
 /* Reads the stacks of all others. If nobody is inside and the owner's epoch
- * still is `epoch`, makes the owner OWNER_GONE and returns true. Preemption
- * off, CPUs held. */
-bool inspect_tasks_and_commit(struct inspection *in, u32 epoch) must_use;
+ * is unchanged, makes the owner OWNER_GONE and returns true. Preemption off, CPUs
+ * held. */
+bool inspect_tasks_and_commit(struct inspection *in) must_use;
 
 /* The same while all run on. From watch to unwatch each task that gives its CPU away
- * looks at itself, in schedule(). May sleep; one at a time, and not while CPUs are
- * held. */
+ * looks at itself, in schedule(). Takes its turn, and ends it. May sleep. */
 void inspection_watch(struct inspection *in);
 void inspection_unwatch(struct inspection *in);
 /* Reads the stacks of tasks that are switched out, one at a time, each under the
- * lock of its run queue. Returns the CPUs on which tasks run that have not passed.
+ * lock of its run queue; passes those that have not run since the load. Returns the CPUs on which tasks run that have not passed.
  * `round`: how often all of them have been asked by IPI. May sleep. */
 cpumask_t inspect_resting_tasks(struct inspection *in, u32 round);
 /* All of that: true when each task was found outside once (census.c). May sleep. */
+bool census_look(struct inspection *in) must_use;
+/* The same of a module that is closed: then they can only have stayed outside. */
 bool census_take(struct inspection *in) must_use;
+/* Have all who were found inside run since? Until then their stacks show what they showed.
+ * Task context, after the turn: what it reads may change meanwhile, and then they have. */
+bool insiders_have_run(const struct inspection *in) must_use;
 /* Has somebody been found inside, or not answered? */
 bool inspection_is_void(const struct inspection *in);
-/* Unless it is void or the epoch is not `epoch` any more: OWNER_GONE, and true. */
-bool inspection_commit(struct inspection *in, u32 epoch) must_use;
-
-/* The first word of [p, end) whose value lies in [start, start + size); NULL. */
-const u32 *scan_words(const u32 *p, const u32 *end, u32 start, u32 size);
+/* Unless it is void or the epoch has changed: OWNER_GONE, and true. */
+bool inspection_commit(struct inspection *in) must_use;

@@ -17,6 +17,7 @@
  *                                      goes on in freed text
  */
 #include "sched/sched.h"
+#include "smp/held.h"
 #include "smp/percpu.h"
 #include "unload/hold.h"
 #include "unload/remove.h"
@@ -34,7 +35,7 @@ static void wait_ticks(u32 n)
 
 static int johnson_unload(struct unload *u)
 {
-	struct hold hold = { 0 };
+	u64 since;
 	struct removal r;
 	int err;
 
@@ -49,18 +50,17 @@ static int johnson_unload(struct unload *u)
 	cleanup_module(u);			/* (2) */
 	removal_begin(u, &r);			/* what of (5) may sleep: lists and names */
 	preempt_disable();			/* (1) from here on, for good */
-	hold.start_tsc = rdtsc();
+	since = rdtsc();
 	module_remove_asker = this_cpu()->id;
 	module_remove = next_trap();		/* (3) "it needs only to be volatile" */
 	wait_ticks(nr_cpus);			/* (4) "number-of-CPUs timer-ticks" */
 	removal_unmap(u, &r);			/* (5) remove the module, */
 	module_remove = 0;			/*     reset the flag */
-	hold.end_tsc = rdtsc();
+	held_since(since);
 	preempt_enable();
 	task_boost(current, 0);
 	mutex_unlock(&module_remove_mutex);
 	removal_end(u, &r);
-	report_hold(u, &hold);
 	return 0;
 }
 
@@ -68,5 +68,6 @@ const struct strategy johnson_strategy = {
 	.name   = "johnson",
 	.source = "Richard B. Johnson, linux-kernel, 8 Jul 2002",
 	.gist   = "clean up, trap all CPUs in schedule(), wait a tick for each CPU, free",
+	.module_bytes = USE_COUNT_BYTES,
 	.unload = johnson_unload,
 };

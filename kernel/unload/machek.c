@@ -23,7 +23,6 @@
 #include "lib/format.h"
 #include "unload/freezer.h"
 #include "unload/remove.h"
-#include "x86/clock.h"
 
 /* What "unload module" is, in the words of the time. */
 static int unload_module(struct unload *u)
@@ -61,7 +60,6 @@ static int machek_unload(struct unload *u)
 
 static int machek_anywhere_unload(struct unload *u)
 {
-	u64 start = clock_ns();
 	int err;
 
 	err = freeze_anywhere();
@@ -69,7 +67,6 @@ static int machek_anywhere_unload(struct unload *u)
 		return could_not_freeze(u, err);
 	err = unload_module(u);
 	thaw_tasks();
-	u->report.held_ns = clock_ns() - start;
 	return err;
 }
 
@@ -78,6 +75,7 @@ const struct strategy machek_strategy = {
 	.source = "Pavel Machek, linux-kernel, 3 Jul 2002; frozen at safe points",
 	.gist   = "freeze all tasks where they are in no call, unload, thaw",
 	.turnstile = &freezer_turnstile,
+	.module_bytes = USE_COUNT_BYTES,
 	.unload = machek_unload,
 };
 
@@ -85,5 +83,6 @@ const struct strategy machek_anywhere_strategy = {
 	.name   = "machek-anywhere",
 	.source = "Pavel Machek, as Keith Owens read him; frozen anywhere",
 	.gist   = "freeze all tasks wherever they are, unload, thaw",
+	.module_bytes = USE_COUNT_BYTES,
 	.unload = machek_anywhere_unload,
 };

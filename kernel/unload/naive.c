@@ -40,5 +40,6 @@ const struct strategy naive_strategy = {
 	.name   = "naive",
 	.source = "Linux 2.4, the module's own use count",
 	.gist   = "the module counts itself; look at the count, clean up, free",
+	.module_bytes = USE_COUNT_BYTES,
 	.unload = naive_unload,
 };

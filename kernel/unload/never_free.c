@@ -11,6 +11,7 @@
  *         clean it up: remains_sweep().) Late callers find the code, but data that the
  *         clean-up has torn down.
  */
+#include "unload/init_section.h"
 #include "unload/remove.h"
 
 static int never_free_unload(struct unload *u)
@@ -32,5 +33,6 @@ const struct strategy never_free_strategy = {
 	.name   = "never-free",
 	.source = "Rusty Russell, July 2003, as told in LWN 41726",
 	.gist   = "clean up, forget the module, and leave its memory where it is",
+	.init_done = free_init,
 	.unload = never_free_unload,
 };

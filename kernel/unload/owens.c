@@ -98,7 +98,10 @@ static int wave_freezer(struct unload *u)
 {
 	int err = freeze_at_safe_points(u->deadline);
 
-	if (!err)
+	if (err)
+		snprintf(u->report.error, sizeof(u->report.error),
+		         "%s: somebody does not come to the refrigerator; still live", u->name);
+	else
 		thaw_tasks();
 	return err;
 }
@@ -145,17 +148,21 @@ static int unload_grace(struct unload *u)   { return owens_unload(u, wave_grace)
 
 const struct strategy owens_strategy = {
 	.name = "owens", .source = SOURCE "; handwaving: grace period", .gist = GIST,
+	.module_bytes = USE_COUNT_BYTES,
 	.unload = unload_grace,
 };
 const struct strategy owens_ticks_strategy = {
 	.name = "owens-ticks", .source = SOURCE "; handwaving: timer ticks", .gist = GIST,
+	.module_bytes = USE_COUNT_BYTES,
 	.unload = unload_ticks,
 };
 const struct strategy owens_freezer_strategy = {
 	.name = "owens-freezer", .source = SOURCE "; handwaving: the freezer", .gist = GIST,
+	.module_bytes = USE_COUNT_BYTES,
 	.turnstile = &freezer_turnstile, .unload = unload_freezer,
 };
 const struct strategy owens_stop_strategy = {
 	.name = "owens-stop", .source = SOURCE "; handwaving: the stopped machine", .gist = GIST,
+	.module_bytes = USE_COUNT_BYTES,
 	.unload = unload_stop,
 };

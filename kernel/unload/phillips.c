@@ -13,9 +13,17 @@
  *   asks CPU 1: outside                in a core function, called from the module
  *   frees
  *                                      returns into freed text
+ *
+ *   walks the tasks: this one runs,
+ *   an IPI will pick it up
+ *                                      is preempted: in no CPU's hands now
+ *   asks CPU 1: another task, outside
+ *   frees
+ *                                      goes on in freed text
  */
 #include "lib/errno.h"
 #include "lib/format.h"
+#include "lib/string.h"
 #include "sched/sched.h"
 #include "smp/ipi.h"
 #include "unload/remove.h"
@@ -28,7 +36,8 @@ struct look {
 	struct unload *u;
 	u32 inside;
 	bool impatient;
-	bool on_cpu[NR_CPUS];		/* each CPU writes its own */
+	/* Each CPU writes its own: who runs there, if it is inside (with a reference), and where. */
+	struct picked { struct task *task; u32 eip; } on_cpu[NR_CPUS];
 };
 
 static void found(struct look *l, struct task *t, u32 eip)
@@ -42,38 +51,59 @@ static void found(struct look *l, struct task *t, u32 eip)
 		task_boost(t, PRIO_TOP);	/* "bump ... to the front of the run queue" */
 }
 
-/* "An ipi would pick up the current process on each cpu." */
-static void pick_up_current(void *arg, const struct regs *regs, u32 sp)
-{
-	struct look *l = arg;
-
-	(void)sp;
-	l->on_cpu[this_cpu()->id] = regs && owner_holds(&l->u->mod->owner, regs->eip);
-}
-
-/* "Walk all runnable processes to ensure none has an execution address inside." */
+/* "Walk all runnable processes to ensure none has an execution address inside." Those
+ * that run have one that only their CPU knows. */
 static void walk_runnable(struct look *l)
 {
 	for (struct task *t = task_next(NULL); t; t = task_next(t)) {
 		u32 eip = READ_ONCE(t->preempted_at);
 
 		l->u->report.inspected++;
-		if (READ_ONCE(t->on_cpu) ? l->on_cpu[t->cpu] && t == cpus[t->cpu]->task
-		                         : t->state == TASK_RUNNABLE && owner_holds(&l->u->mod->owner, eip))
+		if (!READ_ONCE(t->on_cpu) && t->state == TASK_RUNNABLE && owner_holds(&l->u->mod->owner, eip))
 			found(l, t, eip);
 	}
+}
+
+/* Who has just got its CPU back executes where it was preempted, and is on its way there. */
+static void pick_up_current(void *arg, const struct regs *regs, u32 sp)
+{
+	struct look *l = arg;
+	u32 preempted_at = current->preempted_at, eip = preempted_at ? preempted_at : regs ? regs->eip : 0;
+
+	(void)sp;
+	if (!owner_holds(&l->u->mod->owner, eip))
+		return;
+	task_get(current);
+	l->on_cpu[this_cpu()->id] = (struct picked){ current, eip };
+}
+
+/* "For smp, an ipi would pick up the current process on each cpu." Returns those that do not
+ * answer. */
+static cpumask_t ask_cpus(struct look *l)
+{
+	cpumask_t silent;
+	u32 cpu;
+
+	memset(l->on_cpu, 0, sizeof(l->on_cpu));
+	preempt_disable();		/* or this CPU would be another one meanwhile */
+	silent = smp_call(cpus_others(), pick_up_current, l, ANSWER_NS);
+	preempt_enable();
+	for_each_cpu_in(cpu, cpus_online & ~silent) {
+		struct picked *p = &l->on_cpu[cpu];
+		if (!p->task)
+			continue;
+		found(l, p->task, p->eip);
+		task_put(p->task);
+	}
+	return silent;
 }
 
 static bool somebody_is_inside(struct look *l)
 {
 	l->inside = 0;
 	l->u->report.tries++;
-	for (u32 i = 0; i < NR_CPUS; i++)
-		l->on_cpu[i] = false;
-	if (smp_call(cpus_others(), pick_up_current, l, ANSWER_NS))
-		return true;			/* a CPU that says nothing may be anywhere */
 	walk_runnable(l);
-	return l->inside;
+	return ask_cpus(l) || l->inside;	/* a CPU that says nothing may be anywhere */
 }
 
 static int phillips_unload(struct unload *u)
@@ -99,5 +129,6 @@ const struct strategy phillips_strategy = {
 	.name   = "phillips",
 	.source = "Daniel Phillips, linux-kernel, 4 Jul 2002",
 	.gist   = "walk all runnable tasks for an execution address inside; try again later",
+	.module_bytes = USE_COUNT_BYTES,
 	.unload = phillips_unload,
 };

@@ -22,6 +22,7 @@
 #include "sched/grace.h"
 #include "unload/counts.h"
 #include "unload/holders.h"
+#include "unload/init_section.h"
 #include "unload/remove.h"
 #include "x86/panic.h"
 
@@ -84,5 +85,7 @@ const struct strategy rcu_strategy = {
 	.source = "Linux since 3.19, Masami Hiramatsu and Rusty Russell, Nov 2014",
 	.gist   = "an atomic count that cannot rise from zero, exit, a grace period, free",
 	.turnstile = &counted,
+	.module_bytes = sizeof_field(struct owner, marked) + sizeof_field(struct owner, refs),
+	.init_done = free_init_after_grace,
 	.unload = rcu_unload,
 };

@@ -11,13 +11,7 @@
 #include "unload/steps.h"
 #include "x86/console.h"
 
-struct remains {
-	struct list node;
-	struct module *mod;
-	bool mapped;
-};
-
-static struct list all_remains = LIST_INIT(all_remains);	/* under modules_mutex */
+static struct list all_remains = LIST_INIT(all_remains);	/* modules; under modules_mutex */
 
 int look_at_use_count(struct unload *u)
 {
@@ -94,18 +88,11 @@ void removal_unmap(struct unload *u, struct removal *r)
 	r->unmapped = true;
 }
 
-/* The record outlives what still points to it: the entry points that were forgotten,
- * and the range of addresses that must not be another module's meanwhile. */
-static void leave_behind(struct module *m, bool mapped)
+void leave_behind(struct module *m, bool mapped)
 {
-	struct remains *rest = kzalloc(sizeof(*rest));
-
-	if (!rest)
-		return;		/* then nobody will ever sweep it up */
-	rest->mod = m;
-	rest->mapped = mapped;
 	mutex_lock(&modules_mutex);
-	list_add_tail(&all_remains, &rest->node);
+	m->left_mapped = mapped;
+	list_add_tail(&all_remains, &m->node);
 	mutex_unlock(&modules_mutex);
 }
 
@@ -134,7 +121,7 @@ void remove_module(struct unload *u)
 
 u32 remains_count(void)
 {
-	struct remains *rest;
+	struct module *rest;
 	u32 n = 0;
 
 	mutex_lock(&modules_mutex);
@@ -144,13 +131,13 @@ u32 remains_count(void)
 	return n;
 }
 
-static struct remains *next_remains(void)
+static struct module *next_remains(void)
 {
-	struct remains *rest = NULL;
+	struct module *rest = NULL;
 
 	mutex_lock(&modules_mutex);
 	if (!list_empty(&all_remains)) {
-		rest = list_first(&all_remains, struct remains, node);
+		rest = list_first(&all_remains, struct module, node);
 		list_del(&rest->node);
 	}
 	mutex_unlock(&modules_mutex);
@@ -160,23 +147,22 @@ static struct remains *next_remains(void)
 /* entries_free() asks for a round of IPIs, which a shootdown is. */
 u32 remains_sweep(void)
 {
-	struct remains *rest;
+	struct module *rest;
 	cpumask_t silent = 0;
 	u32 n = 0;
 
 	while ((rest = next_remains())) {
-		struct owner *o = &rest->mod->owner;
+		struct owner *o = &rest->owner;
 
 		entries_unlink(o, NULL, NULL);
-		if (rest->mapped)
-			module_unmap_image(rest->mod, NULL, &silent);
+		if (rest->left_mapped)
+			module_unmap_image(rest, NULL, &silent);
 		else
 			silent = tlb_shootdown(o->base, o->base + PAGE_SIZE, TLB_TIMEOUT_NS);
 		if (!silent) {
 			entries_free(o);
-			module_free(rest->mod);
+			module_free(rest);
 		}
-		kfree(rest);
 		n++;
 	}
 	return n;

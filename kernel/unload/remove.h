@@ -34,6 +34,11 @@ void removal_end(struct unload *u, struct removal *r);	/* u->mod is NULL afterwa
 /* All three. */
 void remove_module(struct unload *u);
 
+/* Keeps the record of a module that is off all lists, for remains_sweep(): it outlives what
+ * still points to it, the entry points that were forgotten, a CPU that does not answer, and
+ * the range of addresses that must not be another module's meanwhile. May sleep. */
+void leave_behind(struct module *m, bool mapped);
+
 /* What such an end leaves behind: images that were never freed, and records that lead
  * into dead text. Takes all of it back; who still uses it is found by the graveyard.
  * Returns how many modules had left something. May sleep. */

@@ -22,9 +22,9 @@
 #include "sched/wait.h"
 #include "unload/counts.h"
 #include "unload/holders.h"
+#include "unload/init_section.h"
 #include "unload/remove.h"
 #include "unload/stop_machine.h"
-#include "x86/clock.h"
 #include "x86/panic.h"
 
 static bool try_module_get(struct owner *o)
@@ -44,7 +44,7 @@ static void module_put(struct owner *o)
 
 static u32 module_refcount(struct unload *u) { return count_inside(u->mod->owner.slot); }
 
-struct krmmod { struct unload *u; bool forced; int ret; u64 stopped_ns; };
+struct krmmod { struct unload *u; bool forced; int ret; };
 
 /* O_NONBLOCK is rmmod without -w, O_TRUNC is rmmod -f. */
 static int try_stop_module_local(void *arg)
@@ -65,10 +65,8 @@ static int try_stop_module_local(void *arg)
 static void krmmod(void *arg)
 {
 	struct krmmod *k = arg;
-	u64 start = clock_ns();
 
 	k->ret = stop_machine(try_stop_module_local, k);
-	k->stopped_ns = clock_ns() - start;
 }
 
 static int try_stop_module(struct unload *u, bool *forced)
@@ -82,7 +80,6 @@ static int try_stop_module(struct unload *u, bool *forced)
 		;
 	task_put(t);
 	*forced = k.forced;
-	u->report.held_ns = MAX(u->report.held_ns, k.stopped_ns);
 	u->report.tries++;
 	return k.ret;
 }
@@ -126,5 +123,8 @@ const struct strategy russell_strategy = {
 	.source = "Rusty Russell, Linux 2.6, 30 Jan 2004",
 	.gist   = "stop every CPU with interrupts off, look at the core's count, mark it going",
 	.turnstile = &counted,
+	.module_bytes = sizeof_field(struct owner, marked),
+	.module_cpu_bytes = sizeof(struct count),
+	.init_done = free_init,
 	.unload = russell_unload,
 };

@@ -6,9 +6,11 @@
 #include "lib/string.h"
 #include "sched/sched.h"
 #include "sched/sync.h"
+#include "sched/way_out.h"
 #include "smp/ipi.h"
 #include "unload/graveyard.h"
 #include "unload/holders.h"
+#include "unload/remove.h"
 #include "x86/clock.h"
 #include "x86/console.h"
 #include "x86/symbols.h"
@@ -49,7 +51,6 @@ void unload_close_entries(struct unload *u)
 
 	entries_close(o);
 	sync_point("unload:closed");
-	wait_recheck_range(o->base, o->size);
 	owner_stop_threads(o);
 }
 
@@ -141,6 +142,26 @@ static void move_back(const struct inspection *in)
 		task_boost(in->insider[i].task, 0);
 }
 
+/* Another look would find the same words on the same stacks before all insiders have run,
+ * and it costs them what they lack. On a busy host it can keep them inside for good:
+ *
+ *	CPU 0 (asker)			CPU 1 (an emulator's thread, mostly waiting)
+ *	trap
+ *					parks; A, inside, is next to run here
+ *	end of the trap
+ *	pause
+ *	trap				runs for a moment: parks again
+ */
+static int wait_until_they_have_run(const struct unload *u, const struct inspection *in, u64 pause)
+{
+	int err;
+
+	do {
+		err = sleep_interruptible_ns(pause);
+	} while (err != -EINTR && !insiders_have_run(in) && !clock_passed(u->deadline));
+	return err;
+}
+
 int help_insiders_out(struct unload *u, struct inspection *in)
 {
 	struct owner *o = &u->mod->owner;
@@ -151,7 +172,8 @@ int help_insiders_out(struct unload *u, struct inspection *in)
 		if (in->insider[i].task == current)
 			return say_who(u, in, -EDEADLK);
 	}
-	if (clock_passed(u->deadline))
+	/* At least twice: who was sent home by the first look has to get there. */
+	if (clock_passed(u->deadline) && u->report.tries > 1)
 		return say_who(u, in, u->flags & UNLOAD_WAIT ? -ETIMEDOUT : -EBUSY);
 
 	sync_point("unload:retry");
@@ -160,7 +182,7 @@ int help_insiders_out(struct unload *u, struct inspection *in)
 	task_boost(current, PRIO_TOP);
 	move_to_front(in);
 	wait_recheck_range(o->base, o->size);
-	int err = sleep_interruptible_ns(pause);
+	int err = wait_until_they_have_run(u, in, pause);
 	move_back(in);
 	task_boost(current, 0);
 	if (err == -EINTR) {
@@ -192,13 +214,32 @@ void note_forgotten(struct entry *e, void *ctx)
 	         len ? ", " : "", e->ops->kind, e->name);
 }
 
-static void run_exit(struct module *m)
+/* All that an exit is needed for is to leave the hardware silent. One that does not return
+ * is left behind: nobody is in the module but this task, and the core takes back the rest. */
+static void bounded_exit(struct unload *u)
 {
+	struct module *m = u->mod;
+	u64 patience = u->patience_ns ? u->patience_ns : UNLOAD_PATIENCE_NS;
+	struct way_out w;
+
+	if (!call_with_way_out(m->exit, m->owner.base, m->owner.size, patience, &w))
+		symbolise(w.left_at, u->report.exit_left_at, sizeof(u->report.exit_left_at));
+}
+
+void unload_run_exit(struct unload *u, bool bounded)
+{
+	struct module *m = u->mod;
+
+	sync_point("unload:committed");
+	u->report.has_exit = m->exit != NULL;
 	owner_release_files(&m->owner);
 	if (!m->exit)
 		return;
 	owner_set_exiting(&m->owner, current);
-	m->exit();
+	if (bounded)
+		bounded_exit(u);
+	else
+		m->exit();
 	owner_set_exiting(&m->owner, NULL);
 }
 
@@ -208,9 +249,6 @@ void unload_finish(struct unload *u)
 	struct freed_image kept = { 0 };
 	cpumask_t silent = 0;
 
-	sync_point("unload:committed");
-	u->report.has_exit = m->exit != NULL;
-	run_exit(m);
 	entries_unlink(&m->owner, note_forgotten, &u->report);
 	u->report.forgotten_allocs = m->nr_allocs;
 	u->report.forgotten_bytes = m->alloc_bytes;
@@ -219,18 +257,13 @@ void unload_finish(struct unload *u)
 	struct grave *g = graveyard_dig(m, current->name, u->strategy->name);
 	module_unmap(m, graveyard_laboratory ? &kept : NULL, &silent);
 	graveyard_fill(g, &kept);
-	entries_free(&m->owner);
-	if (silent)
+	u->mod = NULL;
+	if (silent) {
 		printk("unload: CPUs %llx did not drop %s from their TLBs; its memory stays set aside\n",
 		       silent, m->owner.name);
-	u->mod = NULL;
+		leave_behind(m, false);		/* they may stand at a record of it, too */
+		return;
+	}
+	entries_free(&m->owner);
 	module_free(m);
-}
-
-void report_hold(struct unload *u, const struct hold *h)
-{
-	u64 ns = tsc_to_ns(h->end_tsc - h->start_tsc);
-
-	if (ns > u->report.held_ns)
-		u->report.held_ns = ns;
 }

@@ -21,10 +21,10 @@ void unload_close_entries(struct unload *u);
 int  help_insiders_out(struct unload *u, struct inspection *in) must_use;
 /* GOING -> LIVE: gates open, what was held back goes on, threads start again. */
 void unload_roll_back(struct unload *u);
-/* The module is GONE and nobody is inside: its exit runs here, then everything
- * of it goes. u->mod is NULL afterwards. */
+/* The module is GONE and nobody is inside: its exit runs here, in this task. Bounded: one
+ * that is at it for longer than the unload's patience is left, and the report says where. */
+void unload_run_exit(struct unload *u, bool bounded);
+/* Everything of the module goes. u->mod is NULL afterwards. */
 void unload_finish(struct unload *u);
 /* Enters one record that the module's exit forgot into the report (ctx). */
 void note_forgotten(struct entry *e, void *ctx);
-/* Adds one hold to the report. */
-void report_hold(struct unload *u, const struct hold *h);

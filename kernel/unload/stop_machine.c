@@ -4,6 +4,7 @@
 #include "lib/format.h"
 #include "sched/mutex.h"
 #include "sched/sched.h"
+#include "smp/held.h"
 #include "smp/ipi.h"
 #include "x86/atomic.h"
 
@@ -36,6 +37,7 @@ static void stopper(void *arg)
 	struct stop *s = arg;
 	enum stop_state seen = STOP_WAIT, state;
 	bool prepared = false;
+	u64 since = rdtsc();
 
 	atomic_add(&s->acks, 1);		/* we are alive */
 	do {
@@ -44,13 +46,14 @@ static void stopper(void *arg)
 			follow(state);
 			prepared = true;
 		}
+		if (state == STOP_EXIT)
+			held_since(since);
 		if (state != seen)
 			atomic_add(&s->acks, 1);	/* the last touch of *s, if it is the exit */
 		seen = state;
 		if (!prepared)
 			yield();		/* let the others get started */
-		else
-			cpu_relax();
+		cpu_relax();
 		if (!irqs_enabled())
 			ipi_serve();
 	} while (state != STOP_EXIT);
@@ -61,8 +64,7 @@ static void wait_acks(struct stop *s)
 	while (READ_ONCE(s->acks) != s->nr) {
 		if (may_sleep())
 			yield();
-		else
-			cpu_relax();
+		cpu_relax();
 	}
 }
 
@@ -92,9 +94,11 @@ static int start_stoppers(struct stop *s)
 int stop_machine(int (*fn)(void *arg), void *arg)
 {
 	struct stop s = { .state = STOP_WAIT };
+	u64 since;
 	int ret;
 
 	mutex_lock(&stop_mutex);
+	since = rdtsc();
 	preempt_disable();
 	task_set_affinity(current, CPU_BIT(this_cpu()->id));
 	preempt_enable();
@@ -113,6 +117,7 @@ int stop_machine(int (*fn)(void *arg), void *arg)
 	set_state(&s, STOP_EXIT);
 	preempt_enable();
 out:
+	held_since(since);		/* as a task of the highest priority that never sleeps */
 	mutex_unlock(&stop_mutex);
 	return ret;
 }

@@ -11,21 +11,22 @@
  */
 #include "lib/errno.h"
 #include "unload/hold.h"
+#include "unload/init_section.h"
 #include "unload/inspect.h"
 #include "unload/steps.h"
 
 /* Stops the world for as long as one look takes. True: nobody is inside, and
  * from this instant nobody can be; the module is OWNER_GONE. */
-static bool nobody_inside(struct unload *u, struct inspection *in)
+static bool nobody_inside(struct inspection *in)
 {
-	u32 epoch = owner_epoch(&u->mod->owner);
 	struct hold hold;
 
-	hold_cpus(&hold, u->deadline);
+	inspection_take_turn(in);
+	hold_cpus(&hold);
 	inspect_cpus(in, hold.unparked);
-	bool quiet = inspect_tasks_and_commit(in, epoch);
+	bool quiet = inspect_tasks_and_commit(in);
 	release_cpus(&hold);
-	report_hold(u, &hold);
+	inspection_end_turn();
 	return quiet;
 }
 
@@ -38,7 +39,7 @@ int trap_quiesce(struct unload *u)
 	inspection_init(&in, u);
 	for (;;) {
 		inspection_begin(&in);
-		if (nobody_inside(u, &in))		/* 3. trap, 4. inspect */
+		if (nobody_inside(&in))		/* 3. trap, 4. inspect */
 			break;
 		err = help_insiders_out(u, &in);	/* 5. the front of the queue, and patience */
 		if (err)
@@ -61,7 +62,8 @@ static int trap_unload(struct unload *u)
 		unload_roll_back(u);			/* ... and the module goes on as before */
 		return err;
 	}
-	unload_finish(u);				/* 6. exit, unmap, shoot down, free */
+	unload_run_exit(u, true);			/* 6. exit, for so long */
+	unload_finish(u);				/*    unmap, shoot down, free */
 	return 0;
 }
 
@@ -69,5 +71,7 @@ const struct strategy trap_strategy = {
 	.name   = "trap",
 	.source = "Quiesce, after Johnson and Phillips, linux-kernel, July 2002",
 	.gist   = "trap every CPU in schedule(), inspect stacks by IPI, free when nobody is inside",
+	.module_bytes = SEAL_BYTES,
+	.init_done = free_init_if_nobody_inside,
 	.unload = trap_unload,
 };

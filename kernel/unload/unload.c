@@ -12,6 +12,9 @@
 #include "x86/panic.h"
 #include "x86/trap.h"
 
+/* There is nothing that this could be rolled back to. */
+#define FAILED_LOAD_PATIENCE_NS (10 * NSEC_PER_SEC)
+
 /* A module whose init failed goes the way of an unload: it may have offered a
  * device that somebody is inside of by now (hazard C2). The asker is the loader;
  * init has returned to it, so what its own stack says of the module is no way
@@ -27,7 +30,7 @@ int quiesce_failed_load(struct module *m)
 	u->mod = m;
 	u->flags = UNLOAD_WAIT;
 	u->start = clock_ns();
-	u->deadline = u->start + UNLOAD_PATIENCE_NS;
+	u->deadline = u->start + FAILED_LOAD_PATIENCE_NS;
 	u->asker_sp = task_stack_top(current);
 	err = trap_quiesce(u);
 	if (err)
@@ -97,14 +100,19 @@ static u32 unload_from(void *arg, u32 sp)
 {
 	struct unload *u = arg;
 	u32 broadcasts = ipi_broadcasts();
+	struct ipis before = ipis_sent(), after;
 	int err;
 
 	u->asker_sp = sp;
+	held_watch();
 	err = ask_veto(u);
 	if (!err)
 		err = u->strategy->unload(u);
 	if (err)
 		unclaim(u);
+	u->report.held = held_unwatch();
+	after = ipis_sent();
+	u->report.ipis = (struct ipis){ after.calls - before.calls, after.reschedules - before.reschedules };
 	u->report.broadcasts = ipi_broadcasts() - broadcasts;
 	return (u32)err;
 }
@@ -115,7 +123,7 @@ int module_unload(struct unload *u)
 	u->start = clock_ns();
 	u->deadline = u->start + (u->patience_ns ? u->patience_ns : UNLOAD_PATIENCE_NS);
 	memset(&u->report, 0, offsetof(struct unload_report, insider));
-	u->report.forgotten_names[0] = u->report.error[0] = '\0';
+	u->report.forgotten_names[0] = u->report.exit_left_at[0] = u->report.error[0] = '\0';
 	int err = claim(u);
 	if (err)
 		return err;

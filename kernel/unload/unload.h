@@ -1,10 +1,15 @@
 /* Taking a module out: one request, the strategies, and what came of it. */
 #pragma once
 #include "module/module.h"
+#include "smp/held.h"
+#include "smp/ipi.h"
 
 #define UNLOAD_WAIT    1u	/* wait until the deadline instead of failing at once */
 #define UNLOAD_REVOKE  2u	/* cut open files off */
 #define UNLOAD_FORCE   4u	/* go ahead whatever is in use; taints */
+
+/* The module's own count of its users, which strategies of 2.4's time look at. */
+#define USE_COUNT_BYTES sizeof(u32)
 
 #define UNLOAD_PATIENCE_NS (1000 * 1000000ull)	/* for quiescence, when none is given */
 
@@ -24,9 +29,10 @@ struct unload_insider {		/* who was found in the module */
 
 struct unload_report {
 	u64 total_ns;
-	u64 held_ns;			/* longest time any CPU could run no task because of it */
+	struct held held;		/* longest times, TSC cycles: see smp/held.h */
 	u32 tries;
-	u32 broadcasts;			/* IPIs to all */
+	struct ipis ipis;		/* sent meanwhile */
+	u32 broadcasts;			/* calls of all other CPUs among them */
 	u32 inspected, skipped;		/* tasks looked at; not run since the load */
 	u32 words;			/* stack words read */
 	u32 nr_insiders;		/* different ones, over all tries */
@@ -41,6 +47,7 @@ struct unload_report {
 	 * terminators tell. */
 	struct unload_insider insider[4];	/* the first few */
 	char forgotten_names[160];
+	char exit_left_at[64];		/* where exit was left, as it did not return; "": it did */
 	char error[200];		/* one line, when the unload failed */
 };
 
@@ -63,7 +70,12 @@ struct strategy {
 	const char *gist;		/* one line */
 	/* What it wants done where a module is entered; NULL: nothing. */
 	const struct turnstile *turnstile;
+	/* Memory that a module costs because of it: once, and again on each CPU. */
+	u32 module_bytes, module_cpu_bytes;
 	void (*prepare)(void);		/* called before it is chosen; NULL: nothing to do */
+	/* What becomes of the init section once init has returned (init_section.h); NULL: it
+	 * stays until the module goes, as in Linux up to 2.4. Task context, may sleep. */
+	void (*init_done)(struct module *m);
 	/* Takes u->mod out. 0 or an error with u->report.error set; the module is
 	 * then LIVE and usable again. Task context, may sleep, modules_mutex not held. */
 	int (*unload)(struct unload *u);
@@ -96,3 +108,13 @@ int  quiesce_failed_load(struct module *m);
 /* rmmod. The errors: -ENOENT (no such module), -EBUSY (in use, has dependents,
  * loading, being unloaded), -ETIMEDOUT, -EPERM (veto). May sleep. */
 int  module_unload(struct unload *u) must_use;
+/* What came of it, terminated: its error without the end of a line, else lines (none:
+ * nothing to say). With `verbose` always lines, with those who were inside. */
+void unload_text(const struct unload *u, int err, bool verbose, char *text, u32 size);
+/* "1.234 ms", in the unit that fits, into buf. */
+const char *duration_text(u64 ns, char *buf, u32 size);
+/* sys_module.c: adds the system calls about modules. Once. */
+void module_init_syscalls(void);
+/* Told of each unload that a process asked for, once it has its answer, in the context of the
+ * asker; NULL: nobody wants to know. For experiments: a process that is killed meanwhile does not tell. */
+extern void (*module_unload_answered)(const struct unload *u, int err);

@@ -27,6 +27,7 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "sched/mutex.h"
+#include "sched/sched.h"
 #include "sched/wait.h"
 #include "smp/ipi.h"
 #include "unload/counts.h"
@@ -83,7 +84,7 @@ static void unlink_entry_points(struct unload *u)
 {
 	owner_set_marked(&u->mod->owner, true);	/* who meets a stub is turned away, not kept */
 	entries_close(&u->mod->owner);
-	if (smp_call(cpus_others(), look_up, NULL, NSEC_PER_SEC))
+	if (smp_call_until(cpus_others(), look_up, NULL, clock_ns() + NSEC_PER_SEC))
 		u->report.tries++;		/* somebody is late; his counts are in memory soon */
 }
 
@@ -127,6 +128,7 @@ static int young_unload(struct unload *u)
 	if (err)
 		return err;
 	owner_set_state(&u->mod->owner, OWNER_GONE);
+	unload_run_exit(u, false);
 	unload_finish(u);			/* 6) unmaps module */
 	return 0;
 }
@@ -151,6 +153,8 @@ const struct strategy young_strategy = {
 	.source = "tech-kern, June 2016; beyond open(): our extension",
 	.gist   = "count entrances and exits on each CPU, sleep until they are equal",
 	.turnstile = &counted,
+	.module_bytes = sizeof(struct door) + sizeof_field(struct owner, marked),
+	.module_cpu_bytes = sizeof(struct count),
 	.prepare = prepare,
 	.unload = young_unload,
 };

@@ -70,9 +70,7 @@ static const u8 *find_rsdp(void)
 	const u8 *r = boot_info.rsdp;
 	if (boot_info.rsdp_len && acpi_check_rsdp(r, boot_info.rsdp_len) == 0)
 		return r;
-	const u8 *low = map_phys(0, 0x100000);
-	if (!low)
-		return NULL;
+	const u8 *low = phys_to_virt(0);	/* in small pages, as memory types differ there */
 	u32 ebda = (low[BDA_EBDA_SEGMENT] | low[BDA_EBDA_SEGMENT + 1] << 8) << 4;
 	if (ebda >= 0x80000 && ebda < 0xa0000) {
 		r = scan_for_rsdp(low + ebda, 1024);

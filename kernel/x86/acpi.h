@@ -20,7 +20,6 @@ struct acpi_info {
 	struct { u8 isa_irq; u32 gsi; bool active_low, level; } override[ACPI_MAX_OVERRIDES];
 	u32 nr_nmis;			/* local APIC inputs that are wired to NMI */
 	struct { u32 uid; u8 lint; bool active_low; } nmi[ACPI_MAX_NMIS];
-	bool has_8259;
 
 	/* HPET. */
 	u64 hpet_addr;			/* 0: none */

@@ -186,7 +186,6 @@ int acpi_parse_madt(const void *table, u32 len, struct acpi_info *out)
 	out->nr_cpus = out->nr_cpus_seen = 0;
 	out->nr_ioapics = out->nr_overrides = out->nr_nmis = 0;
 	out->lapic_addr = get32(t + HEADER_LEN);
-	out->has_8259 = get32(t + 40) & 1;
 	for (u32 at = MADT_FIRST_ENTRY; at < table_len(t); at += t[at + 1])
 		madt_entry(out, t + at);
 	return 0;

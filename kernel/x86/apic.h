@@ -9,7 +9,6 @@ int  lapic_init(void) must_use;
 void lapic_enable(void);
 u32  lapic_id(void);
 void lapic_eoi(void);
-bool lapic_is_x2apic(void);
 
 /* Fixed interrupt `vector` to one APIC ID, or to all CPUs but this one. */
 void lapic_send(u32 apic_id, u8 vector);
@@ -24,7 +23,6 @@ void lapic_send_self(u8 vector);
  * CPU by clock_init(). */
 void lapic_timer_set(u64 ns);
 void lapic_timer_stop(void);
-u32  lapic_timer_khz(void);
 void lapic_timer_calibrate(void);
 
 /* -- I/O APIC ------------------------------------------------------------ */

@@ -11,7 +11,6 @@
 #define atomic_add(p, v)       __atomic_add_fetch((p), (v), __ATOMIC_SEQ_CST)
 #define atomic_sub(p, v)       __atomic_sub_fetch((p), (v), __ATOMIC_SEQ_CST)
 #define atomic_or(p, v)        __atomic_fetch_or((p), (v), __ATOMIC_SEQ_CST)
-#define atomic_and(p, v)       __atomic_fetch_and((p), (v), __ATOMIC_SEQ_CST)
 /* Stores `new` where *p is `old`; true when it did. Locked, a full fence. */
 #define atomic_cmpxchg(p, old, new) ({                                          \
 	__typeof__(*(p)) expected_ = (old);                                     \

@@ -1,9 +1,14 @@
 /* Time from the TSC, whose rate nothing tells reliably: it is measured once
  * against a clock whose rate is known. */
 #include "x86/clock.h"
+#include "lib/errno.h"
 #include "lib/math64.h"
+#include "lib/parse.h"
+#include "lib/string.h"
 #include "x86/acpi.h"
+#include "x86/bootinfo.h"
 #include "x86/console.h"
+#include "x86/cpu.h"
 #include "x86/paging.h"
 #include "x86/panic.h"
 
@@ -14,7 +19,6 @@
 static u32 mult;
 static u32 khz;
 static u64 tsc_base;
-static const char *source = "none";
 
 /* (hi * 2^32 + lo) * mult >> SHIFT, without losing bits in the middle. */
 u64 tsc_to_ns(u64 cycles)
@@ -25,12 +29,11 @@ u64 tsc_to_ns(u64 cycles)
 
 u64 clock_ns(void)              { return tsc_to_ns(rdtsc() - tsc_base); }
 u32 tsc_khz(void)               { return khz; }
-const char *clock_source(void)  { return source; }
 
 /* -- clocks of known rate -------------------------------------------------- */
 /* Each counts upwards, modulo mask + 1. */
 struct reference {
-	const char *name;
+	const char *name, *option;
 	bool (*start)(struct reference *ref);
 	u32 (*read)(void);
 	u32 mask;
@@ -41,22 +44,35 @@ struct reference {
 #define HPET_PERIOD     (0x004 / 4)	/* femtoseconds per count */
 #define HPET_CONFIG     (0x010 / 4)
 #define HPET_CONFIG_ON  1u
+#define HPET_LEGACY     2u		/* timers 0 and 1 take the place of the PIT's and RTC's interrupts */
+#define HPET_TIMERS(id) ((id) >> 8 & 0x1f)	/* of register 0: less one */
+#define HPET_TIMER(n)   ((0x100 + 0x20 * (n)) / 4)
+#define HPET_TIMER_INT  4u
 #define HPET_COUNTER    (0x0f0 / 4)
 #define HPET_MAX_PERIOD 100000000u	/* 2.3.4: 100 ns */
 #define HPET_MIN_PERIOD   1000000u	/* 1 ns: faster than any made */
 static volatile u32 *hpet;
 
+/* Only its counter is wanted: what the firmware left its timers to do stops here. */
+static void hpet_silence(void)
+{
+	for (u32 n = 0; n <= HPET_TIMERS(hpet[0]); n++)
+		hpet[HPET_TIMER(n)] &= ~HPET_TIMER_INT;
+	hpet[HPET_CONFIG] &= ~HPET_LEGACY;
+}
+
 static bool hpet_start(struct reference *ref)
 {
 	if (!acpi.hpet_addr)
 		return false;
-	hpet = fixmap(acpi.hpet_addr, 1024, false);
+	hpet = fixmap(acpi.hpet_addr, PAGE_SIZE, false);
 	if (!hpet)
 		return false;
 	u32 period = hpet[HPET_PERIOD];
 	if (period < HPET_MIN_PERIOD || period > HPET_MAX_PERIOD)
 		return false;
 	ref->hz = (u32)div_u64(1000000000000000ull, period);
+	hpet_silence();
 	hpet[HPET_CONFIG] |= HPET_CONFIG_ON;
 	return true;
 }
@@ -99,9 +115,9 @@ static u32 pit_read(void)
 }
 
 static struct reference references[] = {
-	{ "HPET",     hpet_start,     hpet_read,     0xffffffff, 0 },
-	{ "PM timer", pm_timer_start, pm_timer_read, 0x00ffffff, 3579545 },
-	{ "PIT",      pit_start,      pit_read,      0x0000ffff, 1193182 },
+	{ "HPET",     "hpet", hpet_start,     hpet_read,     0xffffffff, 0 },
+	{ "PM timer", "pm",   pm_timer_start, pm_timer_read, 0x00ffffff, 3579545 },
+	{ "PIT",      "pit",  pit_start,      pit_read,      0x0000ffff, 1193182 },
 };
 
 /* -- measuring ------------------------------------------------------------- */
@@ -180,20 +196,54 @@ static bool calibrate(const struct reference *ref)
 	return khz != 0;
 }
 
+/* `clock=` on the command line, for machines where the best one is wrong. NULL: none is
+ * asked for. */
+static const struct reference *wanted(void)
+{
+	char name[8] = "";
+	int len = cmdline_get(boot_info.cmdline, "clock", name, sizeof(name));
+
+	for (u32 i = 0; i < ARRAY_SIZE(references); i++) {
+		if (streq(references[i].option, name))
+			return &references[i];
+	}
+	if (len != -ENOENT)
+		printk("clock= wants hpet, pm or pit; ignored\n");
+	return NULL;
+}
+
+#define CPUID_POWER 0x80000007u
+
+/* A TSC whose rate follows the CPU's has no rate to be measured (SDM vol. 3, 17.17.1). An
+ * emulated one does not say so, and is steady. */
+static void check_invariant(void)
+{
+	bool steady = cpu_is_emulated() ||
+	              (cpuid(0x80000000, 0).eax >= CPUID_POWER && (cpuid(CPUID_POWER, 0).edx & 1u << 8));
+
+	if (!steady)
+		printk("clock: this CPU does not promise that its TSC is steady; times may be wrong\n");
+}
+
 void clock_init(void)
 {
+	const struct reference *only = wanted();
+
+	check_invariant();
 	for (struct reference *r = references; r < references + ARRAY_SIZE(references); r++) {
-		if (!r->start(r))
+		if ((only && r != only) || !r->start(r))
 			continue;
 		if (calibrate(r)) {
-			source = r->name;
 			mult = (u32)div_u64(1000000ull << SHIFT, khz);
 			tsc_base = rdtsc();
+			if (only)
+				printk("clock: by the %s the TSC runs at %u kHz\n", r->name, khz);
 			return;
 		}
 		printk("clock: the %s does not count\n", r->name);
 	}
-	panic("no clock to measure the TSC by: HPET, PM timer and PIT are missing or stand still");
+	panic("no clock to measure the TSC by: %s",
+	      only ? "leave out clock= on the command line" : "HPET, PM timer and PIT are missing or stand still");
 }
 
 /* Before calibration: port 0x80 takes about a microsecond on every PC. */

@@ -12,7 +12,6 @@ void clock_init(void);
 u64  clock_ns(void);
 u32  tsc_khz(void);
 u64  tsc_to_ns(u64 cycles);
-const char *clock_source(void);
 /* Waits in a loop; for hardware that wants real delays. Any context. */
 void delay_us(u32 us);
 /* True once `ns` of clock_ns() has been reached. */

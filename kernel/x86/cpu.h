@@ -1,9 +1,11 @@
 /* Single instructions of the processor, as functions. */
 #pragma once
+#include "lib/port.h"
 #include "lib/types.h"
 
 #define EFLAGS_IF   (1u << 9)
 
+#define CR0_EM      (1u << 2)	/* no FPU: its instructions trap */
 #define CR0_WP      (1u << 16)
 #define CR0_PG      (1u << 31)
 #define CR4_PSE     (1u << 4)
@@ -20,17 +22,26 @@
 #define CPUID1_EDX_PAE   (1u << 6)
 #define CPUID1_EDX_CX8   (1u << 8)
 #define CPUID1_EDX_APIC  (1u << 9)
+#define CPUID1_EDX_SEP   (1u << 11)	/* SYSENTER */
 #define CPUID1_EDX_PGE   (1u << 13)
 #define CPUID1_EDX_CMOV  (1u << 15)
+#define CPUID1_EDX_PAT   (1u << 16)
+#define CPUID1_ECX_EMULATED (1u << 31)	/* by convention: there is a hypervisor */
 #define CPUID7_EBX_SMEP  (1u << 7)
 #define CPUID7_EBX_SMAP  (1u << 20)
 #define CPUID7_ECX_UMIP  (1u << 2)
 #define CPUIDX1_EDX_NX   (1u << 20)	/* leaf 0x80000001 */
 
 #define MSR_APIC_BASE  0x1b
+#define MSR_SYSENTER_CS  0x174
+#define MSR_SYSENTER_ESP 0x175
+#define MSR_SYSENTER_EIP 0x176
+#define MSR_PAT        0x277
+#define PAT_AT_RESET   0x0007040600070406ull	/* SDM vol. 3, 11.12.4 */
 #define MSR_EFER       0xc0000080
 #define EFER_NXE       (1u << 11)
 
+static always_inline void wbinvd(void)      { __asm__ volatile("wbinvd" ::: "memory"); }
 static always_inline void cpu_relax(void)   { __asm__ volatile("pause" ::: "memory"); }
 static always_inline void barrier(void)     { __asm__ volatile("" ::: "memory"); }
 
@@ -92,6 +103,7 @@ static always_inline struct cpuid cpuid(u32 leaf, u32 subleaf)
 	                 : "a"(leaf), "c"(subleaf));
 	return r;
 }
+static inline bool cpu_is_emulated(void) { return cpuid(1, 0).ecx & CPUID1_ECX_EMULATED; }
 
 #define DEFINE_CR(n)                                                            \
 static always_inline u32 read_cr##n(void)                                       \
@@ -105,13 +117,3 @@ DEFINE_CR(4)
 #undef DEFINE_CR
 
 static always_inline void invlpg(u32 va) { __asm__ volatile("invlpg (%0)" :: "r"(va) : "memory"); }
-
-#define DEFINE_PORT(type, suffix)                                               \
-static always_inline type in##suffix(u16 port)                                  \
-{ type v; __asm__ volatile("in" #suffix " %1, %0" : "=a"(v) : "Nd"(port) : "memory"); return v; } \
-static always_inline void out##suffix(u16 port, type v)                         \
-{ __asm__ volatile("out" #suffix " %0, %1" :: "a"(v), "Nd"(port) : "memory"); }
-DEFINE_PORT(u8, b)
-DEFINE_PORT(u16, w)
-DEFINE_PORT(u32, l)
-#undef DEFINE_PORT

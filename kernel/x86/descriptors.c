@@ -1,5 +1,8 @@
 #include "x86/descriptors.h"
+#include "lib/string.h"
 #include "x86/paging.h"
+
+bool cpu_has_sysenter;
 
 #define EFLAGS_FIXED (1u << 1)		/* always 1 (Intel SDM vol. 1, figure 3-8) */
 
@@ -20,7 +23,7 @@ static u64 make_segment(u32 base, u32 limit, u32 access, u32 flags)
 }
 
 static u64 make_flat(u32 base, u32 access)      { return make_segment(base, 0xfffff, access, SEG_4G); }
-static u64 make_tss_segment(const struct tss *t) { return make_segment((u32)t, sizeof(*t) - 1, SEG_TSS, 0); }
+static u64 make_tss_segment(const struct tss *t, u32 size) { return make_segment((u32)t, size - 1, SEG_TSS, 0); }
 
 static void build_gdt(struct x86_cpu *c, void *percpu)
 {
@@ -32,8 +35,8 @@ static void build_gdt(struct x86_cpu *c, void *percpu)
 	gdt[SEL_USER_CODE / 8] = make_flat(0, SEG_CODE(3));
 	gdt[SEL_USER_DATA / 8] = make_flat(0, SEG_DATA(3));
 	gdt[SEL_PERCPU / 8] = make_flat((u32)percpu, SEG_DATA(0));
-	gdt[SEL_TSS / 8] = make_tss_segment(&c->tss);
-	gdt[SEL_DF_TSS / 8] = make_tss_segment(&c->df_tss);
+	gdt[SEL_TSS / 8] = make_tss_segment(&c->tss, sizeof(c->tss) + sizeof(c->io_bitmap));
+	gdt[SEL_DF_TSS / 8] = make_tss_segment(&c->df_tss, sizeof(c->df_tss));
 }
 
 /* The double fault's task starts in double_fault(c), on its own stack. The error
@@ -44,7 +47,8 @@ static void build_tss(struct x86_cpu *c)
 	u32 *sp = (u32 *)(c->df_stack + sizeof(c->df_stack));
 
 	*--sp = (u32)c;
-	c->tss = (struct tss){ .ss0 = SEL_KERNEL_DATA, .iomap = sizeof(struct tss) };
+	c->tss = (struct tss){ .ss0 = SEL_KERNEL_DATA, .iomap = IOMAP_NONE };
+	memset(c->io_bitmap, 0xff, sizeof(c->io_bitmap));
 	c->df_tss = (struct tss){
 		.cr3 = kernel_cr3(), .eip = (u32)double_fault, .esp = (u32)sp,
 		.eflags = EFLAGS_FIXED, .cs = SEL_KERNEL_CODE, .ss = SEL_KERNEL_DATA,
@@ -73,6 +77,19 @@ static void load_segments(void)
 		"	ltr %w4\n"
 		:: "i"(SEL_KERNEL_CODE), "r"(SEL_KERNEL_DATA), "r"(0), "r"(SEL_PERCPU), "r"(SEL_TSS)
 		: "memory");
+}
+
+void descriptors_load_ports(struct x86_cpu *c, const struct port_range *range, u32 nr, u32 version)
+{
+	c->tss.iomap = IOMAP_HERE;
+	if (c->ports_version == version)
+		return;
+	c->ports_version = version;
+	memset(c->io_bitmap, 0xff, sizeof(c->io_bitmap));
+	for (; nr; nr--, range++) {
+		for (u32 port = range->first; port < range->first + range->count; port++)
+			c->io_bitmap[port / 8] &= (u8)~(1u << port % 8);
+	}
 }
 
 void descriptors_load(struct x86_cpu *c, void *percpu)

@@ -14,8 +14,13 @@
 
 #define CMD_READ_CONFIG  0x20
 #define CMD_WRITE_CONFIG 0x60
+#define CMD_MOUSE_OFF    0xa7
+#define CMD_KBD_OFF      0xad
+#define CMD_KBD_ON       0xae
 #define CONFIG_KBD_IRQ   0x01
+#define CONFIG_MOUSE_IRQ 0x02
 #define CONFIG_KBD_OFF   0x10
+#define CONFIG_MOUSE_OFF 0x20
 #define CONFIG_TRANSLATE 0x40
 #define KBD_ENABLE       0xf4	/* to the keyboard: start scanning */
 
@@ -47,15 +52,19 @@ static void drop_output(void)
 		inb(DATA);
 }
 
-/* Firmware that found no use for the keyboard leaves translation off. */
+/* Firmware that found no use for the keyboard leaves translation off. Both devices are held
+ * back meanwhile, the mouse for good: what they send would be taken for the answer. */
 static bool configure(void)
 {
+	if (!send(COMMAND, CMD_KBD_OFF) || !send(COMMAND, CMD_MOUSE_OFF))
+		return false;
 	drop_output();
 	if (!send(COMMAND, CMD_READ_CONFIG) || !wait_status(STATUS_OUTPUT, true))
 		return false;
 	u8 config = inb(DATA);
-	config = (config | CONFIG_TRANSLATE) & ~(CONFIG_KBD_IRQ | CONFIG_KBD_OFF);
-	return send(COMMAND, CMD_WRITE_CONFIG) && send(DATA, config);
+	config = (config | CONFIG_TRANSLATE | CONFIG_MOUSE_OFF) &
+	         ~(CONFIG_KBD_IRQ | CONFIG_MOUSE_IRQ | CONFIG_KBD_OFF);
+	return send(COMMAND, CMD_WRITE_CONFIG) && send(DATA, config) && send(COMMAND, CMD_KBD_ON);
 }
 
 bool i8042_init(void)

@@ -21,7 +21,6 @@
 #define LAPIC_VERSION   0x030
 #define LAPIC_TPR       0x080
 #define LAPIC_EOI       0x0b0
-#define LAPIC_LDR       0x0d0
 #define LAPIC_SVR       0x0f0
 #define LAPIC_ESR       0x280
 #define LAPIC_ICR       0x300
@@ -70,6 +69,22 @@ static void reg_write(u32 reg, u32 value)
 /* -- finding and enabling -------------------------------------------------- */
 static bool cpu_has_lapic(void)  { return cpuid(1, 0).edx & (1u << 9); }
 static bool cpu_has_x2apic(void) { return cpuid(1, 0).ecx & (1u << 21); }
+
+/* Firmware of real machines may rely on the other mode in its SMI handlers (VT-d
+ * specification, DMAR table, X2APIC_OPT_OUT): there, only where firmware has chosen it, or
+ * where an id needs it. */
+static bool wants_x2apic(void)
+{
+	if (rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC)
+		return true;
+	if (!cpu_has_x2apic())
+		return false;
+	for (u32 i = 0; i < acpi.nr_cpus; i++) {
+		if (acpi.apic_id[i] > 0xfe)
+			return true;
+	}
+	return cpu_is_emulated();
+}
 
 /* From disabled to x2APIC there is no direct way (SDM vol. 3, 10.12.5). */
 static void enable_mode(void)
@@ -135,7 +150,7 @@ int lapic_init(void)
 {
 	if (!cpu_has_lapic())
 		return -ENODEV;
-	x2apic = cpu_has_x2apic() || rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC;
+	x2apic = wants_x2apic();
 	if (!x2apic) {
 		paddr_t base = rdmsr(MSR_APIC_BASE) & 0xffffff000ull;
 		mmio = fixmap(base ? base : acpi.lapic_addr, PAGE_SIZE, false);
@@ -156,8 +171,7 @@ u32 lapic_id(void)
 	return x2apic ? id : id >> 24;
 }
 
-bool lapic_is_x2apic(void) { return x2apic; }
-void lapic_eoi(void)       { reg_write(LAPIC_EOI, 0); }
+void lapic_eoi(void) { reg_write(LAPIC_EOI, 0); }
 
 /* -- sending --------------------------------------------------------------- */
 /* The previous interrupt has normally left long ago; on a broken machine this
@@ -233,8 +247,6 @@ void lapic_timer_stop(void)
 	reg_write(LVT_TIMER, LVT_MASKED);
 	reg_write(LAPIC_TIMER_INIT, 0);
 }
-
-u32 lapic_timer_khz(void) { return timer_khz; }
 
 /* The counter and the time at which it was read, within *slack nanoseconds. */
 static u32 read_counter(u64 *at, u32 *slack)

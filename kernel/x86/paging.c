@@ -8,8 +8,8 @@
 #define PDPTE_P      1ull		/* all other flags are reserved (SDM vol. 3, 4.4.1) */
 #define IMAGE_TABLES 2			/* the image lies in the first 4 MiB */
 
-/* linker.ld, boot.asm. The kernel's directory pointers stay where they are, so
- * CR3 never changes: the double fault's TSS can hold it. */
+/* linker.ld, boot.asm. The kernel's own directory pointers stay where they are: the double
+ * fault's TSS can hold them. Those of a process lead to the same kernel. */
 extern char __kernel_start[], __kernel_end[];
 extern char __text_start[], __text_end[], __rodata_start[], __rodata_end[];
 extern char boot_stack_guard[];
@@ -66,10 +66,22 @@ static u32 protections_of_this_cpu(void)
 	return cr4;
 }
 
+/* PTE_DEVICE means what it says by the reset value only. INIT does not bring that back, and
+ * all CPUs have to agree (SDM vol. 3, 11.12.4). */
+static void reset_pat(void)
+{
+	if (!(cpuid(1, 0).edx & CPUID1_EDX_PAT) || rdmsr(MSR_PAT) == PAT_AT_RESET)
+		return;
+	wbinvd();
+	wrmsr(MSR_PAT, PAT_AT_RESET);
+	wbinvd();
+}
+
 void paging_enable_protections(void)
 {
 	static bool told;
 
+	reset_pat();
 	if (has_nx)
 		enable_nx();
 	else if (!told)

@@ -6,9 +6,11 @@
 #include "x86/machine.h"
 #include "x86/symbols.h"
 
-#define STATUS_PANIC 125
+#define MAX_NESTED 8		/* panics of the monitor that it comes back from */
 
 void (*panic_stop_others)(void);
+void (*panic_monitor)(void);
+struct panic_place panicked_at;
 
 static u32 panicking;			/* atomic: who_am_i() of the CPU that panics */
 /* That CPU only. */
@@ -34,6 +36,14 @@ static u32 who_am_i(void)
 	return gdtr.base;
 }
 
+static void end_panic(void) noreturn;
+static void end_panic(void)
+{
+	if (panic_monitor)
+		panic_monitor();
+	machine_poweroff(STATUS_PANIC);
+}
+
 /* Returns on the one CPU whose panic it is, once. Another CPU waits for the NMI
  * that shows its registers. What fails inside a panic gets one line. */
 static void enter_panic(const char *fmt, va_list args)
@@ -43,23 +53,22 @@ static void enter_panic(const char *fmt, va_list args)
 		stay_here();
 	console_bust_locks();
 	vsnprintf(message, sizeof(message), fmt, args);
-	switch (depth++) {
-	case 0:
+	if (!depth++)
 		return;
-	case 1:
-		printk("panic inside panic: %s\n", message);
-		machine_poweroff(STATUS_PANIC);
-	default:
+	if (depth > (panic_monitor ? MAX_NESTED + 1 : 2))
 		stay_here();
-	}
+	printk("panic inside panic: %s\n", message);
+	end_panic();
 }
 
-static void finish_panic(void) noreturn;
-static void finish_panic(void)
+static void finish_panic(const struct regs *regs, u32 eip, u32 ebp) noreturn;
+static void finish_panic(const struct regs *regs, u32 eip, u32 ebp)
 {
+	panicked_at = (struct panic_place){ regs, eip, ebp };
+	backtrace(eip, ebp);
 	if (panic_stop_others)
 		panic_stop_others();
-	machine_poweroff(STATUS_PANIC);
+	end_panic();
 }
 
 void panic(const char *fmt, ...)
@@ -70,8 +79,7 @@ void panic(const char *fmt, ...)
 	enter_panic(fmt, args);
 	va_end(args);
 	printk("panic: %s\n", message);
-	backtrace((u32)__builtin_return_address(0) - 1, *(u32 *)__builtin_frame_address(0));
-	finish_panic();
+	finish_panic(NULL, (u32)__builtin_return_address(0) - 1, *(u32 *)__builtin_frame_address(0));
 }
 
 void panic_regs(const struct regs *regs, const char *fmt, ...)
@@ -85,6 +93,5 @@ void panic_regs(const struct regs *regs, const char *fmt, ...)
 	print_regs(regs);
 	printk("  cr0 %08x  cr2 %08x  cr3 %08x  cr4 %08x\n", read_cr0(), read_cr2(), read_cr3(),
 	       read_cr4());
-	backtrace(regs->eip, regs->ebp);
-	finish_panic();
+	finish_panic(regs, regs->eip, regs->ebp);
 }

@@ -30,10 +30,12 @@ static u64 idt[NR_VECTORS] aligned(8);
 static trap_handler handlers[NR_VECTORS];
 static bool (*fault_hooks[4])(struct regs *regs, u32 cr2);
 
-static u32 spurious_count;		/* atomic */
-
 static void no_exit_work(struct regs *regs) { (void)regs; }
 void (*trap_exit_work)(struct regs *regs) = no_exit_work;
+void (*user_exit_work)(struct regs *regs) = no_exit_work;
+
+static void nobody_there(struct regs *regs, u32 cr2) { (void)cr2; panic_regs(regs, "ring 3, before there is one"); }
+void (*user_exception)(struct regs *regs, u32 cr2) = nobody_there;
 
 /* -- the table ----------------------------------------------------------------- */
 
@@ -42,6 +44,7 @@ void (*trap_exit_work)(struct regs *regs) = no_exit_work;
 #define GATE_PRESENT   0x80u
 #define GATE_TASK      0x05u
 #define GATE_INTERRUPT 0x0eu
+#define GATE_USER      0x60u		/* privilege level 3: INT n may go there */
 
 static u64 make_gate(u32 type, u16 selector, u32 offset)
 {
@@ -57,6 +60,9 @@ void trap_init(void)
 
 	for (u32 v = 0; v < NR_VECTORS; v++, stub += STUB_SIZE)
 		idt[v] = make_gate(GATE_INTERRUPT, SEL_KERNEL_CODE, stub);
+	/* INT3 and INTO of ring 3 shall be reported as what they are. */
+	idt[TRAP_BP] |= (u64)GATE_USER << 40;
+	idt[TRAP_OF] |= (u64)GATE_USER << 40;
 	/* A double fault may mean that there is no stack to push anything on. */
 	idt[TRAP_DF] = make_gate(GATE_TASK, SEL_DF_TSS, 0);
 }
@@ -73,6 +79,11 @@ void trap_set_handler(u8 vector, trap_handler handler)
 	WRITE_ONCE(handlers[vector], handler);
 }
 
+void trap_set_user_gate(u8 vector, const void *entry)
+{
+	idt[vector] = make_gate(GATE_INTERRUPT | GATE_USER, SEL_KERNEL_CODE, (u32)entry);
+}
+
 void trap_add_fault_hook(bool (*hook)(struct regs *regs, u32 cr2))
 {
 	for (u32 i = 0; i < ARRAY_SIZE(fault_hooks); i++) {
@@ -83,8 +94,6 @@ void trap_add_fault_hook(bool (*hook)(struct regs *regs, u32 cr2))
 	}
 	panic("trap: no room for another fault hook");
 }
-
-u32 trap_spurious_count(void) { return READ_ONCE(spurious_count); }
 
 const char *trap_name(u32 vector)
 {
@@ -149,6 +158,10 @@ static void exception(struct regs *regs)
 		handler(regs);
 		return;
 	}
+	if (regs_from_user(regs)) {
+		user_exception(regs, cr2);
+		return;
+	}
 	if ((regs->vector == TRAP_PF || regs->vector == TRAP_GP) && fault_is_dealt_with(regs, cr2))
 		return;
 	if (regs->vector == TRAP_PF)
@@ -199,7 +212,6 @@ static always_inline void irq_depth_dec(void)
 
 static void spurious(u32 vector)
 {
-	atomic_add(&spurious_count, 1);
 	if (vector == VECTOR_PIC_BASE + 15)
 		outb(PIC1_COMMAND, PIC_EOI);
 	/* The APIC's own spurious vector is not in service either (SDM vol. 3, 10.9). */
@@ -218,6 +230,8 @@ static void interrupt(struct regs *regs)
 		spurious(regs->vector);
 	irq_depth_dec();
 	trap_exit_work(regs);
+	if (regs_from_user(regs))
+		user_exit_work(regs);
 }
 
 /* Called by vectors.asm, with interrupts off. */

@@ -7,6 +7,7 @@
 #define TRAP_DB   1
 #define TRAP_NMI  2
 #define TRAP_BP   3
+#define TRAP_OF   4
 #define TRAP_UD   6
 #define TRAP_DF   8
 #define TRAP_GP  13
@@ -15,8 +16,9 @@
 
 /* Vectors. The high nibble is the priority class of the local APIC. */
 #define VECTOR_PIC_BASE       0x20	/* masked 8259s may still raise spurious ones */
-#define VECTOR_IOAPIC_BASE    0x30	/* GSI n arrives at base + n, up to 0xdf */
-#define VECTOR_IOAPIC_LAST    0xdf
+#define VECTOR_IOAPIC_BASE    0x30	/* GSI n arrives at base + n, up to 0x7f */
+#define VECTOR_IOAPIC_LAST    0x7f
+#define VECTOR_SYSCALL        0x80	/* lib/abi.h has the same */
 #define VECTOR_LAPIC_TIMER    0xe0
 #define VECTOR_IPI_RESCHEDULE 0xf0
 #define VECTOR_IPI_CALL       0xf1
@@ -31,10 +33,10 @@ void trap_init(void);
 /* Loads it on this CPU. */
 void trap_load(void);
 /* Sets the handler of one vector. A vector without one panics if it is an
- * exception; otherwise it is acknowledged and counted as spurious. */
+ * exception; otherwise it is acknowledged, as spurious. */
 void trap_set_handler(u8 vector, trap_handler handler);
-/* How many interrupts without a handler arrived so far. */
-u32  trap_spurious_count(void);
+/* An entry of its own for a vector that ring 3 may raise by INT. Boot CPU, once. */
+void trap_set_user_gate(u8 vector, const void *entry);
 const char *trap_name(u32 vector);
 
 /* A page fault, or a general protection fault, is first offered to these, in
@@ -45,6 +47,12 @@ void trap_add_fault_hook(bool (*hook)(struct regs *regs, u32 cr2));
 /* Runs on the way out of every interrupt, with interrupts off: where a CPU is
  * preempted. Set once by sched/. */
 extern void (*trap_exit_work)(struct regs *regs);
+/* Ring 3, set once by user/. An exception there, with CR2 if it is a page fault;
+ * interrupts off, in task context but for that. It returns when the thread may go
+ * on. */
+extern void (*user_exception)(struct regs *regs, u32 cr2);
+/* Runs last on the way out of an interrupt that goes back to ring 3, interrupts off. */
+extern void (*user_exit_work)(struct regs *regs);
 /* Around the handler of an interrupt (not of an exception) the depth of interrupts
  * on this CPU is counted, in the word at GS:x86_gs_irq_depth: smp/percpu.c gives
  * that symbol its value. */

@@ -7,6 +7,8 @@
 %define SEL_KERNEL_DATA 0x10		; x86/descriptors.h
 %define SEL_PERCPU      0x28
 
+%define EFLAGS_FIXED    0x2
+
 ; Offsets in struct regs, when ESP points at it.
 %define REGS_EBP         24
 %define REGS_ESP_IGNORED 28
@@ -41,7 +43,10 @@ trap_common:
 	push es
 	push fs
 	push gs
-	cld
+	; EFLAGS of nobody: an interrupt gate leaves the direction flag as it was, and
+	; AC, with which ring 3 would switch SMAP off (Intel SDM vol. 3, 4.6).
+	push dword EFLAGS_FIXED
+	popf
 	; Always, and not only when the code segment is a user's: an NMI may come
 	; on the way out, with the user's data segments loaded again.
 	mov eax, SEL_KERNEL_DATA
@@ -49,6 +54,11 @@ trap_common:
 	mov es, eax
 	mov eax, SEL_PERCPU
 	mov gs, eax
+	; They are in the frame. Ring 3's must not be pushed again below it, where an
+	; inspection takes every word for the kernel's (unload/inspect.c).
+	xor ebx, ebx
+	xor esi, esi
+	xor edi, edi
 	; A chain of frame pointers goes on across the trap: the interrupted EBP
 	; lies in the frame, and the word above it (where PUSHA left an ESP that POPA
 	; ignores) takes the place of the return address.

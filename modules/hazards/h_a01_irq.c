@@ -52,6 +52,6 @@ static void __exit irq_exit_module(void)
 }
 module_exit(irq_exit_module);
 
-HAZARD("A1", "irq-running", "Peter, LWN 2003", "cpus 2; insmod; call ioctl 1; at 1; unload; out 40; go; out");
+HAZARD("A1", "irq-running", "Peter, LWN 2003", "cpus 2; insmod; call ioctl 1 1; at 1; left; unload; try; go; out");
 MODULE_DESCRIPTION("Hazard A1: an interrupt handler in mid-flight");
 MODULE_LICENSE("MIT");

@@ -36,6 +36,6 @@ static void __exit preempted_exit(void)
 module_exit(preempted_exit);
 
 HAZARD("A2", "preempted-inside", "Keith Owens, linux-kernel 2002",
-       "cpus 2; insmod; call open 1 1; at 1; hog 1; at 2; unload revoke; out 40; go; out");
+       "cpus 2; insmod; call open 1 1; at 1; hog 1; at 2; unload revoke; try; go; out");
 MODULE_DESCRIPTION("Hazard A2: preempted inside");
 MODULE_LICENSE("MIT");

@@ -36,7 +36,7 @@ static void __exit asleep_exit(void)
 module_exit(asleep_exit);
 
 HAZARD("A3", "asleep-inside", "Keith Owens, linux-kernel 2002",
-       "hold h_a03:asleep; insmod; call open; held h_a03:asleep; unload revoke; out 40; "
+       "hold h_a03:asleep; insmod; call open; held h_a03:asleep; unload revoke; try; "
        "free h_a03:asleep; out");
 MODULE_DESCRIPTION("Hazard A3: asleep inside");
 MODULE_LICENSE("MIT");

@@ -37,10 +37,10 @@ static void __exit uncounted_exit(void)
 module_exit(uncounted_exit);
 
 HAZARD("A4", "entered-uncounted", "Peter, LWN 2003",
-       "insmod; hold file:open; call open; held file:open; unload revoke; out 40; "
+       "insmod; hold file:open; call open; held file:open; unload revoke; try; "
        "free file:open; out");
 HAZARD("A4b", "entered-uncounted", "Keith Owens, linux-kernel 2002",
-       "insmod; hold h_a04:entered; call open; held h_a04:entered; unload revoke; out 40; "
+       "insmod; hold h_a04:entered; call open; held h_a04:entered; unload revoke; try; "
        "free h_a04:entered; out");
 MODULE_DESCRIPTION("Hazard A4: inside, and not counted yet");
 MODULE_LICENSE("MIT");

@@ -33,7 +33,7 @@ static void __exit put_exit(void)
 module_exit(put_exit);
 
 HAZARD("A5", "put-not-left", "Daniel Phillips, linux-kernel 2002",
-       "insmod; hold h_a05:put; call open; held h_a05:put; unload revoke; out 40; "
+       "insmod; hold h_a05:put; call open; held h_a05:put; unload revoke; try; "
        "free h_a05:put; out");
 MODULE_DESCRIPTION("Hazard A5: counted out, not yet out");
 MODULE_LICENSE("MIT");

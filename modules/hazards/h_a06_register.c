@@ -42,6 +42,6 @@ static void __exit register_exit(void)
 module_exit(register_exit);
 
 HAZARD("A6", "pointer-in-register", "derived",
-       "insmod; hold work:taken; ask 1; held work:taken; unload; out 40; free work:taken; out");
+       "insmod; hold work:taken; ask 1; held work:taken; unload; try; free work:taken; out");
 MODULE_DESCRIPTION("Hazard A6: a function pointer in a register");
 MODULE_LICENSE("MIT");

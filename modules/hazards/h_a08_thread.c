@@ -49,9 +49,9 @@ static void __exit thread_exit(void)
 module_exit(thread_exit);
 
 HAZARD("A8f", "own-thread-forgotten", "giraffedata, LWN 2003",
-       "insmod; ask 1; sleep 5; hold h_a08:works; held h_a08:works; unload; out 40; "
+       "insmod; ask 1; sleep 5; hold h_a08:works; held h_a08:works; unload; try; "
        "free h_a08:works; out; sleep 5");
 HAZARD("A8", "own-thread", "giraffedata, LWN 2003",
-       "hold h_a08:works; insmod; held h_a08:works; unload; out 40; free h_a08:works; out");
+       "hold h_a08:works; insmod; held h_a08:works; unload; try; free h_a08:works; out");
 MODULE_DESCRIPTION("Hazard A8: a thread of its own");
 MODULE_LICENSE("MIT");

@@ -40,6 +40,6 @@ module_exit(done_exit);
 
 HAZARD("A10", "zombie", "Keith Owens, linux-kernel 2002", "insmod; sleep 10; unload; out");
 HAZARD("A9", "thread-says-done", "Linux kthread exits",
-       "hold h_a09:done; insmod; held h_a09:done; unload; out 40; free h_a09:done; out");
+       "hold h_a09:done; insmod; held h_a09:done; unload; try; free h_a09:done; out");
 MODULE_DESCRIPTION("Hazards A9, A10: a thread at its end");
 MODULE_LICENSE("MIT");

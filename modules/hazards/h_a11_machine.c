@@ -38,7 +38,7 @@ module_exit(machine_exit);
 
 HAZARD("D7", "out-of-memory", "derived", "starve; out");
 HAZARD("D8", "late-ipi", "derived", "cpus 2; insmod; deaf 1 25; at 1; unload; out");
-HAZARD("D4", "ipi-lost", "derived", "cpus 2; insmod; deaf 1 200; at 1; unload; out");
+HAZARD("D4", "ipi-lost", "derived", "cpus 2; insmod; deaf 1 150; at 1; unload brief; out");
 HAZARD("D3", "nmi", "derived", "insmod; nmis; sleep 2; unload; out");
 HAZARD("A12", "idle-cpus", "derived", "insmod; sleep 20; unload; out");
 HAZARD("A11", "long-irq-off", "R. B. Johnson, linux-kernel 2002",

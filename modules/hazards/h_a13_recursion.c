@@ -48,7 +48,7 @@ module_exit(recursion_exit);
 MODULE_DEPENDS("h_a13_partner");
 
 HAZARD("A13", "recursion", "derived",
-       "insmod; hold h_a13:inner; call read; held h_a13:inner; unload revoke; out 40; "
+       "insmod; hold h_a13:inner; call read; held h_a13:inner; unload revoke; try; "
        "free h_a13:inner; out");
 MODULE_DESCRIPTION("Hazard A13: A calls B calls A");
 MODULE_LICENSE("MIT");

@@ -46,6 +46,6 @@ static void __exit handoff_exit(void)
 module_exit(handoff_exit);
 
 HAZARD("A15", "hand-off", "derived",
-       "cpus 2; insmod; call read 1 1; at 1; unload revoke; out 40; go; out; sleep 10");
+       "cpus 2; insmod; call read 1 1; at 1; unload revoke; try; go; out; sleep 10");
 MODULE_DESCRIPTION("Hazard A15: work handed on");
 MODULE_LICENSE("MIT");

@@ -38,6 +38,6 @@ module_exit(mutex_exit);
 
 HAZARD("A17", "mutex-inside", "Paul Goyette, tech-kern 2016",
        "insmod; hold h_a17:owner; call open; held h_a17:owner; call open; sleep 5; unload revoke; "
-       "out 40; free h_a17:owner; out");
+       "try; free h_a17:owner; out");
 MODULE_DESCRIPTION("Hazard A17: waiting for the module's own mutex");
 MODULE_LICENSE("MIT");

@@ -44,9 +44,9 @@ static void __exit killed_exit(void)
 module_exit(killed_exit);
 
 HAZARD("A19", "killed-inside", "derived",
-       "insmod; call read 1 1; at 1; kill 1; unload revoke; out 40; go; out");
+       "insmod; call read 1 1; at 1; kill 1; unload revoke; try; go; out");
 HAZARD("A16", "mid-switch", "derived",
        "insmod; call write; call write; call write; call write; call write; call write; at 6; "
-       "unload revoke; call open; call open; out 40; go; out");
+       "unload revoke; call open; call open; try; go; out");
 MODULE_DESCRIPTION("Hazards A16, A19: killed or switched while inside");
 MODULE_LICENSE("MIT");

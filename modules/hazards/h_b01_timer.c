@@ -29,7 +29,7 @@ static int timer_ioctl(struct file *f, u32 cmd, u32 arg)
 	again = cmd == 2;
 	tidy = cmd == 3;
 	if (cmd >= 1 && cmd <= 3)
-		return timer_arm(timer, again ? NSEC_PER_MSEC : 150 * NSEC_PER_MSEC);
+		return timer_arm(timer, again ? NSEC_PER_MSEC : 150 * stage.ms);
 	return answer_probe(f, cmd, arg);
 }
 

@@ -72,7 +72,7 @@ module_exit(work_exit);
 HAZARD("B4", "timer-feeds-work", "derived",
        "insmod; ask 2; sleep 5; unload; out; sleep 20");
 HAZARD("B3", "work-queued", "derived",
-       "insmod; hold h_b03:slow 16; ask 1; held h_b03:slow; unload; out 40; free h_b03:slow; "
+       "insmod; hold h_b03:slow 16; ask 1; held h_b03:slow; unload; try; free h_b03:slow; "
        "out; sleep 5");
 MODULE_DESCRIPTION("Hazards B3, B4: work in the queue");
 MODULE_LICENSE("MIT");

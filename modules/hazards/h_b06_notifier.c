@@ -36,7 +36,7 @@ static void __exit notifier_exit(void)
 module_exit(notifier_exit);
 
 HAZARD("B6", "notifier-running", "Peter, LWN 2003",
-       "insmod; hold notifier:call; notify; held notifier:call; unload; out 40; "
+       "insmod; hold notifier:call; notify; held notifier:call; unload; try; "
        "free notifier:call; out");
 MODULE_DESCRIPTION("Hazard B6: on a chain that is walked");
 MODULE_LICENSE("MIT");

@@ -3,24 +3,28 @@
  *   CPU 0 (rmmod A)                   CPU 1 (in B)
  *   A depends on B, nobody on A
  *   nobody is inside A: free
- *                                     callback()
+ *                                     calls back
  *
- * The pointer lies in B's data: on no stack, in no record of the core. Derived.
+ * Derived. B keeps what callback_register() gave it: the record is the core's, and its
+ * owner is A. So whoever closes records closes this one, too; the others leave it
+ * leading into dead text. (h_b15_bare.c: B keeps the bare pointer.)
  */
 #include "modules/hazards/hazard.h"
 #include "modules/hazards/callback.h"
 
-static void called_back(void)
+static int called_back(void *data, void *arg)
 {
-	atomic_add(&stage.at, 1);
+	(void)data, (void)arg;
+	return 0;
 }
 
 static const struct chrdev_ops ops = { COUNTED, .ioctl = answer_probe };
 
 static int __init callback_init(void)
 {
-	library_call_me(called_back);
-	return offer("h_b15_callback", &ops);
+	int err = library_call_me(called_back);
+
+	return err ? err : offer("h_b15_callback", &ops);
 }
 module_init(callback_init);
 

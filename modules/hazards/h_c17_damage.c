@@ -45,7 +45,7 @@ static void run(void *arg)
 static int damage_read(struct file *f, void *buf, u32 len)
 {
 	(void)f, (void)buf;
-	timer_arm(timer, 50 * NSEC_PER_MSEC);
+	timer_arm(timer, 50 * stage.ms);
 	stand();
 	return (int)len;
 }
@@ -54,7 +54,7 @@ static int damage_ioctl(struct file *f, u32 cmd, u32 arg)
 {
 	(void)f, (void)cmd, (void)arg;
 	u32 t = ticks, r = rounds;
-	u64 end = clock_ns() + 150 * NSEC_PER_MSEC;
+	u64 end = clock_ns() + 150 * stage.ms;
 
 	while (ticks == t || rounds == r || fired != 1) {
 		if (clock_passed(end))
@@ -86,6 +86,6 @@ static void __exit damage_exit(void)
 }
 module_exit(damage_exit);
 
-HAZARD("C17", "rollback-damage", "derived", "insmod; call read 1 1; at 1; unload revoke; out");
+HAZARD("C17", "rollback-damage", "derived", "insmod; call read 1 1; at 1; unload brief revoke; out");
 MODULE_DESCRIPTION("Hazard C17: what a roll-back puts back");
 MODULE_LICENSE("MIT");

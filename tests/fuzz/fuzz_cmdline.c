@@ -1,4 +1,4 @@
-// sources: lib/parse.c lib/string.c kernel/module/param.c kernel/module/elf.c lib/format.c
+// sources: lib/parse.c lib/string.c lib/param.c lib/load_error.c lib/format.c
 // cflags: -include tests/unit/rename.h
 // Everything that takes text apart: the kernel command line, lines of the prompt,
 // numbers, module parameters.

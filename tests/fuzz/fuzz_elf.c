@@ -1,4 +1,4 @@
-// sources: kernel/module/elf.c kernel/module/elf_image.c
+// sources: kernel/module/elf.c kernel/module/elf_image.c lib/load_error.c
 // cflags: -Itests/unit
 // The loader on any bytes: refused with a line, or loaded within its bounds, in time
 // that the size of the file bounds.

@@ -1,6 +1,7 @@
 /* Entry points, tried out with a module that lies inside the kernel: a few
  * functions in a section of their own, and an owner with that range. */
 #include "entry/chrdev.h"
+#include "entry/dma.h"
 #include "entry/irq.h"
 #include "entry/notifier.h"
 #include "entry/thread.h"
@@ -15,6 +16,7 @@
 #include "x86/apic.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
+#include "x86/paging.h"
 
 #define PATIENCE_NS (2 * NSEC_PER_SEC)
 #define TEST_IRQ    6u			/* the floppy's: an edge, and nobody drives it */
@@ -117,6 +119,11 @@ static FAKE_TEXT int fake_open_fails(struct file *f)
 	return -EACCES;
 }
 
+static FAKE_TEXT void fake_stop(void *arg)
+{
+	(*(u32 *)arg)++;
+}
+
 static const struct chrdev_ops fake_ops = { .read = fake_read, .release = fake_release };
 static const struct chrdev_ops fake_sleepy_ops = { .read = fake_read_sleeps, .release = fake_release };
 static const struct chrdev_ops fake_shy_ops = { .open = fake_open_fails };
@@ -129,7 +136,7 @@ static int storm_read(struct file *f, void *buf, u32 len);
 
 static const u32 fake_functions[] = {
 	(u32)fake_count, (u32)fake_slow, (u32)fake_irq, (u32)fake_thread, (u32)fake_notified,
-	(u32)fake_read, (u32)fake_read_sleeps, (u32)fake_release, (u32)fake_open_fails,
+	(u32)fake_read, (u32)fake_read_sleeps, (u32)fake_release, (u32)fake_open_fails, (u32)fake_stop,
 	(u32)note_entry, (u32)storm_tick, (u32)storm_item, (u32)storm_irq, (u32)storm_read,
 };
 
@@ -236,7 +243,8 @@ static int seal_body(void)
 	CHECK(PTR_ERR(chrdev_register("fake", &fake_ops, NULL)) == -ENODEV);
 	CHECK(PTR_ERR(request_irq(TEST_IRQ, fake_irq, 0, "i", NULL)) == -ENODEV);
 	CHECK(PTR_ERR(notifier_register(&reboot_chain, "n", fake_notified, NULL, 0)) == -ENODEV);
-	CHECK(owner_epoch(&fake) == epoch + 6);
+	CHECK(PTR_ERR(dma_map("d", (void *)fake.base, 4, fake_stop, NULL)) == -ENODEV);
+	CHECK(owner_epoch(&fake) == epoch + 7);
 	CHECK(!owner_commit_gone(&fake, epoch));
 
 	epoch = owner_epoch(&fake);
@@ -837,6 +845,59 @@ int test_entry_forgotten(void)
 	if (err)
 		return err;
 	err = forgotten_body();
+	owner_set_state(&fake, OWNER_GOING);
+	int end = fake_unload();
+	return err ? err : end;
+}
+
+/* -- memory of devices ------------------------------------------------------------------------ */
+
+/* The device is stopped once: by the driver, or when exit has forgotten it. But never
+ * when the module was not found to be empty: its code may be gone. */
+static int dma_body(void)
+{
+	u32 given_back = 0, forgotten = 0, left_behind = 0;
+	void *buf = (void *)fake.base;
+	u32 to_end = PAGE_SIZE - fake.base % PAGE_SIZE;
+
+	CHECK(PTR_ERR(dma_map("d", buf, 4, NULL, NULL)) == -EINVAL);
+	CHECK(PTR_ERR(dma_map("d", buf, 0, fake_stop, NULL)) == -EINVAL);
+	CHECK(PTR_ERR(dma_map("d", buf, to_end + 1, fake_stop, NULL)) == -EINVAL);
+	CHECK(PTR_ERR(dma_map("d", &given_back, 4, fake_stop, NULL)) == -EINVAL);
+	CHECK(entries_count(&fake) == 0);
+
+	struct dma *d = dma_map("d", buf, 4, fake_stop, &given_back);
+	CHECK(!IS_ERR(d));
+	CHECK(phys_to_virt(dma_address(d)) == buf);
+	dma_unmap(d);
+	CHECK(given_back == 1 && entries_count(&fake) == 0);
+
+	CHECK(!IS_ERR(dma_map("d", buf, 4, fake_stop, &left_behind)));
+	entries_unlink(&fake, NULL, NULL);
+	entries_free(&fake);
+	CHECK(left_behind == 0);
+
+	d = dma_map("d", buf, 4, fake_stop, &given_back);
+	CHECK(!IS_ERR(d) && !IS_ERR(dma_map("d", buf, 4, fake_stop, &forgotten)));
+	fake_go();
+	CHECK(given_back == 1 && forgotten == 0);	/* it may come back */
+	CHECK(owner_commit_gone(&fake, owner_epoch(&fake)));
+	owner_set_exiting(&fake, current);
+	dma_unmap(d);
+	owner_set_exiting(&fake, NULL);
+	CHECK(given_back == 2 && forgotten == 0);
+	entries_unlink(&fake, NULL, NULL);
+	CHECK(given_back == 2 && forgotten == 1);
+	return 0;
+}
+
+int test_entry_dma(void)
+{
+	int err = fake_load();
+
+	if (err)
+		return err;
+	err = dma_body();
 	owner_set_state(&fake, OWNER_GOING);
 	int end = fake_unload();
 	return err ? err : end;

@@ -191,6 +191,24 @@ static void set_flag(void *arg, const struct regs *regs, u32 sp)
 	*(u32 *)arg = 1;
 }
 
+/* On another CPU a task that switches its interrupts off until it is released. */
+static int with_a_deaf_cpu(int (*body)(u32 deaf, struct held *h))
+{
+	static struct held h;
+
+	if (alone())
+		return KTEST_SKIPPED;
+	h = (struct held){ 0 };
+	cpumask_t affinity = pin();
+	u32 deaf = other_cpu();
+	struct task *t = task_create_on(deaf, "deaf", PRIO_TOP, spinner, &h);
+	int err = IS_ERR(t) ? PTR_ERR(t) : body(deaf, &h);
+	h.release = 1;
+	int joined = IS_ERR(t) ? 0 : finish(t);
+	task_set_affinity(current, affinity);
+	return err ? err : joined;
+}
+
 static int call_the_deaf(u32 deaf, struct held *h)
 {
 	static u32 ran;
@@ -209,23 +227,7 @@ static int call_the_deaf(u32 deaf, struct held *h)
 	return 0;
 }
 
-int test_ipi_timeout_names_the_deaf(void)
-{
-	static struct held h;
-	if (alone())
-		return KTEST_SKIPPED;
-	h = (struct held){ 0 };
-	cpumask_t affinity = pin();
-	u32 deaf = other_cpu();
-	struct task *t = task_create_on(deaf, "deaf", PRIO_TOP, spinner, &h);
-	if (IS_ERR(t))
-		return PTR_ERR(t);
-	int err = call_the_deaf(deaf, &h);
-	h.release = 1;
-	int joined = finish(t);
-	task_set_affinity(current, affinity);
-	return err ? err : joined;
-}
+int test_ipi_timeout_names_the_deaf(void) { return with_a_deaf_cpu(call_the_deaf); }
 
 /* Deadlines that fall into the middle of answers: each call's hits must be
  * exactly those CPUs that it does not report as silent, and none comes later. */
@@ -282,6 +284,7 @@ int test_ipi_late_answer_is_none(void)
 struct sample {
 	volatile u32 ready;
 	volatile u32 release;
+	volatile u32 looked;
 	u32 found;
 	bool had_regs;
 };
@@ -296,6 +299,7 @@ static void look_for_magic(void *arg, const struct regs *regs, u32 sp)
 	for (u32 at = sp; at < ALIGN_UP(sp + 1, PAGE_SIZE); at += 4)
 		if (*(u32 *)at == IN_A_REGISTER)
 			s->found++;
+	s->looked = 1;
 }
 
 /* The word is in EBX, and nowhere in memory. */
@@ -309,11 +313,18 @@ static void hold_in_register(void *arg)
 
 static struct sample calling;
 
+/* Not before the look, or the wait might be over before it comes. */
+static void answer_behind_look(void *arg, const struct regs *regs, u32 sp)
+{
+	struct sample *s = arg;
+	(void)regs, (void)sp;
+	(void)!wait_for(&s->looked, 1);
+}
+
 static void call_boot_of_test(void)
 {
-	static u32 ran;
 	calling.ready = 1;
-	if (smp_call(cpus_others(), set_flag, &ran, PATIENCE))
+	if (smp_call(cpus_others(), answer_behind_look, &calling, PATIENCE))
 		printk("the test's CPU did not answer\n");
 }
 
@@ -343,8 +354,7 @@ static int sample_with(void (*fn)(void *), struct sample *s, bool expect_regs)
 	struct task *t = task_create_on(cpu, "held", PRIO_TOP, fn, s);
 	if (IS_ERR(t))
 		return PTR_ERR(t);
-	/* Interrupts off: while it waits for us, it waits. */
-	CHECK(wait_for(&s->ready, 1));
+	/* Interrupts off: until we call it ourselves we answer nobody. */
 	u32 flags = irq_save();
 	int err = sample_cpu(cpu, s, expect_regs);
 	irq_restore(flags);
@@ -441,23 +451,7 @@ static int look_at_the_deaf(u32 deaf, struct held *h)
 	return 0;
 }
 
-int test_ipi_nmi_look(void)
-{
-	static struct held h;
-	if (alone())
-		return KTEST_SKIPPED;
-	h = (struct held){ 0 };
-	cpumask_t affinity = pin();
-	u32 deaf = other_cpu();
-	struct task *t = task_create_on(deaf, "deaf", PRIO_TOP, spinner, &h);
-	if (IS_ERR(t))
-		return PTR_ERR(t);
-	int err = look_at_the_deaf(deaf, &h);
-	h.release = 1;
-	int joined = finish(t);
-	task_set_affinity(current, affinity);
-	return err ? err : joined;
-}
+int test_ipi_nmi_look(void) { return with_a_deaf_cpu(look_at_the_deaf); }
 
 /* -- reschedule ------------------------------------------------------------------------- */
 int test_ipi_reschedule_arrives(void)

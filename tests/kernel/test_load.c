@@ -261,9 +261,11 @@ static int makes_parts(void)
 	CHECK(m->part_pages[PART_TEXT] && mapped_as(m, PART_TEXT, false, true));
 	CHECK(m->part_pages[PART_RODATA] && mapped_as(m, PART_RODATA, false, false));
 	CHECK(m->part_pages[PART_DATA] && mapped_as(m, PART_DATA, true, false));
-	CHECK(!m->part_pages[PART_INIT_TEXT] && !m->init);
+	/* test_init_section.c decides which it is; here a busy host may have kept a CPU from
+	 * answering in time, which counts as somebody inside. */
+	CHECK(!m->init && !m->part_pages[PART_INIT_TEXT] == !m->init_in_use);
 	pte = kernel_pte(m->owner.base + m->part_start[PART_INIT_TEXT] * PAGE_SIZE);
-	CHECK(!(*pte & PTE_P));
+	CHECK(!(*pte & PTE_P) == !m->init_in_use);
 	CHECK(m->nr_allocs == 2 && m->alloc_bytes >= 5100);
 	CHECK(streq(module_state_name(m), "Live"));
 	return 0;
@@ -414,8 +416,8 @@ static int fails_with_reader_inside(void)
 	reader = (struct reader){ .result = 1 };
 	reader.task = task_create("reader", PRIO_NORMAL, reader_task, &reader);
 	CHECK(!IS_ERR(reader.task));
-	sleep_ms(20);
-	CHECK(READ_ONCE(reader.open) || reader.result < 0);
+	for (u64 end = clock_ns() + PATIENCE; !READ_ONCE(reader.open) && reader.result > 0; sleep_ms(1))
+		CHECK(!clock_passed(end));
 	sync_release("load:init-done");
 	CHECK(join(other.task) == 0 && other.result == -EIO);
 	CHECK(join(reader.task) == 0 && reader.result == -ENODEV);

@@ -44,6 +44,35 @@ int test_mm_frames(void)
 	return 0;
 }
 
+/* What is freed stays aside until the end, and what is written to it shows. */
+int test_mm_quarantine(void);
+int test_mm_quarantine(void)
+{
+	paddr_t clean = frame_alloc(), hit = frame_alloc(), run = frames_alloc(4), damaged = 0, other;
+	u32 owned = frames_owned();
+
+	CHECK(clean && hit && run);
+	frame_quarantine_begin();
+	frame_free(clean);
+	frame_free(hit);
+	frames_free(run, 4);
+	((u8 *)phys_to_virt(hit))[PAGE_SIZE - 1] ^= 1;
+	((u8 *)phys_to_virt(run))[3 * PAGE_SIZE] ^= 1;
+	other = frame_alloc();
+	u32 n = frame_quarantine_end(&damaged);
+	CHECK(n == 2);
+	CHECK(damaged == hit || damaged == run + 3 * PAGE_SIZE);
+	CHECK(other && other != clean && other != hit && other - run >= 4 * PAGE_SIZE);
+	frame_free(other);
+	CHECK(frames_owned() == owned - 6);
+
+	frame_quarantine_begin();
+	other = frame_alloc();
+	frame_free(other);
+	CHECK(frame_quarantine_end(&damaged) == 0);
+	return 0;
+}
+
 int test_mm_heap(void);
 int test_mm_heap(void)
 {

@@ -13,7 +13,9 @@
 #include "shell/ktest.h"
 #include "tests/kernel/tests.h"
 #include "unload/graveyard.h"
+#include "unload/inspect.h"
 #include "unload/unload.h"
+#include "x86/atomic.h"
 #include "x86/clock.h"
 #include "x86/console.h"
 
@@ -21,14 +23,31 @@
 
 static struct unload request;	/* one test at a time */
 
+struct load { const char *name, *params; int err; };
+
+static void load_task(void *arg)
+{
+	struct load *l = arg;
+	struct load_error why;
+
+	l->err = module_load_by_name(l->name, l->params, NULL, &why);
+	if (l->err)
+		printk("%s\n", why.text);
+}
+
+/* In a task of its own: the loader leaves addresses of the module on its stack, and whoever
+ * rests upon those is possibly inside. */
 static int load(const char *name, const char *params)
 {
-	struct load_error why;
-	int err = module_load_by_name(name, params, NULL, &why);
+	struct load l = { name, params, -ETIMEDOUT };
+	struct task *t = task_create("insmod", PRIO_NORMAL, load_task, &l);
 
-	if (err)
-		printk("%s\n", why.text);
-	return err;
+	if (IS_ERR(t))
+		return PTR_ERR(t);
+	while (task_join(t, WAIT_FOREVER))
+		;
+	task_put(t);
+	return l.err;
 }
 
 static int unload(const char *name, u32 flags, u64 patience)
@@ -120,6 +139,16 @@ static int start_reader(struct reader *r, u32 len)
 	return IS_ERR(r->task) ? PTR_ERR(r->task) : 0;
 }
 
+/* Until sync_release("labrat:read") it is inside. */
+static int hold_reader(struct reader *r)
+{
+	int err = sync_hold("labrat:read", 1);
+
+	if (!err)
+		err = start_reader(r, 1);
+	return err ? err : sync_wait_held("labrat:read", clock_ns() + PATIENCE);
+}
+
 static int join_reader(struct reader *r)
 {
 	int err = task_join(r->task, clock_ns() + PATIENCE);
@@ -134,6 +163,15 @@ static struct owner *labrat_owner(void)
 	struct module *m = module_find("labrat");
 	mutex_unlock(&modules_mutex);
 	return m ? &m->owner : NULL;
+}
+
+static bool rests(struct task *t)
+{
+	u64 limit = clock_ns() + PATIENCE;
+
+	while ((t->state == TASK_RUNNABLE || load_acquire(&t->on_cpu)) && !clock_passed(limit))
+		sleep_ms(1);
+	return t->state != TASK_RUNNABLE;
 }
 
 /* Until somebody has the device open. */
@@ -167,9 +205,7 @@ static int holder_is_named(void)
 {
 	static struct reader r;		/* outlives a check that fails */
 
-	CHECK(sync_hold("labrat:read", 1) == 0);
-	CHECK(start_reader(&r, 1) == 0);
-	CHECK(sync_wait_held("labrat:read", clock_ns() + PATIENCE) == 0);
+	CHECK(hold_reader(&r) == 0);
 	CHECK(unload("labrat", 0, 0) == -EBUSY);
 	CHECK(error_says("in use by task") && error_says("(reader)"));
 	CHECK(usable("labrat"));
@@ -182,16 +218,15 @@ static int holder_is_named(void)
 int test_unload_names_the_holder(void) { return with_labrat("", holder_is_named); }
 
 /* The file is cut off, but the task is still inside: the unload must find it
- * there, give up, and leave a module that works. */
+ * there, give up, and leave a module that works. It looks twice, at first and when its
+ * patience is over: the stack of one who has not run since shows the same. */
 static int inside_rolls_back(void)
 {
 	static struct reader r;		/* outlives a check that fails */
 
-	CHECK(sync_hold("labrat:read", 1) == 0);
-	CHECK(start_reader(&r, 1) == 0);
-	CHECK(sync_wait_held("labrat:read", clock_ns() + PATIENCE) == 0);
+	CHECK(hold_reader(&r) == 0 && rests(r.task));
 	CHECK(unload("labrat", UNLOAD_REVOKE, 50 * NSEC_PER_MSEC) == -EBUSY);
-	CHECK(request.report.rolled_back && request.report.tries > 1);
+	CHECK(request.report.rolled_back && request.report.tries == 2);
 	CHECK(request.report.nr_insiders >= 1);
 	CHECK(streq(request.report.insider[0].task_name, "reader"));
 	CHECK(error_says("(reader) is inside, at labrat_read+"));
@@ -277,9 +312,7 @@ static int goes_on_after_roll_back(void)
 {
 	static struct reader r;		/* outlives a check that fails */
 
-	CHECK(sync_hold("labrat:read", 1) == 0);
-	CHECK(start_reader(&r, 1) == 0);
-	CHECK(sync_wait_held("labrat:read", clock_ns() + PATIENCE) == 0);
+	CHECK(hold_reader(&r) == 0);
 	CHECK(unload("labrat", UNLOAD_REVOKE, 30 * NSEC_PER_MSEC) == -EBUSY);
 	CHECK(wait_counter_above(0, counter(0)) == 0);
 	CHECK(wait_counter_above(1, counter(1)) == 0);
@@ -311,6 +344,8 @@ static void unloader_task(void *arg)
 	memset(&other, 0, sizeof(other));
 	strlcpy(other.name, "labrat", sizeof(other.name));
 	*(int *)arg = module_unload(&other);
+	if (*(int *)arg)
+		printk("(unloader: %s)\n", other.report.error);
 }
 
 static int asked_twice(void)
@@ -334,6 +369,94 @@ static int asked_twice(void)
 }
 
 int test_unload_asked_twice(void) { return with_labrat("", asked_twice); }
+
+/* While others have their turn neither the patience runs out nor does what happens
+ * void the look that has not begun. */
+struct turn { struct inspection in; struct unload u; struct module m; struct task *task; };
+
+static void turn_task(void *arg)
+{
+	struct turn *t = arg;
+
+	inspection_take_turn(&t->in);
+	inspection_end_turn();
+}
+
+static int wait_for_turn(struct turn *t)
+{
+	u64 limit = clock_ns() + PATIENCE, waited;
+
+	t->in.u = &t->u;
+	t->in.owner = &t->m.owner;
+	mutex_lock(&module_remove_mutex);
+	t->task = task_create("turn", PRIO_NORMAL, turn_task, t);
+	while (!IS_ERR(t->task) && !streq(t->task->waiting_for, "trap") && !clock_passed(limit))
+		sleep_ms(1);
+	waited = clock_ns();
+	owner_raise_epoch(&t->m.owner);
+	sleep_ms(1);
+	waited = clock_ns() - waited;
+	mutex_unlock(&module_remove_mutex);
+	CHECK(!IS_ERR(t->task));
+	CHECK(task_join(t->task, clock_ns() + PATIENCE) == 0);
+	task_put(t->task);
+	CHECK(t->in.epoch == 1);
+	CHECK(t->u.deadline >= waited);
+	return 0;
+}
+
+int test_unload_waits_for_its_turn(void)
+{
+	struct turn *t = kzalloc(sizeof(*t));
+	int err = t ? wait_for_turn(t) : -ENOMEM;
+
+	kfree(t);
+	return err;
+}
+
+/* Whoever was found at rest shows the same until it has run: no look before that. */
+static struct wait_queue nap = WAIT_QUEUE(nap, "nap");
+static u32 naps;
+
+static void nap_twice(void *unused)
+{
+	(void)unused;
+	(void)wait_event(&nap, naps >= 1);
+	(void)wait_event(&nap, naps >= 2);
+}
+
+static void wake_sleeper(void)
+{
+	WRITE_ONCE(naps, naps + 1);
+	wake_all(&nap);
+}
+
+static int find_a_sleeper(struct inspection *in)
+{
+	struct task *t = task_create("nap", PRIO_NORMAL, nap_twice, NULL);
+
+	CHECK(!IS_ERR(t) && rests(t));
+	in->insider[0] = (struct insider){ .task = t, .ran = (u32)t->run_cycles };
+	in->nr_insiders = 1;
+	CHECK(!insiders_have_run(in));
+	wake_sleeper();
+	CHECK(rests(t) && insiders_have_run(in));
+	wake_sleeper();
+	CHECK(task_join(t, clock_ns() + PATIENCE) == 0 && insiders_have_run(in));
+	task_put(t);
+	return 0;
+}
+
+int test_unload_looks_when_insiders_have_run(void)
+{
+	struct inspection *in = kzalloc(sizeof(*in));
+	int err;
+
+	naps = 0;
+	err = in ? find_a_sleeper(in) : -ENOMEM;
+	kfree(in);
+	return err;
+}
 
 /* An opener that comes while the module is going waits at the gate and is told
  * the outcome. */

@@ -12,18 +12,21 @@ Time-outs are multiplied by TIMEOUT_SCALE.
 import os
 import re
 import subprocess
+import sys
 from dataclasses import dataclass
 
 import pexpect
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tools"))
 BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
 SCALE = float(os.environ.get("TIMEOUT_SCALE", "1"))
 TOOL = os.path.join(ROOT, "tools/run")
 TIMED_OUT, PANICKED, LACKING = 124, 125, 126
 
 PROMPT = "quiesce> "
+MONITOR = "monitor> "        # what a panic ends in
 CPUS_LINE = re.compile(r"^(\d+)/(\d+) CPUs\r?$", re.M)
 # What the prompt adds to a command that failed: "(EBUSY: in use)".
 STATUS_LINE = re.compile(r"^\((E[A-Z0-9]+): [^)\n]*\)\n?\Z", re.M)
@@ -93,7 +96,9 @@ class Machine:
     def expect(self, text, timeout=60):
         """Waits for exactly this text; returns what came before it."""
         try:
-            self.console.expect_exact(text, timeout=timeout * SCALE)
+            found = self.console.expect_exact([text, MONITOR], timeout=timeout * SCALE)
+            if found == 1 and text != MONITOR:
+                pytest.fail(f"a panic before {text!r} came:\n" + ESCAPES.sub("", self.console.before))
         except pexpect.EOF:
             status = self.wait_for_end()
             skip_if_lacking(status, self.console.before)
@@ -130,7 +135,9 @@ class Machine:
 
     def wait_for_end(self, timeout=60):
         """tools/run's exit status, once the guest has switched itself off."""
-        self.console.expect(pexpect.EOF, timeout=timeout * SCALE)
+        if self.console.expect_exact([pexpect.EOF, MONITOR], timeout=timeout * SCALE):
+            self.console.send("poweroff\r")
+            self.console.expect(pexpect.EOF, timeout=timeout * SCALE)
         self.console.wait()
         return self.console.exitstatus
 

@@ -34,7 +34,10 @@ def test_rtc(boot):
     assert lines(m, "dev ioctl rtc 1") == ["0"]         # waits for a tick
     assert int(lines(m, "dev ioctl rtc 0")[0]) > before
     line, = json_lines(m, "irqs -j")
-    assert (line["irq"], line["handlers"], line["unhandled"]) == (8, "rtc", 0)
+    assert (line["irq"], line["handlers"]) == (8, "rtc")
+    # QEMU signals a tick although the line is up since the last one, so that a handler which was
+    # held up by the host between two ticks is called once more, and finds nothing.
+    assert line["unhandled"] <= line["count"] / 4
     lines(m, "rmmod rtc; insmod rtc hz=64")
     assert lines(m, "dev ioctl rtc 2") == ["64"]
     # Without it nobody ticks: the line is free and silent.
@@ -188,9 +191,9 @@ def test_who_does_not_leave_rolls_it_back(boot):
     assert re.search(rf"^  inside: task {task} \(dev\) on CPU \d, at labrat_read\+0x", refused.output, re.M)
     # All of it goes on: timer, work and thread count.
     assert loaded(m) == ["labrat"]
-    entries = "\n".join(lines(m, "lsmod -v"))
     for entry in ("timer labrat, armed", "thread labrat", "device labrat", "work labrat"):
-        assert entry in entries
+        # The timer is not armed while it rings, a thousand times a second.
+        wait_until(m, lambda: entry in "\n".join(lines(m, "lsmod -v")))
     m.send(f"kill {task}\r")
     said = m.wait_for_prompt()
     if "EINTR" not in said:
@@ -282,11 +285,12 @@ def test_tour(cpus):
     assert float(took.group(1)) < (60 if took.group(2) == "s" else 60000)
 
 
-def torture(*options, cpus, seed, time):
-    done = run("--direct", *options, "-c", f"torture -j -s {seed} -t {time}; graveyard; lsmod", cpus=cpus)
+def torture(*options, cpus, seed, time, strategy="trap"):
+    done = run("--direct", *options, "-c",
+               f"strategy {strategy}; torture -j -s {seed} -t {time}; graveyard; lsmod", cpus=cpus)
     assert done.status == 0
     report, = [json.loads(line) for line in done.output.splitlines() if line.startswith('{"seed"')]
-    assert (report["seed"], report["cpus"]) == (seed, cpus)
+    assert (report["seed"], report["cpus"], report["strategy"]) == (seed, cpus, strategy)
     assert (report["uses_after_unload"], report["leak"]) == (0, False)
     assert min(report["loads"], report["unloads"], report["calls"]) > 0
     assert "\n0 uses after unload\n" in done.output
@@ -296,6 +300,12 @@ def torture(*options, cpus, seed, time):
 @pytest.mark.parametrize("cpus", [1, 2, 4, 8])
 def test_torture(cpus):
     torture(cpus=cpus, seed=cpus, time="1s")
+
+
+@pytest.mark.parametrize("strategy", ["census", "young"])
+def test_torture_under_other_strategies(strategy):
+    """What both promise of calls into drivers that are in their open files, timers and threads."""
+    torture(cpus=4, seed=9, time="1s", strategy=strategy)
 
 
 def test_tour_and_torture_on_bochs():

@@ -109,4 +109,4 @@ def test_debugger_knows_modules():
     assert "uart: symbols at 0xe" in done.output
     assert "uart: symbols removed" in done.output
     assert re.search(r"#0  rtc_init \(\) at modules/rtc.c:\d+", done.output)
-    assert re.search(r"#\d+ .*shell_main .* at kernel/shell/shell.c:\d+", done.output)
+    assert re.search(r"#\d+ .*sys_module_load .* at kernel/unload/sys_module.c:\d+", done.output)

@@ -122,7 +122,6 @@ static void madt_of_a_pc(void **state)
 	assert_int_equal(a.nr_cpus_seen, 2);
 	assert_int_equal(a.apic_id[0], 0);
 	assert_int_equal(a.apic_id[1], 2);
-	assert_true(a.has_8259);
 	assert_int_equal(a.lapic_addr, 0xfee00000);
 	assert_int_equal(a.nr_ioapics, 1);
 	assert_int_equal(a.ioapic[0].id, 7);

@@ -1,4 +1,4 @@
-// sources: kernel/module/elf.c kernel/module/elf_image.c
+// sources: kernel/module/elf.c kernel/module/elf_image.c lib/load_error.c
 // cflags: -Itests/unit
 // The loader's reader of object files: one sound object, and what must be said of
 // it when one thing in it is wrong. The first argument is the build folder, with
@@ -6,7 +6,7 @@
 #include "unit.h"
 #include "load_object.h"
 #include "lib/prng.h"
-#include "module/elf_format.h"
+#include "lib/elf_format.h"
 
 /* -- a sound object ----------------------------------------------------------- */
 

@@ -1,4 +1,4 @@
-// sources: kernel/module/param.c kernel/module/elf.c lib/parse.c lib/string.c lib/format.c
+// sources: lib/param.c lib/load_error.c lib/parse.c lib/string.c lib/format.c
 // cflags: -include tests/unit/rename.h
 // Module parameters: what may be said, and what is said of what may not.
 #include "unit.h"

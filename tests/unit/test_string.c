@@ -84,6 +84,25 @@ static void test_comparisons(void **state)
 	assert_false(starts_with("ua", "uart"));
 }
 
+static void test_natural_order(void **state)
+{
+	static const char *const sorted[] = {
+		"", "A", "A1", "A2", "A4", "A4b", "A8f", "A9", "A10", "A10b", "B1", "B1c", "B2", "x9y1", "x9y10", "x10y1",
+	};
+	const u32 n = sizeof(sorted) / sizeof(sorted[0]);
+
+	(void)state;
+	for (u32 i = 0; i < n; i++) {
+		for (u32 k = 0; k < n; k++) {
+			int order = natural_cmp(sorted[i], sorted[k]);
+
+			assert_int_equal(order < 0, i < k);
+			assert_int_equal(order > 0, i > k);
+		}
+	}
+	assert_int_equal(natural_cmp("007", "7"), 0);
+}
+
 static void test_searches(void **state)
 {
 	const char *s = "a/b/c";
@@ -138,6 +157,19 @@ static void test_errno(void **state)
 	assert_false(IS_ERR("x"));
 }
 
+static void test_line_length(void **state)
+{
+	(void)state;
+	assert_int_equal(line_length("", 10), 0);
+	assert_int_equal(line_length("ten of it.", 10), 10);
+	assert_int_equal(line_length("ten of it. More", 10), 10);
+	assert_int_equal(line_length("a word too long", 10), 10);
+	assert_int_equal(line_length("a word longer", 10), 6);
+	assert_int_equal(line_length("unbreakable", 10), 10);
+	assert_int_equal(line_length(" unbreakable", 10), 10);
+	assert_int_equal(line_length("xy", 1), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,8 +178,10 @@ int main(void)
 		cmocka_unit_test(test_memcmp),
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_comparisons),
+		cmocka_unit_test(test_natural_order),
 		cmocka_unit_test(test_searches),
 		cmocka_unit_test(test_strlcpy),
+		cmocka_unit_test(test_line_length),
 		cmocka_unit_test(test_errno),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

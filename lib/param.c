@@ -1,4 +1,4 @@
-#include "module/param.h"
+#include "lib/param.h"
 #include "lib/errno.h"
 #include "lib/parse.h"
 #include "lib/string.h"

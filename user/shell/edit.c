@@ -1,9 +1,8 @@
-#include "shell/edit.h"
-#include "lib/errno.h"
+/* One line of input, with editing, history and completion. */
 #include "lib/format.h"
 #include "lib/string.h"
-#include "shell/shell.h"
-#include "x86/console.h"
+#include "user/lib/stdio.h"
+#include "user/shell/shell.h"
 
 enum key {
 	KEY_HOME = 0x100, KEY_END, KEY_UP, KEY_DOWN, KEY_LEFT, KEY_RIGHT, KEY_DELETE, KEY_UNKNOWN,
@@ -30,14 +29,14 @@ static void put(const char *text)
 /* "ESC [ A", "ESC [ 3 ~", "ESC O H": as terminals and our keyboard send them. */
 static int read_escape(void)
 {
-	u8 c = shell_getc();
+	u8 c = next_key();
 
 	if (c != '[' && c != 'O')
 		return KEY_UNKNOWN;
-	c = shell_getc();
+	c = next_key();
 	if (c >= '0' && c <= '9') {
 		u32 number = c - '0';
-		while ((c = shell_getc()) < '@')
+		while ((c = next_key()) < '@')
 			number = c >= '0' && c <= '9' ? number * 10 + c - '0' : ~0u;
 		return c != '~' ? KEY_UNKNOWN :
 		       number == 1 || number == 7 ? KEY_HOME :
@@ -57,7 +56,7 @@ static int read_escape(void)
 
 static int read_key(void)
 {
-	u8 c = shell_getc();
+	u8 c = next_key();
 
 	switch (c) {
 	case ESC:       return read_escape();
@@ -147,55 +146,23 @@ static void remember(const char *line)
 
 /* -- completion ------------------------------------------------------------------- */
 
-static bool complete_command(u32 i, char *out, u32 size)
-{
-	if (i >= nr_commands)
-		return false;
-	strlcpy(out, commands[i]->name, size);
-	return true;
-}
-
-typedef bool (*completer)(u32 i, char *out, u32 size);
-
-/* What can stand at the cursor: a command first, its own things after that. */
-static completer completer_for(const char *line, u32 word)
-{
-	char name[32];
-	u32 start = 0, len = 0;
-
-	for (u32 i = 0; i < word; i++) {
-		if (line[i] == ';')
-			start = i + 1;
-	}
-	while (line[start] == ' ')
-		start++;
-	if (start >= word)
-		return complete_command;
-	while (line[start + len] && line[start + len] != ' ')
-		len++;
-	strlcpy(name, line + start, MIN(len + 1, (u32)sizeof(name)));
-	const struct command *c = command_find(name);
-	return c ? c->complete : NULL;
-}
-
 static void complete(struct editor *e)
 {
-	char candidate[64], common[64] = "";
+	char fits[64], common[64] = "";
 	u32 word = e->at, found = 0, len;
 
-	while (word && e->line[word - 1] != ' ' && e->line[word - 1] != ';')
+	while (word && !strchr(" ;&", e->line[word - 1]))
 		word--;
 	len = e->at - word;
-	completer of = completer_for(e->line, word);
-	for (u32 i = 0; of && of(i, candidate, sizeof(candidate)); i++) {
-		if (strncmp(candidate, e->line + word, len))
+	for (u32 i = 0; candidate(e->line, word, i, fits, sizeof(fits)); i++) {
+		if (strncmp(fits, e->line + word, len))
 			continue;
 		if (!found++) {
-			strlcpy(common, candidate, sizeof(common));
+			strlcpy(common, fits, sizeof(common));
 			continue;
 		}
 		u32 same = 0;
-		while (common[same] && common[same] == candidate[same])
+		while (common[same] && common[same] == fits[same])
 			same++;
 		common[same] = '\0';
 	}
@@ -210,9 +177,9 @@ static void complete(struct editor *e)
 		return;
 	}
 	put("\n");
-	for (u32 i = 0; of(i, candidate, sizeof(candidate)); i++) {
-		if (!strncmp(candidate, e->line + word, len))
-			printk("%s  ", candidate);
+	for (u32 i = 0; candidate(e->line, word, i, fits, sizeof(fits)); i++) {
+		if (!strncmp(fits, e->line + word, len))
+			printf("%s  ", fits);
 	}
 	put("\n");
 	redraw(e);

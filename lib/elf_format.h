@@ -11,6 +11,10 @@ struct elf32_ehdr {
 	u16 ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
 };
 
+struct elf32_phdr {
+	u32 type, offset, vaddr, paddr, filesz, memsz, flags, align;
+};
+
 struct elf32_shdr {
 	u32 name, type, flags, addr, offset, size, link, info, addralign, entsize;
 };
@@ -26,6 +30,7 @@ struct elf32_rel {
 };
 
 _Static_assert(sizeof(struct elf32_ehdr) == 52, "on-disk size");
+_Static_assert(sizeof(struct elf32_phdr) == 32, "on-disk size");
 _Static_assert(sizeof(struct elf32_shdr) == 40, "on-disk size");
 _Static_assert(sizeof(struct elf32_sym) == 16, "on-disk size");
 _Static_assert(sizeof(struct elf32_rel) == 8, "on-disk size");
@@ -34,8 +39,11 @@ enum { EI_CLASS = 4, EI_DATA = 5, EI_VERSION = 6 };
 enum { ELFCLASS32 = 1, ELFCLASS64 = 2 };
 enum { ELFDATA2LSB = 1 };
 enum { EV_CURRENT = 1 };
-enum { ET_REL = 1 };
+enum { ET_REL = 1, ET_EXEC = 2 };
 enum { EM_386 = 3 };
+
+enum { PT_LOAD = 1 };
+enum { PF_X = 1, PF_W = 2, PF_R = 4 };
 
 enum { SHN_UNDEF = 0, SHN_LORESERVE = 0xff00, SHN_ABS = 0xfff1, SHN_COMMON = 0xfff2 };
 

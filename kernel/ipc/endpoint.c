@@ -1,0 +1,69 @@
+/* Endpoints: where calls and notifications meet those who receive them. */
+#include "ipc/wait.h"
+#include "mm/heap.h"
+#include "x86/panic.h"
+
+static void endpoint_opened(struct object *o, u32 rights)
+{
+	if (rights & RIGHT_RECEIVE)
+		to_endpoint(o)->receivers_left++;
+}
+
+/* The last one who could receive has gone: who waits here waits for nothing. */
+static void endpoint_closed(struct object *o, u32 rights)
+{
+	struct endpoint *e = to_endpoint(o);
+
+	if (!(rights & RIGHT_RECEIVE) || --e->receivers_left)
+		return;
+	while (!list_empty(&e->callers))
+		end_wait(list_first(&e->callers, struct user_thread, waiting), -EPIPE);
+	while (!list_empty(&e->receivers))
+		end_wait(list_first(&e->receivers, struct user_thread, waiting), -EPIPE);
+	if (e->server)
+		e->server->received_at = NULL;
+	e->server = NULL;
+	e->bits = 0;
+}
+
+/* No handles: nobody waits here. No references: nobody sets the alarm. */
+static void endpoint_destroy(struct object *o)
+{
+	struct endpoint *e = to_endpoint(o);
+
+	ktimer_cancel_sync(&e->alarm);
+	DEBUG_ASSERT(!e->server && list_empty(&e->callers) && list_empty(&e->receivers));
+	kfree(e);
+}
+
+const struct object_kind endpoint_kind = {
+	.name = "endpoint",
+	.rights = RIGHT_GIVE | RIGHT_CALL | RIGHT_NOTIFY | RIGHT_RECEIVE,
+	.opened = endpoint_opened,
+	.closed = endpoint_closed,
+	.destroy = endpoint_destroy,
+};
+
+struct endpoint *endpoint_new(void)
+{
+	struct endpoint *e = kzalloc(sizeof(*e));
+
+	if (!e)
+		return NULL;
+	object_init(&e->object, &endpoint_kind);
+	list_init(&e->callers);
+	list_init(&e->receivers);
+	ktimer_init(&e->alarm, alarm_rings);
+	return e;
+}
+
+void ipc_thread_ends(struct user_thread *me)
+{
+	DEBUG_ASSERT(spin_held(&ipc_lock) && me->wait == WAITS_NOT);
+	if (me->client)
+		end_wait(me->client, -EPIPE);
+	if (me->received_at)
+		me->received_at->server = NULL;
+	me->received_at = NULL;
+	give_back(me);
+}

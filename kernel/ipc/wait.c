@@ -1,0 +1,63 @@
+/* The end of a wait when it is not the short one: asleep, killed, or in vain; and who is
+ * waited for meanwhile, and how urgently. */
+#include "ipc/wait.h"
+
+/* The state comes before the look, here and in the kill, which is the other way to
+ * wake up: as with every wait (sched/wait.c). */
+int wait_for_result(struct user_thread *me)
+{
+	while (load_acquire(&me->wait) != WAITS_NOT) {
+		set_state(TASK_SLEEPING);
+		if (load_acquire(&me->wait) == WAITS_NOT || unlikely(task_killed())) {
+			set_state(TASK_RUNNABLE);
+			break;
+		}
+		schedule();
+	}
+	if (likely(me->wait == WAITS_NOT))
+		return me->result;
+	lock_ipc();
+	if (me->wait != WAITS_NOT) {
+		stop_waiting(me);
+		complete_wait(me, -EINTR);
+	}
+	unlock_ipc();
+	return me->result;
+}
+
+struct user_thread *next_caller(struct endpoint *e)
+{
+	struct user_thread *t, *best = NULL;
+
+	list_for_each(t, &e->callers, waiting) {
+		if (!best || t->task->prio > best->task->prio)
+			best = t;
+	}
+	return best;
+}
+
+void give_back_lent(struct user_thread *me)
+{
+	struct user_thread *next = me->received_at ? next_caller(me->received_at) : NULL;
+
+	task_set_call_prio(me->task, next ? next->task->prio : 0);
+}
+
+void end_wait(struct user_thread *t, int result)
+{
+	stop_waiting(t);
+	complete_wait(t, result);
+	wake_task(t->task);
+}
+
+/* It ends: each step raises one. */
+void lend(struct user_thread *t, u32 prio)
+{
+	while (t && READ_ONCE(t->task->prio) < prio) {
+		task_set_call_prio(t->task, prio);
+		if (t->wait == WAITS_SERVED)
+			t = t->server;
+		else
+			t = t->wait == WAITS_QUEUED ? t->endpoint->server : NULL;
+	}
+}

@@ -1,0 +1,38 @@
+/* A module that follows a wild pointer. It runs in ring 0, and whatever it has damaged
+ * before, or left half done, stays so; but the fault itself need not be the end of all, if
+ * nobody waits for the code that faulted: a thread of ring 3 that called the driver, with
+ * no lock held, ends as if it had done it itself. Its frames are left for good, so an
+ * unload finds nobody inside.
+ *
+ * Anywhere else it is a panic: in an interrupt, a timer, a work item or a thread of a
+ * module, with a lock held, at the module's init or exit, or in a function of the core that
+ * the module has called. */
+#include "module/loading.h"
+#include "user/hardware.h"
+#include "x86/atomic.h"
+#include "x86/console.h"
+#include "x86/regs.h"
+#include "x86/symbols.h"
+#include "x86/trap.h"
+
+static bool on_fault(struct regs *regs, u32 cr2)
+{
+	struct module *m = module_at(regs->eip);
+	u32 eip = regs->eip;
+	char where[80];
+
+	if (!m || !device_call_ends(regs))
+		return false;
+	atomic_add(&m->faults, 1);
+	atomic_or(&kernel_taint, TAINT_MODULE_FAULT);
+	symbolise(eip, where, sizeof(where));
+	printk("%s faulted: %s, address 0x%08x, at %s; task %u (%s) ends for it. Take the module out: "
+	       "rmmod %s\n", m->owner.name, trap_name(regs->vector), cr2, where, current->id,
+	       current->name, m->owner.name);
+	return true;
+}
+
+void contain_init(void)
+{
+	trap_add_fault_hook(on_fault);
+}

@@ -1,0 +1,308 @@
+/* System calls of the machine and its laboratory: console, commands, information, power. */
+#include "entry/chrdev.h"
+#include "entry/notifier.h"
+#include "lib/format.h"
+#include "lib/parse.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "module/module.h"
+#include "sched/sched.h"
+#include "shell/commands.h"
+#include "user/syscall.h"
+#include "user/uaccess.h"
+#include "x86/bootinfo.h"
+#include "x86/console.h"
+#include "x86/machine.h"
+
+#define PIECE 256u			/* of what is written, on the kernel's stack */
+
+/* -- the console ----------------------------------------------------------------------- */
+
+static int sys_console_write(struct regs *r)
+{
+	u32 from = r->esi, len = r->edi, done = 0;
+	char piece[PIECE];
+	int err = authority(r->ebx, AUTH_CONSOLE);
+
+	if (!err && !user_range(from, len))
+		err = -EFAULT;
+	while (!err && done < len && !task_killed()) {
+		u32 n = MIN(len - done, PIECE);
+		err = copy_from_user(piece, from + done, n);
+		if (!err)
+			console_write(piece, n);
+		done += n;
+	}
+	return err ? err : (int)MIN(done, len);
+}
+
+/* One reader of the console's input at a time. */
+static struct spinlock input_lock = SPINLOCK_IRQ("console's input", RANK_WAIT);
+
+static int next_char(void)
+{
+	u32 flags = spin_lock_irqsave(&input_lock);
+	int c = console_getc_nonblock();
+
+	spin_unlock_irqrestore(&input_lock, flags);
+	return c;
+}
+
+static int sys_console_read(struct regs *r)
+{
+	u32 to = r->esi, len = r->edi, done = 0;
+	int err = authority(r->ebx, AUTH_CONSOLE);
+
+	/* What is taken must not be lost: look first whether it can be delivered. */
+	if (!err)
+		err = len && !user_range(to, len) ? -EFAULT : 0;
+	while (!err && done < len) {
+		int c = next_char();
+		u8 byte = (u8)c;
+		if (c < 0)
+			break;
+		err = copy_to_user(to + done, &byte, 1);
+		done++;
+	}
+	return err ? err : (int)done;
+}
+
+/* Taken before the lock of messages. */
+static struct spinlock listener_lock = SPINLOCK_IRQ("console's listener", RANK_ENTRY);
+/* Under it: who is told of keys; a reference, or NULL. */
+static struct endpoint *listener;
+static u32 listener_bits;
+
+static void input_arrived(void)
+{
+	u32 flags = spin_lock_irqsave(&listener_lock);
+
+	if (listener)
+		(void)ipc_notify(listener, listener_bits);	/* one that has gone hears nothing */
+	spin_unlock_irqrestore(&listener_lock, flags);
+}
+
+static int sys_console_bind(struct regs *r)
+{
+	int err = authority(r->ebx, AUTH_CONSOLE);
+	struct endpoint *e, *old;
+	u32 flags;
+
+	if (err)
+		return err;
+	e = (struct endpoint *)handle_get(current->user->handles, r->esi & HANDLE_MASK, &endpoint_kind,
+	                                  RIGHT_NOTIFY, NULL);
+	if (IS_ERR(e))
+		return PTR_ERR(e);
+	if (!boot_tsc_prompt)
+		boot_tsc_prompt = rdtsc();
+	flags = spin_lock_irqsave(&listener_lock);
+	old = listener;
+	listener = e;
+	listener_bits = r->edi;
+	spin_unlock_irqrestore(&listener_lock, flags);
+	if (old)
+		object_put(&old->object);
+	return 0;
+}
+
+/* -- the laboratory ---------------------------------------------------------------------- */
+
+/* Room for the longest line, which is too much for a kernel stack. */
+static int sys_command(struct regs *r)
+{
+	const u32 size = sizeof(boot_info.cmdline);
+	int err = authority(r->ebx, AUTH_LAB);
+	char *line;
+
+	if (err)
+		return err;
+	line = kmalloc(size);
+	if (!line)
+		return -ENOMEM;
+	err = copy_text_from_user(line, size, r->esi, r->edi);
+	if (!err)
+		err = shell_run_line(line);
+	kfree(line);
+	if (shell_interrupted())
+		WRITE_ONCE(current->killed, true);	/* now it may end */
+	return err;
+}
+
+/* -- information --------------------------------------------------------------------------- */
+
+/* One answer on its way to ring 3: a structure, or text. */
+union answer {
+	struct info_command command;
+	struct info_device device;
+	struct info_task task;
+	char text[sizeof(boot_info.cmdline)];
+};
+
+static bool nth_command(u32 i, struct info_command *out)
+{
+	if (i >= nr_commands)
+		return false;
+	strlcpy(out->name, commands[i]->name, sizeof(out->name));
+	strlcpy(out->usage, commands[i]->usage, sizeof(out->usage));
+	strlcpy(out->gist, commands[i]->gist, sizeof(out->gist));
+	return true;
+}
+
+static bool nth_module(u32 i, char *text, u32 size)
+{
+	struct module *m;
+	bool found = false;
+
+	mutex_lock(&modules_mutex);
+	list_for_each(m, &modules, node) {
+		if (!found && !i--) {
+			strlcpy(text, m->owner.name, size);
+			found = true;
+		}
+	}
+	mutex_unlock(&modules_mutex);
+	return found;
+}
+
+static bool nth_file(u32 i, char *text, u32 size)
+{
+	u32 bytes, nr_modules = 0;
+
+	if (archive_nth(i, text, size - 3, &bytes)) {
+		strlcpy(text + strlen(text), ".ko", 4);
+		return true;
+	}
+	while (archive_nth(nr_modules, text, size, &bytes))
+		nr_modules++;
+	return archive_nth_program(i - nr_modules, text, size, &bytes);
+}
+
+static bool nth_device(u32 i, struct info_device *out)
+{
+	return chrdev_nth(i, out->name, sizeof(out->name), out->module, sizeof(out->module));
+}
+
+/* A thread that ends takes itself off t->user without a lock, and goes behind ipc_lock
+ * (thread_exit): read once, it is there for as long as that is held. */
+static bool nth_task(u32 i, struct info_task *out)
+{
+	u32 flags = spin_lock_irqsave(&ipc_lock);
+	struct task *t;
+	bool found = false;
+
+	spin_lock(&tasklist_lock);
+	list_for_each(t, &tasklist, all_node) {
+		if (i--)
+			continue;
+		*out = (struct info_task){ .id = t->id, .state = t->state, .prio = t->prio, .cpu = t->cpu };
+		const struct user_thread *user = READ_ONCE(t->user);
+		out->process = user ? to_process(user->process)->id : 0;
+		strlcpy(out->name, t->name, sizeof(out->name));
+		found = true;
+		break;
+	}
+	spin_unlock(&tasklist_lock);
+	spin_unlock_irqrestore(&ipc_lock, flags);
+	return found;
+}
+
+/* The name that came in the buffer. */
+static int asked_name(const struct info_args *a, char *name, u32 size)
+{
+	memset(name, 0, size);
+	return copy_from_user(name, a->buffer, MIN(a->size, size - 1));
+}
+
+static int boot_option(const struct info_args *a, char *text, u32 size)
+{
+	char name[32];
+	int err = asked_name(a, name, sizeof(name));
+
+	return err ? err : cmdline_get(boot_info.cmdline, name, text, size) >= 0 ? 0 : -ENOENT;
+}
+
+static int completion(const struct info_args *a, char *text, u32 size)
+{
+	const struct command *c;
+	char name[24];
+	int err = asked_name(a, name, sizeof(name));
+
+	if (err)
+		return err;
+	c = command_find(name);
+	return c && c->complete && c->complete(a->index, text, size) ? 0 : -ENOENT;
+}
+
+static int ok(bool found) { return found ? 0 : -ENOENT; }
+
+/* 0; *len: bytes of a structure, 0: it is text. */
+static int find_info(u32 what, const struct info_args *a, union answer *out, u32 *len)
+{
+	u32 size = sizeof(out->text);
+
+	*len = 0;
+	switch (what) {
+	case INFO_COMMAND:
+		*len = sizeof(out->command);
+		return ok(nth_command(a->index, &out->command));
+	case INFO_TASK:
+		*len = sizeof(out->task);
+		return ok(nth_task(a->index, &out->task));
+	case INFO_DEVICE:
+		*len = sizeof(out->device);
+		return ok(nth_device(a->index, &out->device));
+	case INFO_MODULE:      return ok(nth_module(a->index, out->text, size));
+	case INFO_ARCHIVE:     return ok(nth_file(a->index, out->text, size));
+	case INFO_BOOT_OPTION: return boot_option(a, out->text, size);
+	case INFO_COMPLETION:  return completion(a, out->text, size);
+	default:               return -EINVAL;
+	}
+}
+
+static int sys_info(struct regs *r)
+{
+	struct info_args a;
+	union answer out = { 0 };
+	u32 len;
+	int err = authority(r->ebx, AUTH_INFO);
+
+	if (!err)
+		err = copy_from_user(&a, r->edi, sizeof(a));
+	if (!err)
+		err = find_info(r->esi, &a, &out, &len);
+	if (err)
+		return err;
+	if (!len)
+		len = strlen(out.text) + 1;
+	return len <= a.size ? copy_to_user(a.buffer, &out, len) : -ENAMETOOLONG;
+}
+
+/* -- power ------------------------------------------------------------------------------------ */
+
+static int sys_power(struct regs *r)
+{
+	int err = authority(r->ebx, AUTH_POWER);
+
+	u32 status = MIN(r->edi, 123u);
+
+	if (!err && r->esi != POWER_OFF && r->esi != POWER_REBOOT)
+		err = -EINVAL;
+	if (err)
+		return err;
+	notifier_call(&reboot_chain, status, NULL);
+	if (r->esi == POWER_REBOOT)
+		machine_reboot();
+	machine_poweroff(status);
+}
+
+void shell_init_syscalls(void)
+{
+	console_input_hook = input_arrived;
+	syscall_set(SYS_CONSOLE_WRITE, sys_console_write);
+	syscall_set(SYS_CONSOLE_READ, sys_console_read);
+	syscall_set(SYS_CONSOLE_BIND, sys_console_bind);
+	syscall_set(SYS_COMMAND, sys_command);
+	syscall_set(SYS_INFO, sys_info);
+	syscall_set(SYS_POWER, sys_power);
+}

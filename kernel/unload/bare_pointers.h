@@ -1,0 +1,8 @@
+/* Pointers into a module that another one keeps in its data, behind the core's back. */
+#pragma once
+#include "unload/unload.h"
+
+/* Looks for an address in u->mod in the data and heap of the modules that it uses, and of
+ * those that they use: only they can have been given one, through a symbol of theirs.
+ * False: there is none; else the report says where. May sleep. */
+bool bare_pointer_found(struct unload *u);

@@ -1,0 +1,182 @@
+/* Callbacks between modules, tried out with a module that consists of the first byte
+ * of one function. */
+#include "entry/callback.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "sched/sched.h"
+#include "sched/sync.h"
+#include "shell/ktest.h"
+#include "tests/kernel/tests.h"
+#include "x86/clock.h"
+
+#define PATIENCE (2 * NSEC_PER_SEC)
+
+static struct owner giver;
+
+static int given(void *data, void *arg)
+{
+	*(u32 *)data += (u32)arg;
+	return 7;
+}
+
+static int giver_load(void)
+{
+	memset(&giver, 0, sizeof(giver));
+	strlcpy(giver.name, "giver", sizeof(giver.name));
+	giver.base = (u32)given;
+	giver.size = 1;
+	int err = owner_register(&giver);
+	if (!err)
+		owner_set_state(&giver, OWNER_LIVE);
+	return err;
+}
+
+static void giver_close(void)
+{
+	owner_set_state(&giver, OWNER_GOING);
+	entries_close(&giver);
+}
+
+static void giver_come_back(void)
+{
+	owner_set_state(&giver, OWNER_LIVE);
+	entries_reopen(&giver);
+}
+
+static int giver_unload(void)
+{
+	giver_close();
+	CHECK(owner_commit_gone(&giver, owner_epoch(&giver)));
+	entries_unlink(&giver, NULL, NULL);
+	entries_free(&giver);
+	owner_unregister(&giver);
+	return 0;
+}
+
+static int with_giver(int (*body)(void))
+{
+	u32 blocks = heap_used_blocks();
+	int err = giver_load(), end;
+
+	if (err)
+		return err;
+	err = body();
+	end = giver_unload();
+	if (!err && !end)
+		CHECK(heap_used_blocks() == blocks);
+	return err ? err : end;
+}
+
+/* -- life ------------------------------------------------------------------------------ */
+
+static int kept;			/* what a forgetful library would keep */
+
+static int life_body(void)
+{
+	u32 sum = 0;
+
+	kept = callback_register("one", given, (void *)5);
+	CHECK(kept > 0 && entries_count(&giver) == 1);
+	CHECK(callback_call(kept, &sum) == 7 && sum == 5);
+
+	giver_close();
+	CHECK(callback_call(kept, &sum) == -ENODEV && sum == 5);
+	CHECK(callback_register("late", given, NULL) == -ENODEV);
+	CHECK(owner_epoch(&giver) == 1);
+	giver_come_back();
+	CHECK(callback_call(kept, &sum) == 7 && sum == 10);
+
+	int other = callback_register("other", given, NULL);
+	CHECK(other > 0 && other != kept);
+	callback_unregister(other);
+	CHECK(callback_call(other, &sum) == -ENODEV);
+	CHECK(entries_count(&giver) == 1);
+	return 0;
+}
+
+int test_callback_life(void)
+{
+	u32 sum = 0;
+	int err = with_giver(life_body);
+
+	if (err)
+		return err;
+	/* The record is gone and its memory freed; the number is still kept. */
+	CHECK(callback_call(kept, &sum) == -ENODEV && sum == 0);
+	CHECK(callback_call(0, &sum) == -ENODEV && callback_call(-ENOMEM, &sum) == -ENODEV);
+	return 0;
+}
+
+static int full_body(void)
+{
+	int first = callback_register("c", given, NULL), id = first;
+
+	CHECK(first > 0);
+	for (u32 i = 1; i < MAX_CALLBACKS; i++) {
+		id = callback_register("c", given, NULL);
+		CHECK(id > 0);
+	}
+	CHECK(callback_register("c", given, NULL) == -ENOSPC);
+	/* In the same place of the table, but under another number. */
+	callback_unregister(first);
+	id = callback_register("c", given, NULL);
+	CHECK(id > 0 && id != first);
+	CHECK(callback_call(first, &id) == -ENODEV);
+	return 0;
+}
+
+int test_callback_full(void)
+{
+	return with_giver(full_body);
+}
+
+/* -- in use ---------------------------------------------------------------------------- */
+
+static u32 sum_of_call;
+static int result_of_call;
+static bool unregistered;
+
+static void caller_task(void *id)
+{
+	result_of_call = callback_call((int)id, &sum_of_call);
+}
+
+static void unregister_task(void *id)
+{
+	callback_unregister((int)id);
+	WRITE_ONCE(unregistered, true);
+}
+
+static int in_use_body(void)
+{
+	int id = callback_register("used", given, (void *)3);
+
+	CHECK(id > 0);
+	CHECK(sync_hold("callback:call", 1) == 0);
+	struct task *caller = task_create("caller", PRIO_NORMAL, caller_task, (void *)id);
+	CHECK(!IS_ERR(caller));
+	CHECK(sync_wait_held("callback:call", clock_ns() + PATIENCE) == 0);
+
+	struct task *end = task_create("end", PRIO_NORMAL, unregister_task, (void *)id);
+	CHECK(!IS_ERR(end));
+	CHECK(task_join(end, clock_ns() + 20 * NSEC_PER_MSEC) == -ETIMEDOUT);
+	CHECK(!READ_ONCE(unregistered));
+	CHECK(callback_call(id, &sum_of_call) == -ENODEV);
+
+	sync_release("callback:call");
+	CHECK(task_join(caller, clock_ns() + PATIENCE) == 0);
+	CHECK(task_join(end, clock_ns() + PATIENCE) == 0);
+	CHECK(result_of_call == 7 && sum_of_call == 3);
+	task_put(caller);
+	task_put(end);
+	return 0;
+}
+
+int test_callback_waits_for_callers(void)
+{
+	sum_of_call = 0;
+	unregistered = false;
+	int err = with_giver(in_use_body);
+	sync_reset();
+	return err;
+}

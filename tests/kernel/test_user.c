@@ -1,0 +1,128 @@
+/* Ring 3: the program user/tests/ring3.c tries what it must not be able to do. */
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "sched/sched.h"
+#include "shell/balance_sheet.h"
+#include "shell/commands.h"
+#include "tests.h"
+#include "unload/unload.h"
+#include "user/process.h"
+#include "x86/clock.h"
+
+#define PATIENCE_NS (5 * NSEC_PER_SEC)
+
+void settle(u32 tasks)
+{
+	u64 deadline = clock_ns() + PATIENCE_NS;
+
+	while (READ_ONCE(nr_tasks) > tasks && !clock_passed(deadline))
+		sleep_ms(1);
+}
+
+/* Runs it to its end; 0 when it was content and nothing is left of it. */
+static int run_test_program(const char *program, const char *args)
+{
+	struct balance_sheet before = balance_take(), after;
+	int code = run_program(program, args);
+
+	if (code)
+		printk("%s: ended with %d (a line of user/tests/%s.c)\n", args, code, program);
+	settle(before.tasks);
+	after = balance_take();
+	return balance_compare(args, &before, &after) && !code ? 0 : -EIO;
+}
+
+static int run_in_ring3(const char *args) { return run_test_program("ring3", args); }
+
+int test_user_forbidden(void) { return run_in_ring3("ring3 forbidden"); }
+int test_user_entry(void) { return run_in_ring3("ring3 entry"); }
+int test_user_pointers(void) { return run_in_ring3("ring3 pointers"); }
+int test_user_authority(void) { return run_in_ring3("ring3 authority"); }
+int test_user_memory(void) { return run_in_ring3("ring3 memory"); }
+int test_user_threads(void) { return run_in_ring3("ring3 threads"); }
+int test_user_ends(void) { return run_in_ring3("ring3 ends"); }
+int test_user_ports(void) { return run_in_ring3("ring3 ports"); }
+int test_ipc_messages(void) { return run_in_ring3("ring3 messages"); }
+int test_user_affinity(void) { return run_test_program("meddle", "meddle affinity"); }
+int test_ipc_priority_is_lent(void) { return run_test_program("meddle", "meddle priority"); }
+int test_ipc_priority_is_kept(void) { return run_test_program("meddle", "meddle notified"); }
+int test_ipc_gift_without_room(void) { return run_test_program("meddle", "meddle gift"); }
+int test_ipc_copy_while_unmapped(void) { return run_test_program("meddle", "meddle copy"); }
+
+/* Numbers in the registers of ring 3 keep no module: its frames are not read. */
+int test_user_registers_hold_nothing(void)
+{
+	struct unload *u = kzalloc(sizeof(*u));
+	struct process_plan plan = { .name = "ring3", .priority = PRIO_NORMAL };
+	struct process_status s = { .id = 0 };
+	struct load_error why_not;
+	struct module *m;
+	struct process *p;
+	const char *why;
+	char args[32];
+	int err;
+
+	CHECK(u && !module_load_by_name("null", "", &m, &why_not));
+	snprintf(args, sizeof(args), "ring3 hold %u", m->owner.base + 16);
+	plan.args = args;
+	p = process_new(&plan, &why);
+	CHECK(!IS_ERR(p) && !process_start(p));
+	process_status(p, &s);
+	struct task *t = task_find(s.id);
+	CHECK(t);
+	while (task_run_cycles(t) < 1000 * 1000)	/* it has got as far as its loop */
+		sleep_ms(1);
+	strlcpy(u->name, "null", sizeof(u->name));
+	err = module_unload(u);
+	CHECK(process_end(p, 0));
+	process_wait(p);
+	task_put(t);
+	object_put(&p->object);
+	CHECK(!err && !u->report.nr_insiders);
+	kfree(u);
+	return 0;
+}
+
+/* Once nothing of an earlier program is still on its way out: two looks that agree. */
+static struct balance_sheet rested(void)
+{
+	struct balance_sheet last = balance_take(), now;
+	u64 end = clock_ns() + 2 * NSEC_PER_SEC;
+
+	for (;;) {
+		sleep_ms(20);
+		now = balance_take();
+		if (!memcmp(&now, &last, sizeof(now)) || clock_passed(end))
+			return now;
+		last = now;
+	}
+}
+
+/* A storm of hostile system calls by four processes. */
+static int storm(const char *args)
+{
+	struct balance_sheet before = rested(), after;
+	int err = run_program("fuzz", args);
+
+	settle(before.tasks);
+	after = balance_take();
+	return balance_compare(args, &before, &after) ? err : -EIO;
+}
+
+static int storms(u32 first, u32 n)
+{
+	int err = 0;
+
+	for (u32 seed = first; seed < first + n && !err && !shell_interrupted(); seed++) {
+		char args[40];
+
+		snprintf(args, sizeof(args), "fuzz %u 2000", seed);
+		err = storm(args);
+	}
+	return err;
+}
+
+int test_user_fuzz(void) { return storms(1, 4); }
+/* More than a million calls; not in one go, as each process ends itself sooner or later. */
+int test_user_fuzz_long(void) { return storms(5, 200); }

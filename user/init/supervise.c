@@ -1,0 +1,293 @@
+/* Starting, and starting again. */
+#include "user/init/init.h"
+#include "lib/format.h"
+#include "lib/math64.h"
+#include "lib/string.h"
+#include "user/lib/fault.h"
+#include "user/lib/process.h"
+#include "user/lib/stdio.h"
+#include "user/lib/syscall.h"
+#include "user/lib/time.h"
+
+#define MS             1000000ull
+#define FIRST_PAUSE_MS 100u		/* doubled with each failure */
+#define MAX_FAILURES   5u
+#define TIME_TO_LEAVE  (1000 * MS)
+#define GOOD_WHILE     (10000 * MS)	/* after this a failure is a first one again */
+
+#define CLIENT_RIGHTS (RIGHT_CALL | RIGHT_NOTIFY | RIGHT_GIVE)
+
+struct supervised supervised[MAX_SUPERVISED];
+u32 nr_supervised;
+
+static struct supervised *find_program(const char *program)
+{
+	for (u32 i = 0; i < nr_supervised; i++) {
+		if (streq(supervised[i].program, program))
+			return &supervised[i];
+	}
+	return NULL;
+}
+
+static const struct entry *find_entry(const char *program)
+{
+	for (u32 i = 0; i < table_len; i++) {
+		if (streq(table[i].program, program))
+			return &table[i];
+	}
+	return NULL;
+}
+
+static struct supervised *new_program(const char *program, u32 authority)
+{
+	const struct entry *e = find_entry(program);
+
+	if (nr_supervised == MAX_SUPERVISED)
+		return NULL;
+	struct supervised *s = &supervised[nr_supervised++];
+	*s = (struct supervised){ .entry = e, .authority = e ? e->authority : authority };
+	strlcpy(s->program, program, sizeof(s->program));
+	strlcpy(s->service, e && e->service ? e->service : program, sizeof(s->service));
+	return s;
+}
+
+/* -- one life --------------------------------------------------------------------------- */
+
+static void set_state(struct supervised *s, enum service_state state, u32 task)
+{
+	s->state = state;
+	strlcpy(s->info.name, s->service, sizeof(s->info.name));
+	strlcpy(s->info.program, s->program, sizeof(s->info.program));
+	s->info.state = state;
+	s->info.task = task;
+}
+
+/* The endpoint outlives the process: calls that nobody takes now wait for the next. */
+static int open_endpoint(struct supervised *s)
+{
+	int receive = endpoint_create();
+	int client = receive < 0 ? receive : handle_dup((u32)receive, CLIENT_RIGHTS, 0);
+
+	if (client < 0) {
+		if (receive > 0)
+			handle_close((u32)receive);
+		return client;
+	}
+	s->receive = (u32)receive;
+	s->client = (u32)client;
+	return 0;
+}
+
+/* Whoever calls, or waits for an answer, gets -EPIPE. */
+static void close_endpoint(struct supervised *s)
+{
+	handle_close(s->client);
+	handle_close(s->receive);
+	s->client = s->receive = 0;
+}
+
+static u32 with_badge(u32 badge)
+{
+	int handle = handle_dup(init_endpoint, CLIENT_RIGHTS, badge);
+
+	return handle < 0 ? 0 : (u32)handle;
+}
+
+/* A right to the machine, made for one life: with it the last handle goes. 0: none. */
+static u32 ask_for(enum syscall what, u32 w0, u32 w1)
+{
+	int handle = syscall(what, HANDLE_KERNEL, w0, w1, 0);
+
+	return handle < 0 ? 0 : (u32)handle;
+}
+
+static int bring_to_life(struct supervised *s)
+{
+	static const struct entry nothing;
+	const struct entry *e = s->entry ? s->entry : &nothing;
+	char args[128];
+	struct spawn sp = {
+		.program = s->program, .args = args, .supervisor = init_endpoint,
+		.badge = BADGE_FAULT + (u32)(s - supervised), .ended_bits = BIT_ENDED,
+		.gift = {
+			{ HANDLE_KERNEL, HANDLE_KERNEL, s->authority },
+			{ HANDLE_INIT, with_badge(BADGE_CLIENT), CLIENT_RIGHTS },
+			{ HANDLE_SERVICE, s->receive, RIGHTS_ALL },
+			{ HANDLE_CONTROL, e->control ? with_badge(BADGE_CONTROL) : 0, RIGHT_CALL },
+			{ HANDLE_PORTS, ask_for(SYS_PORTS, e->port, e->nr_ports), RIGHT_CONTROL },
+			{ HANDLE_IRQ, e->irq ? ask_for(SYS_IRQ, e->irq, 0) : 0, RIGHT_CONTROL },
+		},
+	};
+	struct process_status status = { .id = 0 };
+
+	/* It learns whether this is its first life. */
+	snprintf(args, sizeof(args), "%s%s %s", s->program, s->info.restarts ? " " ARG_AGAIN : "",
+	         e->args ? e->args : "");
+	int process = spawn(&sp);
+	for (u32 i = 0; i < ARRAY_SIZE(sp.gift); i++) {
+		if (sp.gift[i].slot != HANDLE_KERNEL && sp.gift[i].slot != HANDLE_SERVICE && sp.gift[i].handle)
+			handle_close(sp.gift[i].handle);
+	}
+	if (process < 0)
+		return process;
+	s->process = (u32)process;
+	s->born = clock_ns();
+	s->last_words[0] = '\0';
+	(void)process_status(s->process, &status);
+	set_state(s, SERVICE_RUNNING, status.id);
+	return 0;
+}
+
+/* Is there something to do at s->again? */
+static bool is_awaited(const struct supervised *s, u64 now)
+{
+	return s->state == SERVICE_WAITING || (s->process && !s->receive && s->again > now);
+}
+
+/* For the next one that is to be started again, or ended if it has not left. */
+static void set_alarm(u64 now)
+{
+	u64 next = ~0ull;
+
+	for (u32 i = 0; i < nr_supervised; i++) {
+		if (is_awaited(&supervised[i], now))
+			next = MIN(next, supervised[i].again);
+	}
+	if (next != ~0ull)
+		(void)ipc_alarm(init_endpoint, BIT_AGAIN, (u32)div_u64(MAX(next, now) - now , 1000) + 1);
+}
+
+/* -- start and stop --------------------------------------------------------------------- */
+
+static int start_needs(const struct entry *e)
+{
+	for (u32 i = 0; e && i < ARRAY_SIZE(e->needs) && e->needs[i]; i++) {
+		int err = start_program(e->needs[i], 0);
+		if (err && err != -EEXIST)
+			return err;
+	}
+	return 0;
+}
+
+int start_program(const char *program, u32 authority)
+{
+	struct supervised *s = find_program(program);
+
+	if (s && s->receive)
+		return -EEXIST;
+	if (s && s->process)
+		return -EBUSY;		/* it is being stopped */
+	if (!s)
+		s = new_program(program, authority);
+	if (!s)
+		return -ENOSPC;
+	if (!s->entry)
+		s->authority = authority;
+	s->failures = s->info.restarts = 0;
+	int err = open_endpoint(s);	/* so that who needs it in a circle finds it started */
+	if (!err)
+		err = start_needs(s->entry);
+	if (!err)
+		err = bring_to_life(s);
+	if (!err) {
+		service_is_there(s);
+		return 0;
+	}
+	if (s->receive)
+		close_endpoint(s);
+	set_state(s, SERVICE_STOPPED, 0);
+	if (!s->entry && s == &supervised[nr_supervised - 1])
+		nr_supervised--;	/* a name that means nothing */
+	return err;
+}
+
+int stop_program(const char *program)
+{
+	struct supervised *s = find_program(program);
+
+	if (!s || !s->receive)
+		return -ESRCH;
+	bool leaves = s->process && s->entry && s->entry->leaves && !ipc_notify(s->receive, SERVICE_LEAVE);
+	close_endpoint(s);
+	if (!s->process) {
+		set_state(s, SERVICE_STOPPED, 0);
+		return 0;
+	}
+	s->again = clock_ns();
+	if (leaves)
+		s->again += TIME_TO_LEAVE;
+	else
+		process_end(s->process, 0);
+	set_alarm(clock_ns());
+	s->stopper = ipc_keep();
+	return s->stopper < 0 ? s->stopper : ANSWER_LATER;
+}
+
+/* -- the end of a life -------------------------------------------------------------------- */
+
+int note_fault(u32 index, const struct call *c)
+{
+	if (index < nr_supervised)
+		fault_text(c, supervised[index].last_words, sizeof(supervised[index].last_words));
+	return FAULT_END;
+}
+
+static void give_up(struct supervised *s)
+{
+	printf("init: %s (task %u): %s; that was %u times in a row, left alone: `start %s` tries again\n",
+	       s->program, s->info.task, s->last_words, s->failures, s->program);
+	close_endpoint(s);
+	set_state(s, SERVICE_GIVEN_UP, 0);
+}
+
+static void has_ended(struct supervised *s, const struct process_status *status)
+{
+	handle_close(s->process);
+	s->process = 0;
+	if (!s->receive || (!status->code && !(s->entry && s->entry->always))) {
+		if (s->receive)
+			close_endpoint(s);
+		set_state(s, SERVICE_STOPPED, 0);
+		if (s->stopper > 0)
+			ipc_answer((u32)s->stopper, 0, 0, 0, 0);
+		s->stopper = 0;
+		return;
+	}
+	if (!s->last_words[0])
+		snprintf(s->last_words, sizeof(s->last_words), "ended: %s",
+		         status->code < 0 ? errno_name(status->code) : "by itself");
+	s->failures = clock_ns() - s->born > GOOD_WHILE ? 1 : s->failures + 1;
+	if (s->failures > MAX_FAILURES) {
+		give_up(s);
+		return;
+	}
+	u32 pause = FIRST_PAUSE_MS << (s->failures - 1);
+	printf("init: %s (task %u): %s; again in %u ms\n", s->program, s->info.task, s->last_words, pause);
+	s->again = clock_ns() + pause * MS;
+	set_state(s, SERVICE_WAITING, 0);
+}
+
+static void look_after(struct supervised *s, u64 now)
+{
+	struct process_status status;
+
+	if (s->process && !process_status(s->process, &status) && status.ended)
+		has_ended(s, &status);
+	if (s->process && !s->receive && s->again <= now)
+		process_end(s->process, 0);
+	if (s->state != SERVICE_WAITING || s->again > now)
+		return;
+	s->info.restarts++;
+	int err = bring_to_life(s);
+	if (err)
+		has_ended(s, &(struct process_status){ .code = err });
+}
+
+void look_after_all(void)
+{
+	u64 now = clock_ns();
+
+	for (u32 i = 0; i < nr_supervised; i++)
+		look_after(&supervised[i], now);
+	set_alarm(now);
+}

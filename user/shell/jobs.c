@@ -1,0 +1,233 @@
+/* Processes that the shell runs, and the keys that are typed meanwhile. */
+#include "lib/format.h"
+#include "lib/string.h"
+#include "user/lib/fault.h"
+#include "user/lib/process.h"
+#include "user/lib/stdio.h"
+#include "user/lib/syscall.h"
+#include "user/lib/words.h"
+#include "user/shell/shell.h"
+
+#define CTRL_C    0x03
+#define BIT_KEY   (1u << 0)
+#define BIT_ENDED (1u << 1)
+
+struct job {
+	u32 process;			/* handle; 0: this place is free */
+	u32 task;
+	char name[24];
+	char line[96];			/* what was asked for, perhaps cut off */
+};
+
+static struct job jobs[32];
+static struct job *foreground;		/* whom Ctrl-C ends; NULL: the shell itself is at work */
+static int foreground_code;
+static int events;			/* endpoint */
+
+/* -- keys --------------------------------------------------------------------------- */
+
+/* While a line runs, what is typed is taken as it comes, so that Ctrl-C is seen. */
+static u8 ahead[256];
+static u32 nr_ahead;
+static bool line_runs;
+bool interrupted;
+
+/* What was typed before is forgotten; the line that runs goes no further. */
+static void interrupt(void)
+{
+	nr_ahead = 0;
+	interrupted = true;
+	if (foreground)
+		process_end(foreground->process, -EINTR);
+}
+
+/* Beyond the room for it, what is typed is lost. */
+static void take_keys(void)
+{
+	u8 typed[64];
+	int n;
+
+	while ((n = syscall(SYS_CONSOLE_READ, HANDLE_KERNEL, address(typed), sizeof(typed), 0)) > 0) {
+		for (int i = 0; i < n; i++) {
+			if (typed[i] == CTRL_C && line_runs)
+				interrupt();
+			else if (nr_ahead < sizeof(ahead))
+				ahead[nr_ahead++] = typed[i];
+		}
+	}
+}
+
+void begin_line(void)
+{
+	interrupted = false;
+	line_runs = true;
+}
+
+void end_line(void)
+{
+	line_runs = false;
+}
+
+/* -- what the endpoint tells -------------------------------------------------------- */
+
+static void free_job(struct job *j)
+{
+	handle_close(j->process);
+	j->process = 0;
+}
+
+/* The code of one that was killed or has crashed is an error, that of another its own. */
+static void tell_end(const struct job *j, int code)
+{
+	if (code < 0)
+		printf("[task %u] %s: %s\n", j->task, j->line, errno_name(code));
+	else if (code)
+		printf("[task %u] %s: exit status %d\n", j->task, j->line, code);
+}
+
+static void look_after_jobs(void)
+{
+	struct process_status status;
+
+	for (u32 i = 0; i < ARRAY_SIZE(jobs); i++) {
+		struct job *j = &jobs[i];
+		if (!j->process || process_status(j->process, &status) || !status.ended)
+			continue;
+		if (j == foreground) {
+			foreground = NULL;
+			foreground_code = status.code;
+		} else {
+			tell_end(j, status.code);
+		}
+		free_job(j);
+	}
+}
+
+static void notified(u32 bits)
+{
+	if (bits & BIT_ENDED)
+		look_after_jobs();
+	if (bits & BIT_KEY)
+		take_keys();
+}
+
+/* Only the kernel calls here, for a job that has come to a fault. */
+static int told_fault(struct call *c)
+{
+	char text[96];
+
+	if (!is_fault(c) || c->badge - 1 >= ARRAY_SIZE(jobs))
+		return -EPERM;
+	fault_text(c, text, sizeof(text));
+	printf("%s (task %u): %s\n", jobs[c->badge - 1].name, jobs[c->badge - 1].task, text);
+	return FAULT_END;
+}
+
+static void wait_for_event(void)
+{
+	int err = serve_one(&(struct server){ (u32)events, told_fault, notified });
+
+	if (err < 0)
+		process_exit(err);	/* deaf: init starts another */
+}
+
+int jobs_init(void)
+{
+	events = endpoint_create();
+	return events < 0 ? events : syscall(SYS_CONSOLE_BIND, HANDLE_KERNEL, (u32)events, BIT_KEY, 0);
+}
+
+u8 next_key(void)
+{
+	take_keys();
+	while (!nr_ahead)
+		wait_for_event();
+	u8 c = ahead[0];
+	memmove(ahead, ahead + 1, --nr_ahead);
+	return c;
+}
+
+/* -- running ------------------------------------------------------------------------ */
+
+static struct job *free_place(void)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(jobs); i++) {
+		if (!jobs[i].process)
+			return &jobs[i];
+	}
+	return NULL;
+}
+
+static int wait_for(struct job *j)
+{
+	foreground = j;
+	take_keys();
+	while (foreground)
+		wait_for_event();
+	return foreground_code;
+}
+
+int job_run(const char *program, int argc, char **argv, u32 authority, bool background)
+{
+	static char line[MAX_LINE + 64];	/* quotes make it longer */
+	struct process_status status = { .id = 0 };
+	struct job *j = free_place();
+
+	if (!j)
+		return complain(-EAGAIN, "%s: there are %u jobs already", argv[0], (u32)ARRAY_SIZE(jobs));
+	if (join_words(argc, argv, line, sizeof(line)))
+		return complain(-E2BIG, "%s: the line is too long", argv[0]);
+	strlcpy(j->name, argv[0], sizeof(j->name));
+	strlcpy(j->line, line, sizeof(j->line));
+	int process = spawn(&(struct spawn){
+		.program = program, .args = line, .supervisor = (u32)events,
+		.badge = (u32)(j - jobs) + 1, .ended_bits = BIT_ENDED,
+		.priority = background ? PRIORITY_NORMAL : 0,
+		.gift = {
+			{ HANDLE_KERNEL, HANDLE_KERNEL, authority },
+			{ HANDLE_INIT, HANDLE_INIT, RIGHTS_ALL },
+		},
+	});
+	if (process < 0)
+		return process;
+	j->process = (u32)process;
+	(void)process_status(j->process, &status);
+	j->task = status.id;
+	if (!background)
+		return wait_for(j);
+	printf("[task %u] %s\n", j->task, j->name);
+	return 0;
+}
+
+/* -- job control -------------------------------------------------------------------- */
+
+int jobs_list(void)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(jobs); i++) {
+		if (jobs[i].process)
+			printf("%%%-3u task %-5u %s\n", i + 1, jobs[i].task, jobs[i].line);
+	}
+	return 0;
+}
+
+static struct job *job_numbered(u32 number)
+{
+	return number - 1 < ARRAY_SIZE(jobs) && jobs[number - 1].process ? &jobs[number - 1] : NULL;
+}
+
+int job_foreground(u32 number)
+{
+	struct job *j = job_numbered(number);
+
+	return j ? wait_for(j) : complain(-ESRCH, "fg: there is no job %%%u; `jobs` lists them", number);
+}
+
+int job_kill(u32 number)
+{
+	struct job *j = job_numbered(number);
+
+	if (!j)
+		return complain(-ESRCH, "kill: there is no job %%%u; `jobs` lists them", number);
+	process_end(j->process, -EINTR);
+	return 0;
+}

@@ -1,0 +1,40 @@
+/* A server to be asked, and to be brought down: for tests/system/test_user.py. */
+#include "user/tests/parrot.h"
+#include "user/lib/ipc.h"
+#include "user/lib/process.h"
+
+static int reverse(const struct call *c)
+{
+	char text[64];
+	int len = c->w2 <= sizeof(text) ? ipc_copy_in(0, text, c->w2) : -E2BIG;
+
+	for (int i = 0; i < len / 2; i++) {
+		char first = text[i];
+		text[i] = text[len - 1 - i];
+		text[len - 1 - i] = first;
+	}
+	return len < 0 ? len : ipc_copy_out(0, text, (u32)len);
+}
+
+static int answer(struct call *c)
+{
+	switch (c->w0) {
+	case PARROT_NEXT:
+		c->w1++;
+		return 0;
+	case PARROT_REVERSE:
+		return reverse(c);
+	case PARROT_CRASH:
+		*(volatile u32 *)0 = 1;
+		return 0;
+	case PARROT_EXIT:
+		process_exit(0);
+	default:
+		return -ENOSYS;
+	}
+}
+
+int main(void)
+{
+	return serve(&(struct server){ HANDLE_SERVICE, answer, NULL });
+}
