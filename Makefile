@@ -48,7 +48,8 @@ $(BUILD)/obj/server/%: CFLAGS := $(filter-out -Ikernel,$(CFLAGS)) -Iuser/driver
 # The build lists the in-kernel tests itself, so they need no header.
 $(BUILD)/obj/tests/%: CFLAGS += -Wno-missing-prototypes
 # What nobody waits for is built small.
-$(BUILD)/obj/tests/% $(foreach floor,shell module x86,$(BUILD)/obj/kernel/$(floor)/%): CFLAGS += -Os
+$(BUILD)/obj/tests/% $(foreach floor,shell module x86,$(BUILD)/obj/kernel/$(floor)/%) \
+$(foreach text,format parse json param tar,$(BUILD)/obj/lib/$(text).c.o): CFLAGS += -Os
 LDFLAGS := -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 --fatal-warnings
 
 # -- What there is --

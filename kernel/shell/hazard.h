@@ -42,6 +42,8 @@ struct actor {
 	/* Its task writes; others read once it is dead. */
 	int result;
 	u64 ended;			/* clock_ns() */
+	/* The director's: the first whom its unload had found inside when `try` ended. */
+	struct unload_insider seen;
 };
 
 struct cell {

@@ -153,16 +153,17 @@ static void add_others(struct cell *c)
 	}
 }
 
-/* What the strategy saw on its way. */
+/* What the strategy saw on its way: while the hazard lasted, if the script tried; who is
+ * let go on may be seen again, where it does not matter any more. */
 static void add_report(struct cell *c)
 {
 	const struct unload_report *r = &c->main->unload->report;
+	const struct unload_insider *seen = c->main->seen.where[0] ? &c->main->seen : &r->insider[0];
 
 	if (r->tries)
 		add_evidence(c, "; %u tries", r->tries);
 	if (r->nr_insiders)
-		add_evidence(c, "; saw %s on CPU %u at %s", r->insider[0].task_name, r->insider[0].cpu,
-		             r->insider[0].where);
+		add_evidence(c, "; saw %s on CPU %u at %s", seen->task_name, seen->cpu, seen->where);
 	if (r->exit_left_at[0])
 		add_evidence(c, "; exit did not return, left at %s", r->exit_left_at);
 	if (r->forgotten || r->forgotten_allocs)
