@@ -16,7 +16,7 @@ u32 load_generation;
 
 struct spinlock tasklist_lock = SPINLOCK_IRQ("task list", RANK_TASKLIST);
 struct list tasklist = LIST_INIT(tasklist);
-u32 nr_tasks;
+u32 nr_tasks, nr_zombies;
 
 static u32 next_id;		/* under tasklist_lock */
 
@@ -64,8 +64,8 @@ void task_init(struct task *t, const char *name, u32 prio, u32 stack)
 	t->ran_generation = load_generation;
 	t->inspected = current ? current->inspected : 0;
 	list_add_tail(&tasklist, &t->all_node);
-	nr_tasks++;
 	spin_unlock_irqrestore(&tasklist_lock, flags);
+	atomic_add(&nr_tasks, 1);
 }
 
 static struct task *create(const char *name, u32 prio, cpumask_t affinity, u32 cpu,
@@ -134,9 +134,11 @@ void task_put(struct task *t)
 	ASSERT(t->dead);
 	flags = spin_lock_irqsave(&tasklist_lock);
 	list_del(&t->all_node);
-	nr_tasks--;
 	spin_unlock_irqrestore(&tasklist_lock, flags);
 	kfree(t);
+	/* Last: who waits for these finds the memory given back. */
+	atomic_sub(&nr_tasks, 1);
+	atomic_sub(&nr_zombies, 1);
 }
 
 /* Its last reference may be on its way out, which only needs the lock to leave
@@ -224,6 +226,7 @@ void task_exit(void)
 	ASSERT(may_sleep() && t != this_cpu()->idle);
 	if (t->nr_mutexes)
 		panic("task %u (%s) exits with a mutex locked", t->id, t->name);
+	atomic_add(&nr_zombies, 1);
 	set_state(TASK_ZOMBIE);
 	schedule();
 	panic("task %u (%s) runs after its end", t->id, t->name);

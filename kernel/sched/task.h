@@ -107,7 +107,8 @@ extern u32 load_generation;
 /* Never held by a CPU that parks (schedule() is entered without spin locks). */
 extern struct spinlock tasklist_lock;
 extern struct list tasklist;
-extern u32 nr_tasks;
+/* Atomic: tasks whose record takes memory, and those of them that have ended. */
+extern u32 nr_tasks, nr_zombies;
 
 /* -- creation and end -------------------------------------------------- */
 /* A new task, runnable at once, with one reference for the caller. Errors as

@@ -1,20 +1,34 @@
 #include "shell/balance_sheet.h"
 #include "entry/entry.h"
 #include "entry/irq.h"
+#include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/kmap.h"
 #include "module/module.h"
-#include "sched/task.h"
+#include "sched/sched.h"
 #include "unload/graveyard.h"
 #include "user/process.h"
+#include "x86/clock.h"
 #include "x86/console.h"
+
+/* Somebody may keep the record of one that has ended for as long as he likes. */
+#define ZOMBIES_NS (NSEC_PER_SEC / 4)
+
+static void wait_for_zombies(void)
+{
+	u64 end = clock_ns() + ZOMBIES_NS;
+
+	while (READ_ONCE(nr_zombies) && !clock_passed(end))
+		sleep_ns(NSEC_PER_MSEC);
+}
 
 struct balance_sheet balance_take(void)
 {
 	struct balance_sheet b;
 	struct module *m;
 
+	wait_for_zombies();
 	graveyard_clear();
 	b = (struct balance_sheet){
 		.frames = frame_total() - frame_available() - heap_frames() - stack_frames() -
@@ -32,6 +46,18 @@ struct balance_sheet balance_take(void)
 		b.modules++;
 	mutex_unlock(&modules_mutex);
 	return b;
+}
+
+struct balance_sheet balance_after(const struct balance_sheet *before, u64 patience_ns)
+{
+	u64 end = clock_ns() + patience_ns;
+	struct balance_sheet now = balance_take();
+
+	while (memcmp(&now, before, sizeof(now)) && !clock_passed(end)) {
+		sleep_ns(5 * NSEC_PER_MSEC);
+		now = balance_take();
+	}
+	return now;
 }
 
 static bool same(const char *who, const char *what, u32 before, u32 after)

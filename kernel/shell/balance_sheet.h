@@ -8,8 +8,12 @@ struct balance_sheet {
 	u32 entries, tasks, processes, handles, irq_lines, modules;
 };
 
-/* Counts. Empties the graveyard first: what it keeps is no leak. */
+/* Counts. Empties the graveyard first: what it keeps is no leak; and waits until tasks that
+ * have ended are gone: the last of one is given back by the CPU that it ran on, a little
+ * after its end. May sleep. */
 struct balance_sheet balance_take(void);
+/* The same again, once all is as before; after `patience_ns`, as it is. */
+struct balance_sheet balance_after(const struct balance_sheet *before, u64 patience_ns);
 /* True when nothing is missing; else says what, each in a line that starts with
  * `who`. */
 bool balance_compare(const char *who, const struct balance_sheet *before,

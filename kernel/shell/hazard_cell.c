@@ -413,20 +413,6 @@ static void play(struct cell *c)
 	modspace_reuse_at_once(false);
 }
 
-/* The last of an ended task is given back by the CPU that it ran on, a little after. */
-static struct balance_sheet settled_balance(const struct cell *c, const struct balance_sheet *before)
-{
-	u64 end = from_now(c->quarter);
-	struct balance_sheet now;
-
-	for (;;) {
-		now = balance_take();
-		if (!memcmp(&now, before, sizeof(now)) || clock_passed(end))
-			return now;
-		sleep_ns(5 * NSEC_PER_MSEC);
-	}
-}
-
 void cell_run(struct cell *c)
 {
 	const struct strategy *usual = strategy;
@@ -463,7 +449,7 @@ void cell_run(struct cell *c)
 	if (c->unfit)		/* somebody may stand on the pages that are kept: leave them */
 		return;
 	free_actors(c);
-	after = settled_balance(c, &before);
+	after = balance_after(&before, c->quarter);
 	if (!balance_compare(c->hazard.id, &before, &after)) {
 		c->unfit = true;
 		if (c->verdict < VERDICT_UAF)

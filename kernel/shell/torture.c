@@ -227,7 +227,7 @@ static int torture(struct torture *t, u64 ns, bool json)
 	unload_all(&counts);
 	if (err)
 		return shell_error(err, "torture: no memory for the tasks");
-	after = balance_take();
+	after = balance_after(&before, NSEC_PER_SEC);
 	uses = graveyard_uses() - uses;
 	bool leak = !balance_compare("torture", &before, &after);
 	report(t, &counts, &used, uses, leak, json);

@@ -126,8 +126,7 @@ static int load_and_unload(bool reader)
 	end = unload();
 	if (err || end)
 		return err ? err : end;
-	sleep_ms(20);			/* the last of a task goes a little after its end */
-	after = balance_take();
+	after = balance_after(&before, PATIENCE);
 	return balance_compare("init section", &before, &after) ? 0 : -EIO;
 }
 
@@ -186,7 +185,6 @@ int test_init_section_no_record_leads_there(void)
 	CHECK(owner_register(&o) == 0);
 	int err = refused_everywhere();
 	owner_unregister(&o);
-	sleep_ms(20);
-	after = balance_take();
+	after = balance_after(&before, PATIENCE);
 	return err ? err : balance_compare("init section", &before, &after) ? 0 : -EIO;
 }

@@ -69,7 +69,7 @@ static int balanced(const char *who, int (*body)(void))
 			printk("%s: %s\n", who, request.report.error);
 			err = err ? err : -EBUSY;
 		}
-	after = balance_take();
+	after = balance_after(&before, PATIENCE);
 	CHECK(graveyard_uses() == uses);
 	CHECK(balance_compare(who, &before, &after));
 	return err;
@@ -95,7 +95,7 @@ static int fail_everywhere(const char *name, const char *params)
 		CHECK(failed || err == 0);
 		if (err == 0)
 			CHECK(unload(name) == 0);
-		after = balance_take();
+		after = balance_after(&before, PATIENCE);
 		CHECK(balance_compare(name, &before, &after));
 		CHECK(n < 200);
 	} while (failed);

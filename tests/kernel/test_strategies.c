@@ -59,8 +59,7 @@ static int with_each(int (*body)(void))
 		if (strategy_choose("trap") || (guinea_is_loaded() && unload_guinea(UNLOAD_WAIT | UNLOAD_REVOKE, PATIENCE)))
 			err = err ? err : -EBUSY;
 		remains_sweep();
-		settle(sheet.tasks);
-		after = balance_take();
+		after = balance_after(&sheet, PATIENCE);
 		if (!err && (graveyard_uses() != uses ||
 		             !balance_compare(strategies[i]->name, &sheet, &after)))
 			err = -EIO;
@@ -167,7 +166,7 @@ static int with_guinea(const char *name, int (*body)(void))
 	CHECK(strategy_choose(usual) == 0);
 	CHECK(!guinea_is_loaded() || unload_guinea(UNLOAD_WAIT | UNLOAD_REVOKE, PATIENCE) == 0);
 	remains_sweep();
-	after = balance_take();
+	after = balance_after(&sheet, PATIENCE);
 	CHECK(balance_compare(name, &sheet, &after));
 	return err;
 }

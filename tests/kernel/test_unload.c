@@ -97,7 +97,7 @@ static int with_labrat_under(const char *name, const char *params, int (*body)(v
 	mutex_unlock(&modules_mutex);
 	if (there && unload("labrat", UNLOAD_WAIT | UNLOAD_REVOKE, PATIENCE))
 		err = err ? err : -EBUSY;
-	after = balance_take();
+	after = balance_after(&before, PATIENCE);
 	CHECK(graveyard_uses() == uses);
 	CHECK(balance_compare("labrat", &before, &after));
 	return err;
@@ -498,7 +498,7 @@ int test_unload_dependents(void)
 	CHECK(error_says("used by primes"));
 	CHECK(unload("primes", 0, 0) == 0);
 	CHECK(unload("mathlib", 0, 0) == 0);
-	after = balance_take();
+	after = balance_after(&before, PATIENCE);
 	CHECK(balance_compare("dependents", &before, &after));
 	return 0;
 }
@@ -515,7 +515,7 @@ int test_load_init_fails_at_each_step(void)
 		CHECK(module_load_by_name("labrat", params, NULL, &why) == -EIO);
 		CHECK(strstr(why.text, "labrat"));
 	}
-	after = balance_take();
+	after = balance_after(&before, PATIENCE);
 	CHECK(balance_compare("failed init", &before, &after));
 	return 0;
 }
@@ -529,7 +529,7 @@ int test_unload_many_times(void)
 		CHECK(load("labrat", i & 1 ? "thread=1" : "busy_timer=1") == 0);
 		CHECK(unload("labrat", 0, PATIENCE) == 0);
 	}
-	after = balance_take();
+	after = balance_after(&before, PATIENCE);
 	CHECK(balance_compare("100 times", &before, &after));
 	return 0;
 }

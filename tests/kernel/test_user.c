@@ -12,14 +12,6 @@
 
 #define PATIENCE_NS (5 * NSEC_PER_SEC)
 
-void settle(u32 tasks)
-{
-	u64 deadline = clock_ns() + PATIENCE_NS;
-
-	while (READ_ONCE(nr_tasks) > tasks && !clock_passed(deadline))
-		sleep_ms(1);
-}
-
 /* Runs it to its end; 0 when it was content and nothing is left of it. */
 static int run_test_program(const char *program, const char *args)
 {
@@ -28,8 +20,7 @@ static int run_test_program(const char *program, const char *args)
 
 	if (code)
 		printk("%s: ended with %d (a line of user/tests/%s.c)\n", args, code, program);
-	settle(before.tasks);
-	after = balance_take();
+	after = balance_after(&before, PATIENCE_NS);
 	return balance_compare(args, &before, &after) && !code ? 0 : -EIO;
 }
 
@@ -51,7 +42,7 @@ int test_ipc_gift_without_room(void) { return run_test_program("meddle", "meddle
 int test_ipc_copy_while_unmapped(void) { return run_test_program("meddle", "meddle copy"); }
 
 /* Numbers in the registers of ring 3 keep no module: its frames are not read. */
-int test_user_registers_hold_nothing(void)
+static int registers_hold_nothing(void)
 {
 	struct unload *u = kzalloc(sizeof(*u));
 	struct process_plan plan = { .name = "ring3", .priority = PRIO_NORMAL };
@@ -84,29 +75,22 @@ int test_user_registers_hold_nothing(void)
 	return 0;
 }
 
-/* Once nothing of an earlier program is still on its way out: two looks that agree. */
-static struct balance_sheet rested(void)
+int test_user_registers_hold_nothing(void)
 {
-	struct balance_sheet last = balance_take(), now;
-	u64 end = clock_ns() + 2 * NSEC_PER_SEC;
+	struct balance_sheet before = balance_take(), after;
+	int err = registers_hold_nothing();
 
-	for (;;) {
-		sleep_ms(20);
-		now = balance_take();
-		if (!memcmp(&now, &last, sizeof(now)) || clock_passed(end))
-			return now;
-		last = now;
-	}
+	after = balance_after(&before, PATIENCE_NS);
+	return balance_compare("registers", &before, &after) ? err : -EIO;
 }
 
 /* A storm of hostile system calls by four processes. */
 static int storm(const char *args)
 {
-	struct balance_sheet before = rested(), after;
+	struct balance_sheet before = balance_take(), after;
 	int err = run_program("fuzz", args);
 
-	settle(before.tasks);
-	after = balance_take();
+	after = balance_after(&before, PATIENCE_NS);
 	return balance_compare(args, &before, &after) ? err : -EIO;
 }
 

@@ -10,7 +10,3 @@
 			return -EIO;                                            \
 		}                                                               \
 	} while (0)
-
-/* Whoever is joined has ended a moment before it is counted no more. Waits, within reason, until
- * no more than so many tasks are there. */
-void settle(u32 tasks);
