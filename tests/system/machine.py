@@ -24,6 +24,9 @@ BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
 SCALE = float(os.environ.get("TIMEOUT_SCALE", "1"))
 TOOL = os.path.join(ROOT, "tools/run")
 TIMED_OUT, PANICKED, LACKING = 124, 125, 126
+# s, for anything that a test waits for: only one that fails waits so long. Eight emulated CPUs
+# on a busy host have been seen to need a minute for what takes five seconds on an idle one.
+PATIENCE = 180
 
 PROMPT = "quiesce> "
 MONITOR = "monitor> "        # what a panic ends in
@@ -61,7 +64,7 @@ class Run:
     output: str         # the console
 
 
-def run(*options, cpus=4, timeout=120):
+def run(*options, cpus=4, timeout=PATIENCE):
     """tools/run without a terminal. Asserts the CPU count unless the run was
     expected to fail before: cpus=None."""
     argv = [TOOL, "--build", BUILD, "--smp", str(cpus or 4), "--timeout", str(timeout), *options]
@@ -77,7 +80,7 @@ def run(*options, cpus=4, timeout=120):
 class Machine:
     """At the prompt, over the serial line."""
 
-    def __init__(self, *options, cpus=4, timeout=60):
+    def __init__(self, *options, cpus=4, timeout=PATIENCE):
         self.cpus = cpus
         self.paced = "bochs" in options
         self.console = pexpect.spawn(
@@ -89,11 +92,11 @@ class Machine:
         self.boot_text = self.wait_for_prompt(timeout)
         assert_cpus(self.boot_text, cpus)
 
-    def wait_for_prompt(self, timeout=60):
+    def wait_for_prompt(self, timeout=PATIENCE):
         """Everything up to the next prompt."""
         return self.expect(PROMPT, timeout)
 
-    def expect(self, text, timeout=60):
+    def expect(self, text, timeout=PATIENCE):
         """Waits for exactly this text; returns what came before it."""
         try:
             found = self.console.expect_exact([text, MONITOR], timeout=timeout * SCALE)
@@ -118,7 +121,7 @@ class Machine:
             if character.isprintable():
                 self.console.expect_exact(character)
 
-    def command(self, line, timeout=60):
+    def command(self, line, timeout=PATIENCE):
         """Types a line, waits for the next prompt."""
         self.send(line + "\r")
         # The editor redraws when a line is edited, so look for its end only.
@@ -133,7 +136,7 @@ class Machine:
         assert result.status == "ok", f"{line}: {result.status}\n{result.output}"
         return result.output.splitlines()
 
-    def wait_for_end(self, timeout=60):
+    def wait_for_end(self, timeout=PATIENCE):
         """tools/run's exit status, once the guest has switched itself off."""
         if self.console.expect_exact([pexpect.EOF, MONITOR], timeout=timeout * SCALE):
             self.console.send("poweroff\r")
