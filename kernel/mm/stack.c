@@ -154,7 +154,7 @@ u32 stack_trim(u32 keep)
 		return 0;
 	/* A CPU that did not answer may still write through its TLB: then neither the
 	 * frames nor the addresses can ever be used again. */
-	if (tlb_shootdown(STACK_BASE, STACK_BASE + STACK_AREA_SIZE, TLB_TIMEOUT_NS))
+	if (tlb_shootdown(STACK_BASE, STACK_BASE + STACK_AREA_SIZE))
 		return 0;
 	free_chain(chain);
 	return trimmed;

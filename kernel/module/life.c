@@ -219,18 +219,6 @@ static void unmap_pages(struct module *m, u32 first, u32 pages)
 		kmap_unmap(m->owner.base + first * PAGE_SIZE, pages, m->frames + first);
 }
 
-/* A CPU of an emulator answers late when its host has other things to do, so it is
- * asked again before memory is given up. */
-static cpumask_t shoot_down(const struct module *m, u32 pages)
-{
-	u32 base = m->owner.base;
-	cpumask_t silent = ~0ull;
-
-	for (u32 tries = 0; silent && tries < 4; tries++)
-		silent = tlb_shootdown(base, base + pages * PAGE_SIZE, TLB_TIMEOUT_NS);
-	return silent;
-}
-
 void module_unmap_image(struct module *m, struct freed_image *keep, cpumask_t *silent)
 {
 	u32 pages = m->image_pages + module_heap_pages(m);
@@ -238,7 +226,7 @@ void module_unmap_image(struct module *m, struct freed_image *keep, cpumask_t *s
 	unmap_pages(m, 0, init_start(m));
 	unmap_pages(m, init_start(m), module_init_pages(m));
 	unmap_pages(m, m->image_pages, module_heap_pages(m));
-	*silent = shoot_down(m, pages);
+	*silent = tlb_shootdown(m->owner.base, m->owner.base + pages * PAGE_SIZE);
 	m->quarantined = *silent != 0;
 	if (keep) {
 		*keep = (struct freed_image){ m->frames, range_pages(m), m->owner.base };
@@ -280,7 +268,7 @@ void module_free_init(struct module *m, struct freed_image *keep)
 	m->part_pages[PART_INIT_TEXT] = m->part_pages[PART_INIT_DATA] = 0;
 	/* If a CPU does not answer, the frames wait in m->frames for the unload, whose
 	 * shootdown goes over the same range. */
-	if (tlb_shootdown(va, va + pages * PAGE_SIZE, TLB_TIMEOUT_NS))
+	if (tlb_shootdown(va, va + pages * PAGE_SIZE))
 		return;
 	if (keep && (keep->frame = kmalloc(pages * sizeof(*frames)))) {
 		memcpy(keep->frame, frames, pages * sizeof(*frames));

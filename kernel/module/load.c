@@ -111,7 +111,7 @@ static int fill_image(struct loading *l)
 	protect_part(m, PART_TEXT, PROT_RX);
 	protect_part(m, PART_INIT_TEXT, PROT_RX);
 	protect_part(m, PART_RODATA, PROT_RO);
-	if (tlb_shootdown(m->owner.base, m->owner.base + m->image_pages * PAGE_SIZE, TLB_TIMEOUT_NS))
+	if (tlb_shootdown(m->owner.base, m->owner.base + m->image_pages * PAGE_SIZE))
 		return load_fail(l->err, -EIO, "a CPU does not answer: it may still take the text for data");
 	return 0;
 }

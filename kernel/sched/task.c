@@ -54,9 +54,8 @@ void task_init(struct task *t, const char *name, u32 prio, u32 stack)
 	t->cr3 = kernel_cr3();
 	t->scan_top = task_stack_top(t);
 	t->base_prio = t->prio = prio;
-	t->refs = 1;			/* of the living task: task_bury() drops it */
+	t->refs = TASK_LIVING;		/* task_bury() drops it */
 	rq_node_init(&t->rq_node);
-	wait_queue_init(&t->exited, "exit of a task");
 	flags = spin_lock_irqsave(&tasklist_lock);
 	t->id = next_id++;
 	/* Whatever its creator knew, it may know: it counts as having run, and as
@@ -125,11 +124,11 @@ void task_get(struct task *t)
 	ASSERT(atomic_add(&t->refs, 1) > 1);
 }
 
-void task_put(struct task *t)
+static void drop(struct task *t, u32 refs)
 {
 	u32 flags;
 
-	if (atomic_sub(&t->refs, 1))
+	if (atomic_sub(&t->refs, refs))
 		return;
 	ASSERT(t->dead);
 	flags = spin_lock_irqsave(&tasklist_lock);
@@ -140,6 +139,8 @@ void task_put(struct task *t)
 	atomic_sub(&nr_tasks, 1);
 	atomic_sub(&nr_zombies, 1);
 }
+
+void task_put(struct task *t) { drop(t, 1); }
 
 /* Its last reference may be on its way out, which only needs the lock to leave
  * the list: a count of 0 must stay 0. */
@@ -232,6 +233,9 @@ void task_exit(void)
 	panic("task %u (%s) runs after its end", t->id, t->name);
 }
 
+/* task_join() waits here. Of no task's own: who is woken may free it. */
+static struct wait_queue exits = WAIT_QUEUE(exits, "exit of a task");
+
 /* On the CPU that it left, by the task that came after it (finish_switch). Its
  * stack goes under tasklist_lock's cover: who walks the list reads stacks of
  * those that are not dead.
@@ -249,14 +253,14 @@ void task_bury(struct task *t)
 	store_release(&t->dead, true);
 	spin_unlock_irqrestore(&tasklist_lock, flags);
 	stack_free(t->stack);
-	wake_all(&t->exited);
-	task_put(t);
+	drop(t, TASK_LIVING);		/* who joins goes on: nothing of *t from here */
+	wake_all(&exits);
 }
 
 int task_join(struct task *t, u64 deadline)
 {
 	ASSERT(t != current);
-	return wait_event_core(&t->exited, task_is_dead(t), deadline);
+	return wait_event_core(&exits, !(load_acquire(&t->refs) & TASK_LIVING), deadline);
 }
 
 static void ask_to_end(struct task *t, bool *sign)

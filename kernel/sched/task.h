@@ -34,6 +34,9 @@ enum task_leaving {
 #define PRIO_HIGH    24
 #define PRIO_TOP     31	/* those whom an unload wants out; stopper threads */
 
+/* In task.refs, until the task is off its stack and the stack is given back. */
+#define TASK_LIVING 0x40000000u
+
 struct way_out;
 struct owner;			/* entry/: whose code a thread runs; opaque here */
 struct user_thread;		/* ipc/: what a thread of a process is besides a task */
@@ -90,14 +93,13 @@ struct task {
 	bool lends;			/* it waits for a mutex, and lends its priority */
 
 	/* Atomic. */
-	u32 refs;
+	u32 refs;			/* and TASK_LIVING */
 	bool killed;
 	bool should_stop;
 
 	/* Written by who inspects it; no lock. */
 	u32 inspected;			/* unload/: number of the inspection that passed it */
 
-	struct wait_queue exited;	/* task_join() waits here */
 };
 
 /* Raised by each load before any of the module's code can be reached. A task
@@ -138,7 +140,8 @@ static inline bool task_killed(void) { return READ_ONCE(current->killed); }
  * interruptible waits return -EINTR. Does not wait. Any context. */
 void task_ask_stop(struct task *t);
 static inline bool task_should_stop(void) { return READ_ONCE(current->should_stop); }
-/* Waits until `t` has exited and is off its stack. 0, -ETIMEDOUT. May sleep. */
+/* Waits until `t` has exited and nothing is left of it but what references keep: with the
+ * last of them it is gone at once. 0, -ETIMEDOUT. May sleep. */
 int task_join(struct task *t, u64 deadline) must_use;
 /* Has it left its stack for good? Any context. */
 static inline bool task_is_dead(const struct task *t) { return __atomic_load_n(&t->dead, __ATOMIC_ACQUIRE); }

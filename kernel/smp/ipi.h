@@ -32,13 +32,12 @@ void ipi_serve(void);
 void smp_reschedule(u32 cpu);
 
 /* TLB shootdown with acknowledgement: drops [start, end) from this CPU and all
- * others. Returns the CPUs that did not answer within `timeout_ns`: their TLBs
+ * others. Returns the CPUs that did not answer within two seconds: their TLBs
  * may be stale and the frames must not be reused. */
-cpumask_t tlb_shootdown(u32 start, u32 end, u64 timeout_ns) must_use;
+cpumask_t tlb_shootdown(u32 start, u32 end) must_use;
 /* The same for the user part of the address space `cr3`: only CPUs that have it
  * loaded are asked. */
-cpumask_t tlb_shootdown_users(u32 cr3, u32 start, u32 end, u64 timeout_ns) must_use;
-#define TLB_TIMEOUT_NS (500 * 1000000ull)
+cpumask_t tlb_shootdown_users(u32 cr3, u32 start, u32 end) must_use;
 
 /* Calls of all other CPUs so far, each one broadcast, for `bench` ("at most three"). */
 u32 ipi_broadcasts(void);

@@ -7,6 +7,9 @@
 
 /* Beyond this, refilling the whole TLB is cheaper than that many INVLPG. */
 #define MAX_SINGLE_PAGES 64
+/* How long a CPU may take to answer, and how often it is asked. */
+#define TRY_NS (500 * 1000000ull)
+#define TRIES  4
 
 struct range { u32 start, end; };
 
@@ -42,17 +45,34 @@ static void on_flush(void *arg, const struct regs *regs, u32 sp)
 	flush_range(arg);
 }
 
-/* Bounds are whole pages. Context: as smp_call(). */
-cpumask_t tlb_shootdown(u32 start, u32 end, u64 timeout_ns)
+/* Returns those of `mask` that did not answer: a CPU of an emulator may have no time of its
+ * host's for a while, so it is asked again. In between others may run here; that this may be
+ * another CPU then does not matter, as those that have answered are no longer asked. */
+static cpumask_t flush_on(cpumask_t mask, struct range *r)
 {
-	struct range r = { ALIGN_DOWN(start, PAGE_SIZE), ALIGN_UP(end, PAGE_SIZE) };
-	/* Pinned: from another CPU the page would be flushed here twice and
-	 * there never. */
-	preempt_disable();
-	flush_range(&r);
-	cpumask_t silent = smp_call(cpus_others(), on_flush, &r, timeout_ns);
-	preempt_enable();
-	return silent;
+	for (u32 tries = 0; mask && tries < TRIES; tries++) {
+		preempt_disable();
+		if (mask & CPU_BIT(this_cpu_read(id)))
+			flush_range(r);
+		mask &= cpus_others();
+		if (mask)
+			mask = smp_call(mask, on_flush, r, TRY_NS);
+		preempt_enable();
+	}
+	return mask;
+}
+
+static struct range whole_pages(u32 start, u32 end)
+{
+	return (struct range){ ALIGN_DOWN(start, PAGE_SIZE), ALIGN_UP(end, PAGE_SIZE) };
+}
+
+/* Context: as smp_call(). */
+cpumask_t tlb_shootdown(u32 start, u32 end)
+{
+	struct range r = whole_pages(start, end);
+
+	return flush_on(cpus_online, &r);
 }
 
 /* User pages are not global, so a load of CR3 forgets them: only CPUs that have this
@@ -66,22 +86,16 @@ cpumask_t tlb_shootdown(u32 start, u32 end, u64 timeout_ns)
  *	later than entry = 0
  *
  * Context: as smp_call(). */
-cpumask_t tlb_shootdown_users(u32 cr3, u32 start, u32 end, u64 timeout_ns)
+cpumask_t tlb_shootdown_users(u32 cr3, u32 start, u32 end)
 {
-	struct range r = { ALIGN_DOWN(start, PAGE_SIZE), ALIGN_UP(end, PAGE_SIZE) };
-	cpumask_t mask = 0, silent = 0;
+	struct range r = whole_pages(start, end);
+	cpumask_t mask = 0;
 	u32 cpu;
 
-	preempt_disable();
 	smp_mb();
 	for_each_cpu_in(cpu, cpus_online) {
 		if (READ_ONCE(cpus[cpu]->cr3) == cr3)
 			mask |= CPU_BIT(cpu);
 	}
-	if (mask & CPU_BIT(this_cpu_read(id)))
-		flush_range(&r);
-	if (mask & cpus_others())
-		silent = smp_call(mask & cpus_others(), on_flush, &r, timeout_ns);
-	preempt_enable();
-	return silent;
+	return flush_on(mask, &r);
 }

@@ -61,7 +61,7 @@ static bool lay_to_rest(const struct grave *g)
 		if (g->image.frame[i] && kernel_translate(va) == g->image.frame[i])
 			kmap_unmap(va, 1, &frame);
 	}
-	return !tlb_shootdown(g->base, g->base + size, TLB_TIMEOUT_NS);
+	return !tlb_shootdown(g->base, g->base + size);
 }
 
 static void free_image(const struct freed_image *image)

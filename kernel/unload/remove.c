@@ -158,7 +158,7 @@ u32 remains_sweep(void)
 		if (rest->left_mapped)
 			module_unmap_image(rest, NULL, &silent);
 		else
-			silent = tlb_shootdown(o->base, o->base + PAGE_SIZE, TLB_TIMEOUT_NS);
+			silent = tlb_shootdown(o->base, o->base + PAGE_SIZE);
 		if (!silent) {
 			entries_free(o);
 			module_free(rest);

@@ -245,7 +245,7 @@ static int fill_range(struct space *s, const struct mapping *m)
 		if (!pte) {
 			/* Nobody was told of the range, but other threads may guess. */
 			clear_range(s, m->start, i);
-			return tlb_shootdown_users(space_cr3(s), m->start, end_of(m), TLB_TIMEOUT_NS) ?
+			return tlb_shootdown_users(space_cr3(s), m->start, end_of(m)) ?
 			       -EIO : -ENOMEM;
 		}
 		set_pte(pte, pte_for(m, i));
@@ -356,8 +356,7 @@ int space_unmap(struct space *s, u32 address, u32 pages)
 	mutex_lock(&s->lock);
 	err = s->gone ? -ESRCH : take_out(s, address, address + pages * PAGE_SIZE, &out);
 	if (!err)
-		silent = tlb_shootdown_users(space_cr3(s), address, address + pages * PAGE_SIZE,
-		                             TLB_TIMEOUT_NS);
+		silent = tlb_shootdown_users(space_cr3(s), address, address + pages * PAGE_SIZE);
 	mutex_unlock(&s->lock);
 	if (silent)
 		printk("memory of a process is set aside for good: a CPU did not forget its pages\n");

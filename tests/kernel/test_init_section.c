@@ -13,17 +13,19 @@
 #include "sched/sched.h"
 #include "sched/sync.h"
 #include "shell/balance_sheet.h"
+#include "shell/hazard.h"
 #include "shell/ktest.h"
 #include "tests/kernel/tests.h"
 #include "unload/unload.h"
 #include "x86/clock.h"
 #include "x86/paging.h"
 
-#define PATIENCE (2 * NSEC_PER_SEC)
+#define PATIENCE (20 * NSEC_PER_SEC)
 
 /* -- who is inside when init returns ------------------------------------------------------- */
 
 static int result_of_load, result_of_read;
+static bool stays;
 
 static void loader_task(void *unused)
 {
@@ -49,7 +51,7 @@ static void reader_task(void *unused)
 
 static bool ends(struct task *t)
 {
-	bool ended = task_join(t, clock_ns() + PATIENCE) == 0;
+	bool ended = task_join(t, from_now(PATIENCE)) == 0;
 
 	task_put(t);
 	return ended;
@@ -88,7 +90,7 @@ static int load_with(bool reader)
 	stage.at = stage.go = 0;
 	CHECK(sync_hold("h_b18:offered", 1) == 0);
 	l = task_create("loader", PRIO_NORMAL, loader_task, NULL);
-	CHECK(!IS_ERR(l) && sync_wait_held("h_b18:offered", clock_ns() + PATIENCE) == 0);
+	CHECK(!IS_ERR(l) && sync_wait_held("h_b18:offered", from_now(PATIENCE)) == 0);
 	if (reader) {
 		r = task_create("reader", PRIO_NORMAL, reader_task, NULL);
 		CHECK(!IS_ERR(r) && soon(&stage.at));
@@ -98,8 +100,9 @@ static int load_with(bool reader)
 
 	struct module *m = the_module();
 	CHECK(m && m->owner.state == OWNER_LIVE && !m->init);
-	CHECK(m->init_in_use == reader && init_is_mapped(m) == reader);
-	CHECK((module_init_pages(m) != 0) == reader);
+	stays = m->init_in_use;
+	CHECK((stays || !reader) && init_is_mapped(m) == stays);
+	CHECK((module_init_pages(m) != 0) == stays);
 	stage.go = 1;
 	CHECK(!reader || (ends(r) && result_of_read > 0));
 	return 0;
@@ -130,9 +133,16 @@ static int load_and_unload(bool reader)
 	return balance_compare("init section", &before, &after) ? 0 : -EIO;
 }
 
+/* A CPU that a busy host keeps from answering counts as somebody inside: but not always. */
 int test_init_section_goes(void)
 {
-	return load_and_unload(false);
+	for (u32 i = 0; i < 20; i++) {
+		int err = load_and_unload(false);
+		if (err || !stays)
+			return err;
+	}
+	CHECK(!stays);
+	return 0;
 }
 
 int test_init_section_in_use_stays(void)

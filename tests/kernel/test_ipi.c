@@ -306,9 +306,9 @@ static void look_for_magic(void *arg, const struct regs *regs, u32 sp)
 static void hold_in_register(void *arg)
 {
 	struct sample *s = arg;
-	s->ready = 1;
-	__asm__ volatile("1: pause; cmpl $0, (%0); je 1b"
-	                 :: "r"(&s->release), "b"(IN_A_REGISTER) : "memory", "cc");
+	/* Ready only when the word is there. */
+	__asm__ volatile("movl $1, (%1); 1: pause; cmpl $0, (%0); je 1b"
+	                 :: "r"(&s->release), "r"(&s->ready), "b"(IN_A_REGISTER) : "memory", "cc");
 }
 
 static struct sample calling;
@@ -404,10 +404,10 @@ static int swap_frames(u32 va, const paddr_t frame[2], u32 flush)
 	kmap_unmap(va, 1, &old);
 	CHECK(old == frame[0]);
 	CHECK(kmap_frame(va, frame[1], PROT_RW) == 0);
-	CHECK(tlb_shootdown(va, va + flush * PAGE_SIZE, TLB_TIMEOUT_NS) == 0);
+	CHECK(tlb_shootdown(va, va + flush * PAGE_SIZE) == 0);
 	CHECK(sum_read(va) == nr_cpus * 1000);
 	kmap_unmap(va, 1, &old);
-	CHECK(tlb_shootdown(va, va + PAGE_SIZE, TLB_TIMEOUT_NS) == 0);
+	CHECK(tlb_shootdown(va, va + PAGE_SIZE) == 0);
 	return 0;
 }
 

@@ -140,7 +140,7 @@ int test_mm_kmap(void)
 	CHECK(word[PAGES * PAGE_SIZE / 4 - 1] == PAGES * PAGE_SIZE / 4 - 1);
 
 	kmap_unmap(va, PAGES, frames);
-	CHECK(!tlb_shootdown(va, va + PAGES * PAGE_SIZE, TLB_TIMEOUT_NS));
+	CHECK(!tlb_shootdown(va, va + PAGES * PAGE_SIZE));
 	for (u32 i = 0; i < PAGES; i++) {
 		CHECK(kernel_translate(va + i * PAGE_SIZE) == NOT_MAPPED);
 		CHECK(frames[i] && *(u32 *)phys_to_virt(frames[i]) == i * PAGE_SIZE / 4);
@@ -152,7 +152,7 @@ int test_mm_kmap(void)
 	free_frames(frames + 1, PAGES - 1);
 	kmap_unmap(va, PAGES, frames);
 	CHECK(!frames[0] && frames[1] && !frames[2]);
-	CHECK(!tlb_shootdown(va, va + PAGES * PAGE_SIZE, TLB_TIMEOUT_NS));
+	CHECK(!tlb_shootdown(va, va + PAGES * PAGE_SIZE));
 	frame_free(frames[1]);
 	modspace_release(va, PAGES);
 	CHECK(frames_owned() == owned);
@@ -184,7 +184,7 @@ int test_mm_kmap_out_of_memory(void)
 	CHECK(n > PAGES);
 	CHECK(frames_owned() == owned + PAGES);
 	kmap_unmap(va, PAGES, frames);
-	CHECK(!tlb_shootdown(va, va + PAGES * PAGE_SIZE, TLB_TIMEOUT_NS));
+	CHECK(!tlb_shootdown(va, va + PAGES * PAGE_SIZE));
 	free_frames(frames, PAGES);
 	modspace_release(va, PAGES);
 	CHECK(frames_owned() == owned);
