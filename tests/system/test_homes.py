@@ -87,16 +87,19 @@ def test_readers_read_on_while_it_moves(boot, option):
     before = used(m)
     for _ in range(readers):
         lines(m, f"reader {option}-m 4 rtc &")
-    for move in ("insmod rtc", f"{rmmod}; start rtc-server", "stop rtc-server; insmod rtc",
-                 f"{rmmod}; start rtc-server", "stop rtc-server; insmod rtc"):
+    moves = ["insmod rtc"] + [f"{rmmod}; start rtc-server", "stop rtc-server; insmod rtc"] * 2
+    for number, move in enumerate(moves):
         m.send(move + "\r")
-        for _ in range(readers):
-            m.expect("reader: rtc in its home: " + ("server" if "start" in move else "module"))
-    for _ in range(readers):
-        m.expect("reader: rtc: ")
-        said = m.expect("longest pause")
-        answers, wrong, moves = map(int, re.match(r"(\d+) answers, (\d+) wrong, (\d+) moves", said).groups())
-        assert answers > 0 and (wrong, moves) == (0, 4), said
+        if number + 1 < len(moves):
+            for _ in range(readers):
+                m.expect("reader: rtc in its home: " + ("server" if "start" in move else "module"))
+    # After the last move one may be through before another has seen it.
+    said = "".join(m.expect(" longest pause") for _ in range(readers))
+    assert said.count("reader: rtc in its home: module") == readers, said
+    told = re.findall(r"reader: rtc: (\d+) answers, (\d+) wrong, (\d+) moves", said)
+    assert len(told) == readers, said
+    for answers, wrong, moved in told:
+        assert int(answers) > 0 and (int(wrong), int(moved)) == (0, 4), said
     m.send("echo all done\r")
     m.expect("\nall done")
     m.wait_for_prompt()

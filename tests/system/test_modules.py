@@ -16,8 +16,8 @@ IN_USE = r"rmmod: {} is in use by task {} \({}\), open since \d+\.\d s\n"
 
 def job(machine, command):
     """Runs it in the background; the number of its task."""
-    first = lines(machine, f"run {command}")[0]
-    return re.match(r"\[task (\d+)\] ", first).group(1)
+    said = "\n".join(lines(machine, f"run {command}"))     # it may speak before the shell does
+    return re.search(rf"^\[task (\d+)\] {command.split()[0]}$", said, re.M).group(1)
 
 
 # -- each driver is good for something -----------------------------------------------------
@@ -137,6 +137,7 @@ def test_holder_is_named(boot):
     m = boot("--direct", cpus=4)
     lines(m, "insmod uart")
     task = job(m, "cat uart")
+    wait_until(m, lambda: json_lines(m, "lsmod -j")[0]["open_files"] == 1)
     lines(m, "sleep 300ms")
     refused = ask(m, "rmmod uart")
     assert refused.status == "EBUSY"
@@ -148,9 +149,14 @@ def test_holder_is_named(boot):
     assert re.fullmatch(IN_USE.format("uart", task, "cat"), refused.output)
     assert "uart" in loaded(m)
     # -w waits until the holder leaves.
+    lines(m, "sync hold unload:draining")
     unloader = job(m, "rmmod -w uart")
-    lines(m, "sleep 50ms")
+    lines(m, "sync wait unload:draining 10s")
     assert f"task {unloader} (rmmod)" in ask(m, "rmmod uart").output
+    m.send("sync release unload:draining\r")
+    said = m.wait_for_prompt()
+    if "in use by task" not in said:        # for whom it waits; from then on for ever
+        m.expect("in use by task")
     ask(m, f"kill {task}")
     wait_until(m, lambda: loaded(m) == [])
 

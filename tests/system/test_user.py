@@ -21,7 +21,8 @@ def state(machine, program):
 
 
 def jobs(machine):
-    return [line.split(maxsplit=3)[3] for line in lines(machine, "jobs")]
+    listed = (re.match(r"%\d+ +task \d+ +(.*)", line) for line in lines(machine, "jobs"))
+    return [line.group(1) for line in listed if line]       # jobs that run may speak in between
 
 
 # -- programs --------------------------------------------------------------------------------
