@@ -239,8 +239,8 @@ static always_inline int receive_and_unlock(struct user_thread *me, u32 ebx, str
 
 	for (;;) {
 		e = endpoint_at(me, ebx, RIGHT_RECEIVE, &badge);
-		if (unlikely(IS_ERR(e))) {
-			got = PTR_ERR(e);
+		if (unlikely(IS_ERR(e) || task_killed())) {	/* see process_end() */
+			got = IS_ERR(e) ? PTR_ERR(e) : -EINTR;
 			break;
 		}
 		becomes_server(me, e);

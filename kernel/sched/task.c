@@ -16,7 +16,7 @@ u32 load_generation;
 
 struct spinlock tasklist_lock = SPINLOCK_IRQ("task list", RANK_TASKLIST);
 struct list tasklist = LIST_INIT(tasklist);
-u32 nr_tasks, nr_zombies;
+u32 nr_tasks, nr_exiting;
 
 static u32 next_id;		/* under tasklist_lock */
 
@@ -137,7 +137,7 @@ static void drop(struct task *t, u32 refs)
 	kfree(t);
 	/* Last: who waits for these finds the memory given back. */
 	atomic_sub(&nr_tasks, 1);
-	atomic_sub(&nr_zombies, 1);
+	atomic_sub(&nr_exiting, 1);
 }
 
 void task_put(struct task *t) { drop(t, 1); }
@@ -220,6 +220,14 @@ struct list *task_walk_breathe(struct task_walk *w, struct task *t)
 
 /* -- death ---------------------------------------------------------------------- */
 
+void task_begin_exit(void)
+{
+	if (current->exiting)
+		return;
+	current->exiting = true;
+	atomic_add(&nr_exiting, 1);
+}
+
 void task_exit(void)
 {
 	struct task *t = current;
@@ -227,7 +235,7 @@ void task_exit(void)
 	ASSERT(may_sleep() && t != this_cpu()->idle);
 	if (t->nr_mutexes)
 		panic("task %u (%s) exits with a mutex locked", t->id, t->name);
-	atomic_add(&nr_zombies, 1);
+	task_begin_exit();
 	set_state(TASK_ZOMBIE);
 	schedule();
 	panic("task %u (%s) runs after its end", t->id, t->name);

@@ -81,6 +81,7 @@ struct task {
 	u64 run_cycles;			/* TSC cycles it ran, up to its last switch */
 
 	/* Own task only. */
+	bool exiting;
 	u32 nr_mutexes;			/* held */
 	u32 must_return;		/* frames that others rely on: on wait queues, in callbacks */
 	struct way_out *way_out;	/* of the innermost call that may not return; NULL */
@@ -109,8 +110,9 @@ extern u32 load_generation;
 /* Never held by a CPU that parks (schedule() is entered without spin locks). */
 extern struct spinlock tasklist_lock;
 extern struct list tasklist;
-/* Atomic: tasks whose record takes memory, and those of them that have ended. */
-extern u32 nr_tasks, nr_zombies;
+/* Atomic: tasks whose record takes memory, and those of them that are on their way out or
+ * have ended. */
+extern u32 nr_tasks, nr_exiting;
 
 /* -- creation and end -------------------------------------------------- */
 /* A new task, runnable at once, with one reference for the caller. Errors as
@@ -131,6 +133,9 @@ struct task *task_find(u32 id) must_use;
  * NULL and ends with NULL. Any context. */
 struct task *task_next(struct task *prev) must_use;
 u32 newest_task_id(void);
+/* From here on the calling task counts as exiting: said before others are told that it
+ * ends, so that they can wait until nothing is left of it (nr_exiting). Task context. */
+void task_begin_exit(void);
 /* Ends the calling task. Context: as schedule(). */
 void task_exit(void) noreturn;
 /* Asks a task to end: its interruptible waits return -EINTR. Any context. */

@@ -13,13 +13,13 @@
 #include "x86/console.h"
 
 /* Somebody may keep the record of one that has ended for as long as he likes. */
-#define ZOMBIES_NS (NSEC_PER_SEC / 4)
+#define EXITS_NS (NSEC_PER_SEC / 4)
 
-static void wait_for_zombies(void)
+void wait_for_exits(void)
 {
-	u64 end = clock_ns() + ZOMBIES_NS;
+	u64 end = clock_ns() + EXITS_NS;
 
-	while (READ_ONCE(nr_zombies) && !clock_passed(end))
+	while (READ_ONCE(nr_exiting) && !clock_passed(end))
 		sleep_ns(NSEC_PER_MSEC);
 }
 
@@ -28,7 +28,7 @@ struct balance_sheet balance_take(void)
 	struct balance_sheet b;
 	struct module *m;
 
-	wait_for_zombies();
+	wait_for_exits();
 	graveyard_clear();
 	b = (struct balance_sheet){
 		.frames = frame_total() - frame_available() - heap_frames() - stack_frames() -

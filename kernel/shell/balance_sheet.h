@@ -8,9 +8,11 @@ struct balance_sheet {
 	u32 entries, tasks, processes, handles, irq_lines, modules;
 };
 
-/* Counts. Empties the graveyard first: what it keeps is no leak; and waits until tasks that
- * have ended are gone: the last of one is given back by the CPU that it ran on, a little
- * after its end. May sleep. */
+/* Waits, within reason, until of tasks that end nothing is left: the last of one is given
+ * back by the CPU that it ran on, when others know of its end already. May sleep. */
+void wait_for_exits(void);
+/* Counts, when tasks that end have gone. Empties the graveyard first: what it keeps is no
+ * leak. May sleep. */
 struct balance_sheet balance_take(void);
 /* The same again, once all is as before; after `patience_ns`, as it is. */
 struct balance_sheet balance_after(const struct balance_sheet *before, u64 patience_ns);

@@ -1,4 +1,5 @@
 /* The machine at the prompt. */
+#include "shell/balance_sheet.h"
 #include "shell/commands.h"
 #include "entry/entry.h"
 #include "entry/irq.h"
@@ -59,6 +60,7 @@ static int mem_run(int argc, char **argv)
 
 	if (err)
 		return err;
+	wait_for_exits();		/* who waited for a program's end asks for what it gave back */
 	if (json) {
 		struct json j;
 		json_begin(&j);

@@ -109,12 +109,15 @@ static void ask_for(struct tour *t, const char *name)
 	t->failed++;
 }
 
+static bool cat_has_come;		/* atomic; whether the device let it in or not */
+
 static void hold_uart(void *unused)
 {
 	struct file *f = file_open("uart", 0);
 	u8 byte;
 
 	(void)unused;
+	WRITE_ONCE(cat_has_come, true);
 	if (IS_ERR(f))
 		return;
 	int err = file_read(f, &byte, 1);
@@ -126,9 +129,12 @@ static void hold_uart(void *unused)
 static void refuse_politely(struct tour *t)
 {
 	say("2. A module in use is not taken from its users: who holds it is named.");
+	WRITE_ONCE(cat_has_come, false);
 	struct task *cat = is_loaded("uart") ? task_create("cat", PRIO_NORMAL, hold_uart, NULL) : NULL;
 	if (cat && !IS_ERR(cat)) {
 		printk("[task %u] cat\n", cat->id);
+		while (!READ_ONCE(cat_has_come) && !task_is_dead(cat))
+			let_users_run(5);
 		task_put(cat);
 	}
 	let_users_run(200);

@@ -14,6 +14,7 @@
  * A thread leaves the address space before it leaves the list, so that the last one
  * frees page tables that no CPU has loaded. */
 #include "user/process.h"
+#include "ipc/wait.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/heap.h"
@@ -285,8 +286,12 @@ bool process_end(struct process *p, s32 code)
 	if (begins) {
 		p->state = PROCESS_ENDING;
 		p->code = code;
-		list_for_each(t, &p->threads, node)
+		list_for_each(t, &p->threads, node) {
+			/* Nobody is to call one who will not answer: he waits for who comes after. */
+			if (t->wait == WAITS_RECEIVING)
+				end_wait(t, -EINTR);
 			task_kill(t->task);
+		}
 	}
 	spin_unlock_irqrestore(&ipc_lock, flags);
 	if (is_new)
@@ -312,6 +317,7 @@ void thread_exit(void)
 	u32 flags;
 	bool last;
 
+	task_begin_exit();		/* before bury() tells its supervisor */
 	if (task_killed())
 		process_end(p, -EINTR);
 	leave_space();

@@ -39,6 +39,7 @@ int test_user_affinity(void) { return run_test_program("meddle", "meddle affinit
 int test_ipc_priority_is_lent(void) { return run_test_program("meddle", "meddle priority"); }
 int test_ipc_priority_is_kept(void) { return run_test_program("meddle", "meddle notified"); }
 int test_ipc_gift_without_room(void) { return run_test_program("meddle", "meddle gift"); }
+int test_ipc_call_waits_for_successor(void) { return run_test_program("meddle", "meddle successor"); }
 int test_ipc_copy_while_unmapped(void) { return run_test_program("meddle", "meddle copy"); }
 
 /* Numbers in the registers of ring 3 keep no module: its frames are not read. */

@@ -308,6 +308,47 @@ static int test_gift(void)
 	return 0;
 }
 
+/* -- a call to one who was ended ----------------------------------------------------------- */
+
+/*	this one, 16	last, 4			caller, 16
+ *			waits for a call
+ *	ends last	(has no CPU yet)
+ *					calls: must not be given to last
+ *	receives
+ *
+ * as init does when it starts a server again. */
+static u32 to_successor;
+
+static void call_successor(void *unused)
+{
+	struct message m = { 0, 0, 0, 0 };
+
+	(void)unused;
+	caller_got = ipc_call(to_successor, 0, &m);
+	(void)syscall(SYS_THREAD_EXIT, 0, 0, 0, 0);
+}
+
+static int test_successor(void)
+{
+	struct message m = { 1, 0, 0, 0 };
+	int got = -EAGAIN;
+
+	to_successor = (u32)endpoint_create();
+	CHECK(!bind_to_cpu_0());
+	int last = child("meddle last", PRIO_SERVERS, to_successor, here);
+	CHECK(last > 0 && !ipc_call(to_successor, 0, &m) && m.w0 == 2);
+	process_end((u32)last, 0);
+	CHECK(thread_start(call_successor, NULL, stack, sizeof(stack)) > 0);
+	while (got == -EAGAIN && caller_got > 0) {
+		(void)syscall(SYS_YIELD, 0, 0, 0, 0);
+		got = syscall(SYS_RECEIVE, to_successor | MSG_NONBLOCK, 0, 0, 0);
+	}
+	CHECK(got == GOT_CALL && !syscall(SYS_REPLY, 0, 0, 0, 0));
+	while (caller_got > 0)
+		(void)syscall(SYS_YIELD, 0, 0, 0, 0);
+	return caller_got;
+}
+
 /* -- a number that is no gift ---------------------------------------------------------------- */
 
 /* A driver's server would use, and close, its own endpoint (or interrupt). At the prompt,
@@ -342,7 +383,7 @@ int main(int argc, char **argv)
 	static const struct { const char *name; int (*fn)(void); } what[] = {
 		{ "priority", test_priority }, { "notified", test_notified }, { "copy", test_copy }, { "affinity", test_affinity },
 		{ "last", do_last }, { "middle", do_middle }, { "call", do_call }, { "spin", do_spin },
-		{ "grant", do_grant }, { "gift", test_gift }, { "forged", test_forged },
+		{ "grant", do_grant }, { "gift", test_gift }, { "successor", test_successor }, { "forged", test_forged },
 	};
 
 	for (u32 i = 0; argc > 1 && i < ARRAY_SIZE(what); i++) {
