@@ -20,7 +20,7 @@
 #define MC_STATUS_VALID      (1ull << 63)
 #define MC_STATUS_ADDR_VALID (1ull << 58)
 
-#define TELLING_NS (200 * NSEC_PER_MSEC)
+#define TELLING_NS NSEC_PER_SEC
 
 static bool has_mce(void) { return cpuid(1, 0).edx & (1u << 7); }
 static bool has_mca(void) { return cpuid(1, 0).edx & (1u << 14); }

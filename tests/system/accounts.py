@@ -46,3 +46,13 @@ def used(machine):
     memory, = json_lines(machine, "mem -j")
     frames = memory.pop("frames_total") - memory.pop("frames_free") - memory.pop("frames_cached")
     return {"frames": frames, "modules": loaded(machine), **memory}
+
+
+def assert_back(machine, before):
+    """What is in use is what used() told before. Of programs that nobody waited for some may be
+    on its way out; a leak does not go away."""
+    for _ in range(50):
+        if used(machine) == before:
+            return
+        machine.command("sleep 20ms")
+    assert used(machine) == before

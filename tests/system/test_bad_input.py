@@ -8,7 +8,7 @@ import tarfile
 
 import pytest
 
-from accounts import ask, lines, used
+from accounts import ask, assert_back, lines, used
 from machine import BUILD, ESCAPES, PANICKED, run
 
 ARCHIVE = f"{BUILD}/modules.tar"
@@ -151,10 +151,10 @@ def test_damaged_module_files(boot, tmp_path):
         else:
             assert result.status == "ENOEXEC", (name, result)
             assert re.fullmatch(rf"modinfo: {name}: {complaint}.*\n", result.output), (name, result)
-    assert used(m) == before
+    assert_back(m, before)
     # A sound one still goes in and out.
     lines(m, "insmod null; dev write null x; rmmod null")
-    assert used(m) == before
+    assert_back(m, before)
 
 
 def test_two_of_a_name(boot, tmp_path):
@@ -174,7 +174,7 @@ def test_two_of_a_name(boot, tmp_path):
     assert result.status == "EEXIST" and result.output.startswith("insmod: other: init failed: EEXIST")
     result = ask(m, "insmod mathlib2")      # the same symbols
     assert result.status == "EEXIST" and re.match(r"insmod: mathlib2: .*math_", result.output), result
-    assert used(m) == before
+    assert_back(m, before)
 
 
 def test_failing_init_and_bad_parameters(boot):
@@ -184,7 +184,7 @@ def test_failing_init_and_bad_parameters(boot):
         result = ask(m, f"insmod labrat thread=1 fail_at={step}")
         assert (result.status, result.output) == (
             "EIO", "insmod: labrat: init failed: EIO (input/output error)\n")
-        assert used(m) == before, f"init failed at step {step}"
+        assert_back(m, before)
     for params, status, complaint in (
         ("rtc hz=fast", "EINVAL", r'parameter hz: "fast" is not a number from 0 on'),
         ("rtc hz=-1", "EINVAL", r'parameter hz: "-1" is not a number from 0 on'),
@@ -207,7 +207,7 @@ def test_failing_init_and_bad_parameters(boot):
     assert result.status == "ENODEV" and "uart: no 16550 at port 0x2f8" in result.output
     result = ask(m, "insmod uart irq=77")
     assert result.status not in ("ok", "ENODEV"), result
-    assert used(m) == before
+    assert_back(m, before)
 
 
 # -- damaged boot archives ---------------------------------------------------------------------

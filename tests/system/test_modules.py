@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from accounts import ask, json_lines, lines, loaded, used, wait_until
+from accounts import ask, assert_back, json_lines, lines, loaded, used, wait_until
 from machine import ESCAPES, run
 
 DRIVERS = ["null", "zero", "rtc", "pci", "pcspkr", "mathlib", "primes", "average", "uart", "ps2kbd"]
@@ -36,8 +36,9 @@ def test_rtc(boot):
     line, = json_lines(m, "irqs -j")
     assert (line["irq"], line["handlers"]) == (8, "rtc")
     # QEMU signals a tick although the line is up since the last one, so that a handler which was
-    # held up by the host between two ticks is called once more, and finds nothing.
-    assert line["unhandled"] <= line["count"] / 4
+    # held up by the host between two ticks is called once more, and finds nothing. It cannot find
+    # nothing twice running.
+    assert 2 * line["unhandled"] <= line["count"] + 1
     lines(m, "rmmod rtc; insmod rtc hz=64")
     assert lines(m, "dev ioctl rtc 2") == ["64"]
     # Without it nobody ticks: the line is free and silent.
@@ -62,7 +63,7 @@ def test_small_devices(boot):
     lines(m, "dev write null anything at all")
     assert ask(m, "dev ioctl null 0").status == "ENOTTY"
     lines(m, "rmmod pci pcspkr null zero")
-    assert used(m) == before
+    assert_back(m, before)
 
 
 def test_library_with_two_dependents(boot):
@@ -83,7 +84,7 @@ def test_library_with_two_dependents(boot):
     lines(m, "modprobe -r average")
     assert loaded(m) == []
     lines(m, "modprobe average; rmmod average mathlib")
-    assert used(m) == before
+    assert_back(m, before)
 
 
 def test_console_survives_its_drivers(boot):
@@ -122,12 +123,15 @@ def test_console_survives_its_drivers(boot):
         assert lines(m, "dev ioctl uart 2") == ["0"]             # its self-test
         assert lines(m, "dev ioctl uart 0 3") == ["0"]           # overruns
         assert int(lines(m, "dev ioctl kbd 0")[0]) > 10
-        assert "by the driver" in "".join(lines(m, 'dev write uart "by the driver"; sleep 20ms'))
+        m.send('dev write uart "by the driver"\r')              # goes out by interrupt, when it likes
+        said = m.wait_for_prompt()
+        if "\nby the driver" not in said:
+            m.expect("by the driver")
         assert ask(m, "insmod uart").status == "EEXIST"
         lines(m, "rmmod uart ps2kbd")
         serial_works()
         keyboard_works()
-    assert used(m) == before
+    assert_back(m, before)
 
 
 # -- ways out ----------------------------------------------------------------------------
@@ -176,7 +180,7 @@ def test_revoke_and_force(boot):
             m.expect("ENODEV")
         assert ask(m, "dev read uart").status == "ENODEV"
         lines(m, "rmmod rtc")
-        assert used(m) == before
+        assert_back(m, before)
     assert lines(m, "graveyard -c") == ["0 uses after unload"]
 
 
@@ -190,7 +194,8 @@ def test_who_does_not_leave_rolls_it_back(boot):
     for _ in range(5):
         refused = ask(m, "rmmod -v -r -t 300ms labrat")
         assert refused.status == "ETIMEDOUT"
-        if "does not answer" not in refused.output:     # a busy host may hold one of our CPUs up
+        # A busy host may hold one of our CPUs up.
+        if "does not answer" not in refused.output and "did not come to rest" not in refused.output:
             break
     assert re.match(r"rmmod: labrat: task \d+ \(\w+\) is (possibly )?inside, at \w+\+0x\w+ \[labrat\]"
                     r"(, and others)?; still live", refused.output), refused
@@ -205,18 +210,18 @@ def test_who_does_not_leave_rolls_it_back(boot):
     if "EINTR" not in said:
         m.expect("EINTR")
     lines(m, "rmmod -t 20s labrat")
-    assert used(m) == before
+    assert_back(m, before)
 
 
 def test_what_is_forgotten_is_told_and_taken_back(boot):
     m = boot("--direct", cpus=4)
     before = used(m)
     lines(m, "insmod labrat thread=1 busy_timer=1; sleep 50ms")
-    assert used(m)["tasks"] == before["tasks"] + 1
+    assert any(task["name"] == "labrat" for task in json_lines(m, "ps -j"))
     told = "\n".join(lines(m, "rmmod labrat"))
     for entry in ("timer labrat", "work labrat", "thread labrat", "device labrat", "2 allocations"):
         assert entry in told
-    assert used(m) == before
+    assert_back(m, before)
 
 
 def test_refusals(boot):
@@ -254,7 +259,7 @@ def test_refusals(boot):
     lines(m, "sync reset; insmod labrat veto=1")
     refused("rmmod labrat", "EPERM", r"rmmod: labrat says no \(EAGAIN\)")
     lines(m, "rmmod labrat")
-    assert used(m) == before
+    assert_back(m, before)
 
 
 # -- under load --------------------------------------------------------------------------
@@ -275,7 +280,7 @@ def test_unload_under_hammer(boot, cpus):
     counts, = json_lines(m, "hammer -s -j")
     assert counts["tasks"] == 8 and counts["calls"] > 0
     assert lines(m, "graveyard")[-1] == "0 uses after unload"
-    assert used(m) == before
+    assert_back(m, before)
 
 
 @pytest.mark.parametrize("cpus", [1, 4])

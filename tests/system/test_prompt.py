@@ -3,7 +3,7 @@
 import json
 import re
 
-from accounts import json_lines, used, wait_until
+from accounts import assert_back, json_lines, used, wait_until
 from machine import run
 
 UP, DOWN, RIGHT, LEFT = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D"
@@ -124,7 +124,7 @@ def test_ctrl_c(boot):
     interrupt("tour", "by task")
     for module in [line.split()[0] for line in m.lines("lsmod")[:0:-1]]:
         m.lines(f"rmmod -r -w {module}")
-    assert used(m) == before
+    assert_back(m, before)
     # What was typed while a command ran is not lost.
     m.send("sleep 200ms\recho typed ahead\r")
     m.wait_for_prompt()
@@ -228,7 +228,7 @@ def test_wrong_names_and_options(boot):
         assert text in result.output, (line, result)
         if status != "ok" and not line.startswith("test"):
             assert result.output.count("\n") == 1, (line, result)
-    assert used(m) == before
+    assert_back(m, before)
 
 
 def test_over_long_lines(boot):

@@ -30,7 +30,7 @@ def test_status_of_the_first_failure():
 
 
 def test_time_out():
-    done = run("--direct", "-c", "torture -t 1000", timeout=3)
+    done = run("--direct", "-c", "torture -t 1000", timeout=10)
     assert done.status == TIMED_OUT
 
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from accounts import ask, json_lines, lines, used, wait_until
+from accounts import ask, assert_back, json_lines, lines, used, wait_until
 from machine import PANICKED, ROOT, run
 
 CTRL_C = "\x03"
@@ -62,7 +62,7 @@ def test_faults_end_the_program_alone(boot):
         result = ask(m, f"crash {fault}")
         assert result.status == "EFAULT", (fault, result)
         assert re.fullmatch(rf"crash \(task \d+\): {said}\w*\n", result.output), (fault, result)
-    assert used(m) == before
+    assert_back(m, before)
 
 
 def test_first_program():
@@ -101,7 +101,7 @@ def test_server_that_crashes_is_started_again(boot):
     lines(m, "stop parrot")
     assert state(m, "parrot") == "stopped"
     assert ask(m, "stop parrot").status == "ESRCH" and ask(m, "ask 1").status == "ENOENT"
-    assert used(m) == before
+    assert_back(m, before)
 
 
 def test_server_that_ends_in_peace_is_left_in_peace(boot):
@@ -160,7 +160,7 @@ def test_names(boot):
     ask(m, "kill %1")
     wait_until(m, lambda: jobs(m) == [])
     lines(m, "start parrot; stop parrot")
-    assert used(m) == before
+    assert_back(m, before)
 
 
 def test_shell_is_started_again(boot):
@@ -183,9 +183,11 @@ def test_level_triggered_interrupt(boot, chipset):
     m = boot("--direct", "--machine", chipset, "--extra", "-device edu", cpus=2)
     before = used(m)
     m.send("start -a ports,irq,phys level\r")
-    m.expect("level: 40 interrupts\r")
+    said = m.wait_for_prompt()
+    if "level: 40 interrupts\n" not in said:
+        m.expect("level: 40 interrupts\r")
     wait_until(m, lambda: state(m, "level") == "stopped")
-    assert used(m) == before
+    assert_back(m, before)
 
 
 # -- authority -------------------------------------------------------------------------------
@@ -198,7 +200,8 @@ def test_nothing_happens_without_authority(boot):
     before = used(m)
     # A program that is run at the prompt may open devices; this one is not there.
     assert lines(m, "authority") == [f"{power}: {'ENODEV' if power == 'devices' else 'EPERM'}" for power in POWERS]
-    assert used(m) == before and lines(m, "sync") == []
+    assert_back(m, before)
+    assert lines(m, "sync") == []
     assert state(m, "shell") == "running" and servers(m)["shell"]["restarts"] == 0
     # With it, the same attempts succeed: it was not for another reason that they failed.
     lines(m, "insmod zero")
@@ -208,12 +211,12 @@ def test_nothing_happens_without_authority(boot):
     lines(m, "rmmod zero")
     assert any(line.startswith("authority:lab ") for line in lines(m, "sync"))
     lines(m, "sync reset")
-    assert used(m) == before
+    assert_back(m, before)
 
 
 @pytest.mark.parametrize("power", ["modules", "devices", "ports", "irq", "phys", "process", "lab", "info"])
 def test_each_authority_is_one_of_its_own(power):
-    done = run("--direct", "-c", f"insmod zero; start -a {power} authority; sleep 500ms", cpus=2)
+    done = run("--direct", "-c", f"insmod zero; start -a {power} authority; sleep 3s", cpus=2)
     said = dict(re.findall(r"^(\w+): (\w+)$", done.output, re.M))
     allowed = {power, "unload"} if power == "modules" else {power}
     assert {what for what in POWERS if said[what] == "ok"} == allowed
@@ -255,7 +258,7 @@ def test_jobs(boot):
         m.expect("hello 3: exit status 3")
     assert ask(m, "echo a & echo b; echo c").status == "ok"
     wait_until(m, lambda: jobs(m) == [])
-    assert used(m) == before
+    assert_back(m, before)
 
 
 def test_ctrl_c_ends_a_program(boot):
@@ -267,7 +270,7 @@ def test_ctrl_c_ends_a_program(boot):
     m.send(CTRL_C)
     said = m.wait_for_prompt()
     assert "EINTR" in said and "not this" not in said
-    assert used(m) == before
+    assert_back(m, before)
 
 
 

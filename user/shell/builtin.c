@@ -143,9 +143,13 @@ static const struct builtin help_builtin = {
 
 static int echo_run(int argc, char **argv)
 {
+	static char line[MAX_LINE + 1];		/* in one piece: others write as well */
+	u32 len = 0;
+
 	for (int i = 1; i < argc; i++)
-		printf("%s%s", i > 1 ? " " : "", argv[i]);
-	printf("\n");
+		len += (u32)snprintf(line + len, MAX_LINE - len, "%s%s", i > 1 ? " " : "", argv[i]);
+	line[len++] = '\n';
+	console_write(line, len);
 	return 0;
 }
 
