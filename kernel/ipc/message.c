@@ -21,7 +21,8 @@
  *	   v                          v
  *	NOT: -EPIPE                NOT: -EPIPE
  *
- * and out of both to NOT: -EINTR, when the caller is killed. Then the answer finds no
+ * and out of both to NOT: -EINTR, when the caller is killed. (A server that is killed
+ * receives no more: what is QUEUED waits for another.) Then the answer finds no
  * client, and goes nowhere:
  *
  *	client				server

@@ -100,7 +100,6 @@ struct task {
 
 	/* Written by who inspects it; no lock. */
 	u32 inspected;			/* unload/: number of the inspection that passed it */
-
 };
 
 /* Raised by each load before any of the module's code can be reached. A task

@@ -8,6 +8,7 @@
 #include "sched/sched.h"
 #include "sched/sync.h"
 #include "sched/wait.h"
+#include "user/process.h"
 #include "x86/clock.h"
 #include "x86/console.h"
 
@@ -73,8 +74,9 @@ static int ps_run(int argc, char **argv)
 			       r->name, r->waiting_for[0] ? " / " : "", r->waiting_for);
 		}
 	}
-	if (n < READ_ONCE(nr_tasks) && !json)
-		printk("and %u more\n", READ_ONCE(nr_tasks) - n);
+	u32 all = READ_ONCE(nr_tasks);
+	if (n < all && !json)
+		printk("and %u more\n", all - n);
 	kfree(rows);
 	return 0;
 }
@@ -174,7 +176,8 @@ static int kill_run(int argc, char **argv)
 	struct task *t = task_find(id);
 	if (!t)
 		return shell_error(-ESRCH, "kill: there is no task %u; `ps` shows them", id);
-	task_kill(t);
+	if (!process_end_of_thread(t, -EINTR))
+		task_kill(t);
 	task_put(t);
 	return 0;
 }

@@ -133,7 +133,7 @@ static void refuse_politely(struct tour *t)
 	struct task *cat = is_loaded("uart") ? task_create("cat", PRIO_NORMAL, hold_uart, NULL) : NULL;
 	if (cat && !IS_ERR(cat)) {
 		printk("[task %u] cat\n", cat->id);
-		while (!READ_ONCE(cat_has_come) && !task_is_dead(cat))
+		while (!READ_ONCE(cat_has_come) && !task_is_dead(cat) && !shell_interrupted())
 			let_users_run(5);
 		task_put(cat);
 	}

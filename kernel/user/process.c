@@ -3,7 +3,8 @@
  *
  *	CPU 0 (ends it)			CPU 1 (one of its threads)
  *	ipc_lock: state = ENDING,
- *	  kills each thread on the list
+ *	  kills each thread on the list,
+ *	  takes it off its endpoint
  *					creates a thread: wants ipc_lock,
  *					  finds ENDING: -ESRCH
  *					on the way to ring 3, or in a sleep:
@@ -287,16 +288,33 @@ bool process_end(struct process *p, s32 code)
 		p->state = PROCESS_ENDING;
 		p->code = code;
 		list_for_each(t, &p->threads, node) {
+			task_kill(t->task);
 			/* Nobody is to call one who will not answer: he waits for who comes after. */
 			if (t->wait == WAITS_RECEIVING)
 				end_wait(t, -EINTR);
-			task_kill(t->task);
 		}
 	}
 	spin_unlock_irqrestore(&ipc_lock, flags);
 	if (is_new)
 		bury(p);
 	return begins;
+}
+
+bool process_end_of_thread(const struct task *task, s32 code)
+{
+	u32 flags = spin_lock_irqsave(&ipc_lock);
+	/* It takes itself off task->user without a lock, and goes behind this one. */
+	const struct user_thread *t = READ_ONCE(task->user);
+	struct process *p = t ? to_process(t->process) : NULL;
+
+	if (p)
+		p->object.refs++;
+	spin_unlock_irqrestore(&ipc_lock, flags);
+	if (!p)
+		return false;
+	process_end(p, code);
+	object_put(&p->object);
+	return true;
 }
 
 /* From here on the task is one of the kernel's own. */

@@ -68,6 +68,9 @@ int  process_start(struct process *p) must_use;
 /* Begins its end, once (true); who runs in it leaves at its next step in ring 3 or out of its
  * next sleep. Task context, may sleep. */
 bool process_end(struct process *p, s32 code);
+/* The same for the process whose thread `task` is. False: it is the kernel's own. The caller
+ * has a reference to it. Task context, may sleep. */
+bool process_end_of_thread(const struct task *task, s32 code);
 /* Waits until it has ended; the caller's own end, or Ctrl-C, ends it first. May sleep. */
 void process_wait(struct process *p);
 void process_status(struct process *p, struct process_status *out);

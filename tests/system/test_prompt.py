@@ -88,6 +88,19 @@ def test_completion(boot):
     assert m.command(CTRL["u"] + "rmmod uart pcspkr").status == "ok"
 
 
+def test_ctrl_c_where_nobody_else_runs(boot):
+    """On one CPU the tour's own tasks get none before it sleeps, and an interrupted one does not."""
+    m = boot("--direct", cpus=1)
+    for _ in range(5):
+        m.send("tour\r")
+        m.expect("1. Drivers are loaded")
+        m.send("\x03")
+        said = m.wait_for_prompt()
+        assert "(EINTR: interrupted)" in said
+        for module in [line.split()[0] for line in m.lines("lsmod")[:0:-1]]:
+            m.lines(f"rmmod -r -w {module}")
+
+
 def test_ctrl_c(boot):
     """It drops a line, and ends whatever runs, asleep in a driver or not."""
     m = boot("--direct", cpus=4)

@@ -328,17 +328,34 @@ static void call_successor(void *unused)
 	(void)syscall(SYS_THREAD_EXIT, 0, 0, 0, 0);
 }
 
-static int test_successor(void)
+static int end_child(u32 child)
+{
+	process_end(child, 0);
+	return 0;
+}
+
+static int kill_child(u32 child)
+{
+	struct process_status s;
+	char line[20];
+
+	if (process_status(child, &s))
+		return -EBADF;
+	snprintf(line, sizeof(line), "kill %u", s.id);
+	return lab(line);
+}
+
+static int succeeds(int (*end)(u32 child), u8 *callers_stack)
 {
 	struct message m = { 1, 0, 0, 0 };
 	int got = -EAGAIN;
 
+	caller_got = 1;
 	to_successor = (u32)endpoint_create();
-	CHECK(!bind_to_cpu_0());
 	int last = child("meddle last", PRIO_SERVERS, to_successor, here);
 	CHECK(last > 0 && !ipc_call(to_successor, 0, &m) && m.w0 == 2);
-	process_end((u32)last, 0);
-	CHECK(thread_start(call_successor, NULL, stack, sizeof(stack)) > 0);
+	CHECK(!end((u32)last));
+	CHECK(thread_start(call_successor, NULL, callers_stack, sizeof(stack)) > 0);
 	while (got == -EAGAIN && caller_got > 0) {
 		(void)syscall(SYS_YIELD, 0, 0, 0, 0);
 		got = syscall(SYS_RECEIVE, to_successor | MSG_NONBLOCK, 0, 0, 0);
@@ -347,6 +364,13 @@ static int test_successor(void)
 	while (caller_got > 0)
 		(void)syscall(SYS_YIELD, 0, 0, 0, 0);
 	return caller_got;
+}
+
+static int test_successor(void)
+{
+	CHECK(!bind_to_cpu_0());
+	int err = succeeds(end_child, stack);
+	return err ? err : succeeds(kill_child, receiver_stack);
 }
 
 /* -- a number that is no gift ---------------------------------------------------------------- */
