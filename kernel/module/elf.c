@@ -302,6 +302,9 @@ static int check_symtab(struct elf_view *v, struct load_error *err)
 	v->first_global = s->info;
 	v->names = (const char *)v->file + v->section[s->link].offset;
 	v->names_size = v->section[s->link].size;
+	/* It stands for no symbol (gABI, "Symbol Table"), and nobody looks at the rest of it. */
+	if (v->symbol[0].shndx != SHN_UNDEF)
+		return load_fail(err, -ENOEXEC, "the first symbol must be empty");
 	return 0;
 }
 

@@ -27,7 +27,7 @@
  *   show COMMAND                 a task runs a command of the prompt (lsmod, ps)
  *   try [PERCENT]                let the unload be over, if it can be: it has half of a
  *                                quarter, which is longer than any strategy waits blindly,
- *                                or a quarter of that and three looks in vain
+ *                                or a quarter of that and ten looks in vain
  *   out                          wait until the unload is over
  *   left                         wait until all who called have come back
  *   sleep MS | kill [N]          wait | kill the Nth task of the stage, or the one that
@@ -368,9 +368,10 @@ static int do_try(struct step *s)
 
 	if (!a)
 		return 0;
-	/* Who was sent home by the first look has to get there. */
+	/* Who was sent home by the first look has to get there, on a host that may have little
+	 * time for his CPU: ten looks are at least 40 ms of pauses. */
 	u32 before = looks(a);
-	while (!clock_passed(end) && (looks(a) - before <= 3 || !clock_passed(enough)) &&
+	while (!clock_passed(end) && (looks(a) - before <= 10 || !clock_passed(enough)) &&
 	       !actor_wait(a, MIN(from_now(NSEC_PER_MSEC), end)))
 		;
 	/* The asker may be at work on it, but writes the same again of one who is held. */

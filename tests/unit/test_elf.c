@@ -312,6 +312,8 @@ FAULT(strings_link, -ENOEXEC, "symbol names: section 1 is no string table",
       o->section[S_SYMTAB].link = S_TEXT)
 FAULT(strings_unended, -ENOEXEC, "symbol names: section 8 does not end with a NUL",
       o->section[S_STRTAB].size = 3)
+FAULT(symbol_0, -ENOEXEC, "the first symbol must be empty",
+      o->sym[0] = o->sym[Y_INIT]; o->sym[0].value = 0x8000)
 FAULT(symbol_name, -ENOEXEC, "symbol 4: name at 0x7fffffff, beyond", o->sym[Y_VALUE].name = 0x7fffffff)
 FAULT(symbol_tls, -ENOEXEC, "thread-local or indirect", o->sym[Y_VALUE].info = STT_TLS)
 FAULT(symbol_common, -ENOEXEC, "symbol 4 (value): a common symbol; build with -fno-common",
@@ -353,7 +355,7 @@ static const struct fault *const faults[] = {
 	&info_link_beyond, &write_and_execute, &thread_local, &compressed, &huge_bss,
 	&image_too_large, &constructors, &unknown_type, &rela, &extended_indices,
 	&modinfo_unended, &two_symtabs, &stripped, &symbol_size, &symtab_ragged, &symtab_empty,
-	&symtab_info, &strings_link, &strings_unended, &symbol_name, &symbol_tls, &symbol_common,
+	&symtab_info, &strings_link, &strings_unended, &symbol_0, &symbol_name, &symbol_tls, &symbol_common,
 	&symbol_section, &symbol_reserved, &symbol_value, &symbol_wraps, &rel_link, &rel_ragged,
 	&rel_entry_size, &rel_of_bss, &rel_type, &rel_type_unknown, &rel_offset, &rel_wraps,
 	&rel_no_symbol, &rel_symbol, &rel_unloaded, &undefined, &two_undefined, &escape_sequence,
