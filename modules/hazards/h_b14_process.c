@@ -52,8 +52,9 @@ static void __exit process_exit(void)
 }
 module_exit(process_exit);
 
+/* The longer try: a process that is sent home needs its CPU for the way. */
 HAZARD("B14", "user-server", "derived",
-       "insmod; program h_client read h_b14_process; at 1; unload revoke; try; go; wake; out");
+       "insmod; program h_client read h_b14_process; at 1; unload revoke; try 200; go; wake; out");
 HAZARD("B14o", "user-opens", "derived",
        "hold h_b14:opens; insmod; program h_client open h_b14_process; held h_b14:opens; "
        "unload revoke; try; free h_b14:opens; out");
