@@ -44,6 +44,6 @@ module_exit(nested_exit);
 
 HAZARD("A7", "under-an-interrupt", "derived",
        "cpus 2; insmod; hold h_a07:interrupt; call open 1 1; held h_a07:interrupt; "
-       "unload revoke; try; free h_a07:interrupt aside; try 100; go; out");
+       "unload revoke; try; free h_a07:interrupt aside; try 200; go; out");
 MODULE_DESCRIPTION("Hazard A7: two interrupts above the module");
 MODULE_LICENSE("MIT");
