@@ -85,11 +85,14 @@ static void show_row(struct tour *t, const char *name, int err)
 	const struct unload_report *r = &t->unload.report;
 	char total[16], held[16];
 
-	printk("   %-8s %s%-10s" PLAIN " %8s  %8s  %5u  %5u", name, err ? YELLOW : GREEN,
+	printk("   %-8s %s%-9s" PLAIN " %7s %9s %5u %6u", name, err ? YELLOW : GREEN,
 	       err ? errno_name(err) : "out", duration_text(r->total_ns, total, sizeof(total)),
 	       duration_text(tsc_to_ns(r->held.held), held, sizeof(held)), r->tries, r->nr_insiders);
-	if (r->nr_insiders)
-		printk("  %s at %s", r->insider[0].task_name, r->insider[0].where);
+	if (r->nr_insiders) {
+		const char *where = r->insider[0].where, *module = strchr(where, ' ');
+		printk("  %s at %.*s", r->insider[0].task_name,
+		       module ? (int)(module - where) : (int)strlen(where), where);
+	}
 	printk("\n");
 	if (err)
 		printk("            %s\n", r->error);
@@ -157,7 +160,7 @@ static void unload_under_fire(struct tour *t)
 		return;
 	}
 	let_users_run(300);
-	printk("   module   result      took      CPUs held  tries  inside\n");
+	printk("   module   result       took CPUs held tries inside\n");
 	for (u32 i = 0; i < ARRAY_SIZE(order) && !shell_interrupted(); i++) {
 		if (!is_loaded(order[i]))
 			continue;
