@@ -8,6 +8,7 @@
 #include "sched/sync.h"
 #include "shell/ktest.h"
 #include "smp/percpu.h"
+#include "tests/kernel/fake_module.h"
 #include "tests/kernel/tests.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
@@ -23,52 +24,17 @@ static void reclaim(void *arg)
 	atomic_add(&runs, 1);
 }
 
-static int module_comes(void)
-{
-	runs = 0;
-	memset(&owner, 0, sizeof(owner));
-	strlcpy(owner.name, "reclaimer", sizeof(owner.name));
-	owner.base = (u32)reclaim;
-	owner.size = 1;
-	int err = owner_register(&owner);
-	if (!err)
-		owner_set_state(&owner, OWNER_LIVE);
-	return err;
-}
-
-static void module_closes(void)
-{
-	owner_set_state(&owner, OWNER_GOING);
-	entries_close(&owner);
-}
-
-static void module_comes_back(void)
-{
-	owner_set_state(&owner, OWNER_LIVE);
-	entries_reopen(&owner);
-}
-
-static int module_goes(void)
-{
-	if (owner.state != OWNER_GOING)
-		module_closes();
-	CHECK(owner_commit_gone(&owner, owner_epoch(&owner)));
-	entries_unlink(&owner, NULL, NULL);
-	entries_free(&owner);
-	owner_unregister(&owner);
-	return 0;
-}
-
 static int with_module(int (*body)(void))
 {
 	u32 blocks = heap_used_blocks();
-	int err = module_comes(), end;
+	int err = fake_comes(&owner, "reclaimer", reclaim), end;
 
 	if (err)
 		return err;
+	runs = 0;
 	err = body();
 	sync_reset();			/* or the unload waits for the grace task, held */
-	end = module_goes();
+	end = fake_goes(&owner);
 	if (!err && !end)
 		CHECK(heap_used_blocks() == blocks);
 	return err ? err : end;
@@ -139,7 +105,7 @@ static int held_back_body(void)
 	CHECK(!IS_ERR(w));
 	preempt_disable();
 	(void)work_queue_after_grace(w);
-	module_closes();
+	fake_closes(&owner);
 	bool held = state_is("held back");
 	preempt_enable();
 	CHECK(held);
@@ -147,16 +113,16 @@ static int held_back_body(void)
 	CHECK(runs == 0 && owner_epoch(&owner) == epoch);
 
 	preempt_disable();
-	module_comes_back();
+	fake_comes_back(&owner);
 	delay();
 	u32 too_early = READ_ONCE(runs);
 	preempt_enable();
 	CHECK(!too_early && has_run(1));
 
-	module_closes();
+	fake_closes(&owner);
 	CHECK(work_queue_after_grace(w));	/* a wish, and the inspection is void */
 	CHECK(owner_epoch(&owner) == epoch + 1);
-	module_comes_back();
+	fake_comes_back(&owner);
 	CHECK(has_run(2));
 	return 0;
 }
@@ -173,7 +139,7 @@ static int goes_body(void)
 	CHECK(!IS_ERR(w));
 	preempt_disable();
 	(void)work_queue_after_grace(w);
-	module_closes();
+	fake_closes(&owner);
 	preempt_enable();
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include "sched/sched.h"
 #include "sched/sync.h"
 #include "shell/ktest.h"
+#include "tests/kernel/fake_module.h"
 #include "tests/kernel/tests.h"
 #include "x86/clock.h"
 
@@ -19,50 +20,16 @@ static int given(void *data, void *arg)
 	return 7;
 }
 
-static int giver_load(void)
-{
-	memset(&giver, 0, sizeof(giver));
-	strlcpy(giver.name, "giver", sizeof(giver.name));
-	giver.base = (u32)given;
-	giver.size = 1;
-	int err = owner_register(&giver);
-	if (!err)
-		owner_set_state(&giver, OWNER_LIVE);
-	return err;
-}
-
-static void giver_close(void)
-{
-	owner_set_state(&giver, OWNER_GOING);
-	entries_close(&giver);
-}
-
-static void giver_come_back(void)
-{
-	owner_set_state(&giver, OWNER_LIVE);
-	entries_reopen(&giver);
-}
-
-static int giver_unload(void)
-{
-	giver_close();
-	CHECK(owner_commit_gone(&giver, owner_epoch(&giver)));
-	entries_unlink(&giver, NULL, NULL);
-	entries_free(&giver);
-	owner_unregister(&giver);
-	return 0;
-}
-
 static int with_giver(int (*body)(void))
 {
 	u32 blocks = heap_used_blocks();
-	int err = giver_load(), end;
+	int err = fake_comes(&giver, "giver", given), end;
 
 	if (err)
 		return err;
 	err = body();
 	sync_reset();			/* or the unload waits for a caller who is held */
-	end = giver_unload();
+	end = fake_goes(&giver);
 	if (!err && !end)
 		CHECK(heap_used_blocks() == blocks);
 	return err ? err : end;
@@ -80,11 +47,11 @@ static int life_body(void)
 	CHECK(kept > 0 && entries_count(&giver) == 1);
 	CHECK(callback_call(kept, &sum) == 7 && sum == 5);
 
-	giver_close();
+	fake_closes(&giver);
 	CHECK(callback_call(kept, &sum) == -ENODEV && sum == 5);
 	CHECK(callback_register("late", given, NULL) == -ENODEV);
 	CHECK(owner_epoch(&giver) == 1);
-	giver_come_back();
+	fake_comes_back(&giver);
 	CHECK(callback_call(kept, &sum) == 7 && sum == 10);
 
 	int other = callback_register("other", given, NULL);
