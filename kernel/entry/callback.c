@@ -7,12 +7,11 @@
 #include "sched/sync.h"
 #include "x86/panic.h"
 
-struct callback {
+struct callback_record {
 	struct entry e;
 	/* Fixed. */
 	callback_fn driver;
 	void *arg;
-	int id;
 
 	/* Under registry_lock. */
 	callback_fn fn;			/* NULL: closed */
@@ -21,41 +20,11 @@ struct callback {
 	bool dying;
 };
 
-#define LAST_ID 0x7fffffff
-
-/* By id % MAX_CALLBACKS. Under registry_lock. */
-static struct callback *table[MAX_CALLBACKS];
-static int last_id;
-
 static struct wait_queue caller_left = WAIT_QUEUE(caller_left, "callback");
 
-static struct callback *to_callback(struct entry *e)
+static struct callback_record *to_callback(struct entry *e)
 {
-	return container_of(e, struct callback, e);
-}
-
-/* -- the table ------------------------------------------------------------------ */
-
-/* NULL: it is gone, or never was. Caller holds registry_lock. */
-static struct callback *find(int id)
-{
-	struct callback *cb = table[(u32)id % MAX_CALLBACKS];
-
-	ASSERT(spin_held(&registry_lock));
-	return cb && cb->id == id ? cb : NULL;
-}
-
-/* The next number whose place is free. A number comes back only after the others
- * have been through, so that one kept for too long leads to nobody else. Caller
- * holds registry_lock. */
-static int choose_id(void)
-{
-	for (u32 i = 0; i < MAX_CALLBACKS; i++) {
-		last_id = last_id % LAST_ID + 1;
-		if (!table[(u32)last_id % MAX_CALLBACKS])
-			return last_id;
-	}
-	return -ENOSPC;
+	return container_of(e, struct callback_record, e);
 }
 
 /* -- the record ----------------------------------------------------------------- */
@@ -68,23 +37,23 @@ static void callback_close(struct entry *e)
 /* Who called meanwhile was told -ENODEV: nothing is repeated. */
 static void callback_reopen(struct entry *e)
 {
-	struct callback *cb = to_callback(e);
+	struct callback_record *cb = to_callback(e);
 
 	cb->fn = cb->driver;
 }
 
-static bool has_no_callers(struct callback *cb)
+static bool has_no_callers(struct callback_record *cb)
 {
 	return READ_ONCE(cb->callers) == 0;
 }
 
 static void callback_unlink(struct entry *e)
 {
-	struct callback *cb = to_callback(e);
+	struct callback_record *cb = to_callback(e);
 	u32 flags = spin_lock_irqsave(&registry_lock);
 
 	cb->dying = true;
-	table[(u32)cb->id % MAX_CALLBACKS] = NULL;
+	cb->fn = NULL;
 	spin_unlock_irqrestore(&registry_lock, flags);
 	(void)wait_event_core(&caller_left, has_no_callers(cb), WAIT_FOREVER);
 	/* The last of them may hold the lock still. */
@@ -111,55 +80,39 @@ static const struct entry_ops callback_ops = {
 	.describe = callback_describe,
 };
 
-/* Caller holds registry_lock. */
-static int enter(struct callback *cb, const char *name)
-{
-	int id = choose_id(), err;
-
-	if (id < 0)
-		return id;
-	err = entry_add_locked(&cb->e, &callback_ops, owner_of_code((u32)cb->driver), name);
-	if (err)
-		return err;
-	cb->id = id;
-	table[(u32)id % MAX_CALLBACKS] = cb;
-	return id;
-}
-
 int callback_register(const char *name, callback_fn fn, void *arg)
 {
-	struct callback *cb = kzalloc(sizeof(*cb));
-	u32 flags;
-	int id;
+	const struct entry_part part[] = {
+		{ "function", (u32)fn }, { "argument", (u32)arg },
+		ENTRY_MAKER((u32)__builtin_return_address(0)),
+	};
+	struct callback_record *cb = kzalloc(sizeof(*cb));
+	int err;
 
 	if (!cb)
 		return -ENOMEM;
 	cb->driver = cb->fn = fn;
 	cb->arg = arg;
-	flags = spin_lock_irqsave(&registry_lock);
-	id = enter(cb, name);
-	spin_unlock_irqrestore(&registry_lock, flags);
-	if (id < 0)
+	err = entry_add(&cb->e, &callback_ops, name, part, ARRAY_SIZE(part));
+	if (err) {
 		kfree(cb);
-	return id;
+		return err;
+	}
+	return (int)cb->e.handle;
 }
 
-void callback_unregister(int id)
+int callback_unregister(int id)
 {
-	u32 flags = spin_lock_irqsave(&registry_lock);
-	struct callback *cb = find(id);
-
-	spin_unlock_irqrestore(&registry_lock, flags);
-	if (cb)
-		entry_destroy(&cb->e);
+	return entry_destroy((void *)id, &callback_ops, (u32)__builtin_return_address(0));
 }
 
 /* -- a call --------------------------------------------------------------------- */
 
 /* Caller holds registry_lock. NULL: nobody to call. */
-static struct callback *begin_call(int id)
+static struct callback_record *begin_call(int id)
 {
-	struct callback *cb = find(id);
+	struct entry *e = entry_find((void *)id, &callback_ops);
+	struct callback_record *cb = e ? to_callback(e) : NULL;
 
 	if (cb && !cb->fn) {
 		cb->missed++;
@@ -170,11 +123,20 @@ static struct callback *begin_call(int id)
 	return cb;
 }
 
+static void end_call(struct callback_record *cb)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+
+	if (--cb->callers == 0 && cb->dying)
+		wake_all(&caller_left);
+	spin_unlock_irqrestore(&registry_lock, flags);
+}
+
 /*   CPU 0 (callback_call, in B)       CPU 1 (unload of A)
  *   registry_lock: fn = A's
  *                                     registry_lock: closes
- *   fn lies on its stack: an
- *   inspection finds it
+ *   fn and arg lie on its stack: an
+ *   inspection finds them
  * or
  *                                     registry_lock: closes
  *   registry_lock: closed: -ENODEV
@@ -182,25 +144,25 @@ static struct callback *begin_call(int id)
 int callback_call(int id, void *data)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
-	struct callback *cb = begin_call(id);
+	struct callback_record *cb = begin_call(id);
+	struct entry_call call;
 
 	if (!cb) {
 		spin_unlock_irqrestore(&registry_lock, flags);
 		return -ENODEV;
 	}
 	callback_fn fn = READ_ONCE(cb->fn);
+	void *arg = READ_ONCE(cb->arg);
 	const struct turnstile *ts = turnstile_enter(cb->e.slot);
 	spin_unlock_irqrestore(&registry_lock, flags);
 
+	entry_call_begin(&call, &cb->e);
 	sync_point("callback:call");
 	current->must_return++;		/* callback_unlink() waits for it */
-	int result = fn(data, cb->arg);
+	int result = fn(data, arg);
 	current->must_return--;
+	entry_call_end(&call);
 	turnstile_leave(ts, cb->e.slot);
-
-	flags = spin_lock_irqsave(&registry_lock);
-	if (--cb->callers == 0 && cb->dying)
-		wake_all(&caller_left);
-	spin_unlock_irqrestore(&registry_lock, flags);
+	end_call(cb);
 	return result;
 }

@@ -91,7 +91,7 @@ static void chrdev_unlink(struct entry *e)
 		}
 	lead_to(d, gone_read, gone_write, gone_ioctl);
 	list_del(&d->node);
-	wake_all(&e->owner->gate);
+	wake_all(&e->owner->gate);	/* the gate that callers wait at, whoever of the owners goes */
 	spin_unlock_irqrestore(&registry_lock, flags);
 }
 
@@ -156,39 +156,34 @@ struct chrdev *device_find(const char *name)
 	return NULL;
 }
 
-/* The one module that the functions lie in; NULL: there is none, and why has been said. */
-static struct owner *owner_of_ops(const char *name, const struct chrdev_ops *ops)
+/* A call into the driver shows on its task's stack by the function alone, while what lies
+ * behind the file is found from there: so both have to lie in one module. */
+static bool is_of_one_module(const char *name, const struct entry_part *part, u32 nr)
 {
-	const u32 fn[] = { (u32)ops->open, (u32)ops->release, (u32)ops->read,
-	                   (u32)ops->write, (u32)ops->ioctl };
-	struct owner *owner = &core_owner;
+	const struct owner *owner = &core_owner;
 
-	for (u32 i = 0; i < ARRAY_SIZE(fn); i++) {
-		struct owner *o = fn[i] ? owner_of_code(fn[i]) : &core_owner;
-		if (!o) {
-			printk("device %s: a function of it is marked __init, so it is gone when it is called\n",
-			       name);
-			return NULL;
-		}
+	for (u32 i = 0; i < nr; i++) {
+		const struct owner *o = owner_of(part[i].addr);
+
 		if (o == &core_owner || o == owner)
 			continue;
 		if (owner != &core_owner) {
-			printk("device %s: its functions lie in two modules; wrap those of the other one\n",
-			       name);
-			return NULL;
+			printk("device %s: its functions and data lie in two modules, %s and %s; "
+			       "wrap those of the other one\n", name, owner->name, o->name);
+			return false;
 		}
 		owner = o;
 	}
-	return owner;
+	return true;
 }
 
-static int publish(struct chrdev *d, struct owner *owner, const char *name)
+static int publish(struct chrdev *d, const char *name, const struct entry_part *part, u32 nr)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	int err = -EEXIST;
 
 	if (!device_find(name))
-		err = entry_add_locked(&d->e, &chrdev_entry_ops, owner, name);
+		err = entry_add_locked(&d->e, &chrdev_entry_ops, name, part, nr);
 	if (!err)
 		list_add_tail(&devices, &d->node);
 	spin_unlock_irqrestore(&registry_lock, flags);
@@ -197,11 +192,16 @@ static int publish(struct chrdev *d, struct owner *owner, const char *name)
 
 struct chrdev *chrdev_register(const char *name, const struct chrdev_ops *ops, void *private)
 {
-	struct owner *owner = owner_of_ops(name, ops);
+	const struct entry_part part[] = {
+		{ "open function", (u32)ops->open }, { "release function", (u32)ops->release },
+		{ "read function", (u32)ops->read }, { "write function", (u32)ops->write },
+		{ "ioctl function", (u32)ops->ioctl }, { "private data", (u32)private },
+		ENTRY_MAKER((u32)__builtin_return_address(0)),
+	};
 	struct chrdev *d;
 	int err;
 
-	if (!owner)
+	if (!is_of_one_module(name, part, ARRAY_SIZE(part) - 1))
 		return ERR_PTR(-EINVAL);
 	if (!*name || strlen(name) >= sizeof(d->e.name)) {
 		printk("device \"%s\": a name has 1 to %u characters\n", name, (u32)sizeof(d->e.name) - 1);
@@ -218,22 +218,27 @@ struct chrdev *chrdev_register(const char *name, const struct chrdev_ops *ops, v
 	d->refs = 1;
 	list_init(&d->files);
 	lead_to(d, d->driver.read, d->driver.write, d->driver.ioctl);
-	err = publish(d, owner, name);
+	err = publish(d, name, part, ARRAY_SIZE(part));
 	if (err) {
 		kfree(d);
 		return ERR_PTR(err);
 	}
-	return d;
+	return entry_handle(&d->e);
 }
 
-void chrdev_unregister(struct chrdev *d)
+int chrdev_unregister(struct chrdev *handle)
 {
-	entry_destroy(&d->e);
+	return entry_destroy(handle, &chrdev_entry_ops, (u32)__builtin_return_address(0));
 }
 
-void *chrdev_private(const struct chrdev *d)
+void *chrdev_private(const struct chrdev *handle)
 {
-	return d->private;
+	u32 flags = irq_save();
+	struct entry *e = entry_find(handle, &chrdev_entry_ops);
+	void *private = e ? to_chrdev(e)->private : NULL;
+
+	irq_restore(flags);
+	return private;
 }
 
 bool chrdev_nth(u32 i, char *name, u32 size, char *owner, u32 owner_size)

@@ -17,15 +17,16 @@ struct chrdev_ops {
 
 #define FILE_NONBLOCK 1u		/* return -EAGAIN instead of waiting */
 
-struct chrdev;
+struct chrdev;			/* outside of entry/ a handle (entry/handle.h): usable, in vain, when its record is gone */
 
 struct file {
 	/* Fixed after open. */
-	struct chrdev *dev;
+	struct chrdev *dev;		/* the core's */
 	u32 flags;
 	u32 task_id;
 	char task_name[TASK_NAME_LEN];	/* a copy: the opener may be gone */
 	u64 opened_at;			/* clock_ns() */
+	void *dev_private;		/* what chrdev_register() was given */
 	/* The driver's. */
 	void *private;
 	/* Under registry_lock. */
@@ -37,15 +38,19 @@ struct file {
 };
 
 /* Registers device `name` (copied; as are the functions). Returns a handle or
- * ERR_PTR: -EEXIST, -ENOMEM, -ENODEV, -EINVAL (name, or functions of two
- * modules). The owner is the module that holds the functions; core functions
- * may stand among them. Tasks may call before this returns. Any context. */
+ * ERR_PTR: -EEXIST, -ENOMEM, -EINVAL (name; or functions and private data of two
+ * modules), or as entry_add() says. Its modules are the one that holds the functions and
+ * the private data, and the caller; core functions may be among them. Tasks may call
+ * before this returns. Any context. */
 struct chrdev *chrdev_register(const char *name, const struct chrdev_ops *ops, void *private) must_use;
 /* No call of a task begins in the driver any more, not even release() for files
  * that are still open: those get -ENODEV. Calls that have begun are not waited
  * for: a driver that unregisters while it stays loaded keeps what they use, or
- * counts them itself. (At an unload there are none: nobody is inside.) May sleep. */
-void chrdev_unregister(struct chrdev *d);
+ * counts them itself. (At an unload there are none: nobody is inside.) May sleep. 0, or as
+ * entry_destroy() says. */
+int  chrdev_unregister(struct chrdev *d);
+/* What chrdev_register() was given; NULL: the device is gone. In a call on a file it is
+ * f->dev_private. Any context. */
 void *chrdev_private(const struct chrdev *d);
 
 /* -- for tasks ------------------------------------------------------------ */

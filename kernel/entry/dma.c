@@ -11,30 +11,51 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "mm/heap.h"
+#include "sched/sched.h"
 #include "x86/paging.h"
 
-struct dma {
+struct dma_record {
 	struct entry e;
 	/* Fixed. */
 	u64 address;
 	u32 len;
 	void (*stop)(void *arg);
 	void *arg;
-	/* Its owner's, and after that the unload's. */
-	bool stopped;
+	/* Under registry_lock. */
+	bool stopped;			/* stop() has been called: once */
+	struct task *stopper;		/* is in it now */
 };
 
-static struct dma *to_dma(struct entry *e)
+static struct wait_queue stop_returned = WAIT_QUEUE(stop_returned, "dma stop");
+
+static struct dma_record *to_dma(struct entry *e)
 {
-	return container_of(e, struct dma, e);
+	return container_of(e, struct dma_record, e);
 }
 
-static void stop_once(struct dma *d)
+/* Caller holds registry_lock. False: stop() has been called, or is being called. */
+static bool claim_stop(struct dma_record *d)
 {
 	if (d->stopped)
-		return;
+		return false;
 	d->stopped = true;
+	d->stopper = current;
+	return true;
+}
+
+/* By a caller that has claimed it. The record stays: dma_unlink() waits. */
+static void run_stop(struct dma_record *d)
+{
+	struct entry_call call;
+	u32 flags;
+
+	entry_call_begin(&call, &d->e);
 	d->stop(d->arg);
+	entry_call_end(&call);
+	flags = spin_lock_irqsave(&registry_lock);
+	WRITE_ONCE(d->stopper, NULL);
+	wake_all(&stop_returned);
+	spin_unlock_irqrestore(&registry_lock, flags);
 }
 
 static void dma_stays(struct entry *e)
@@ -42,13 +63,39 @@ static void dma_stays(struct entry *e)
 	(void)e;
 }
 
-/* GONE, the code is mapped until all records are unlinked. If it is not GONE, this is
- * the driver's dma_unmap(); or what a proposal of old left behind is being swept up,
- * and there is no code to call. */
+/* Is this the end of a module that was found to be empty? Its code is mapped until all
+ * records are unlinked. If not, this is the driver's dma_unmap(), which has stopped the
+ * device; or what a proposal of old left behind is being swept up, and there may be no
+ * code to call. */
+static bool is_orderly_end(const struct dma_record *d)
+{
+	const struct owner *o = d->e.ender;
+
+	return o && READ_ONCE(o->state) == OWNER_GONE && kernel_translate((u32)d->stop) != ~0ull;
+}
+
+/* stop() may have been left by who ran exit, and runs the rest of the unload: then there
+ * is no return to wait for. */
+static bool nobody_in_stop(const struct dma_record *d)
+{
+	const struct task *t = READ_ONCE(d->stopper);
+
+	return !t || t == current;
+}
+
 static void dma_unlink(struct entry *e)
 {
-	if (READ_ONCE(e->owner->state) == OWNER_GONE)
-		stop_once(to_dma(e));
+	struct dma_record *d = to_dma(e);
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	bool mine = is_orderly_end(d) && claim_stop(d);
+
+	spin_unlock_irqrestore(&registry_lock, flags);
+	if (mine)
+		run_stop(d);
+	(void)wait_event_core(&stop_returned, nobody_in_stop(d), WAIT_FOREVER);
+	/* Who was in it may hold the lock still. */
+	flags = spin_lock_irqsave(&registry_lock);
+	spin_unlock_irqrestore(&registry_lock, flags);
 }
 
 static void dma_free(struct entry *e)
@@ -58,7 +105,7 @@ static void dma_free(struct entry *e)
 
 static void dma_describe(struct entry *e, char *buf, u32 size)
 {
-	const struct dma *d = to_dma(e);
+	const struct dma_record *d = to_dma(e);
 
 	snprintf(buf, size, "dma %s, %u bytes at 0x%llx", e->name, d->len, d->address);
 }
@@ -72,19 +119,24 @@ static const struct entry_ops dma_ops = {
 	.describe = dma_describe,
 };
 
-static bool is_one_piece_of(const struct owner *o, u32 va, u32 len)
+static bool is_one_piece_of_a_module(u32 va, u32 len)
 {
+	const struct owner *o = owner_of(va);
+
 	return len && len <= PAGE_SIZE - va % PAGE_SIZE && owner_holds(o, va) &&
 	       owner_holds(o, va + len - 1) && kernel_translate(va) != ~0ull;
 }
 
 struct dma *dma_map(const char *name, void *buf, u32 len, void (*stop)(void *arg), void *arg)
 {
-	struct owner *owner = owner_of((u32)stop);
-	struct dma *d;
+	const struct entry_part part[] = {
+		{ "stop function", (u32)stop }, { "argument", (u32)arg }, { "buffer", (u32)buf },
+		ENTRY_MAKER((u32)__builtin_return_address(0)),
+	};
+	struct dma_record *d;
 	int err;
 
-	if (!stop || !is_one_piece_of(owner, (u32)buf, len))
+	if (!stop || !is_one_piece_of_a_module((u32)buf, len))
 		return ERR_PTR(-EINVAL);
 	d = kzalloc(sizeof(*d));
 	if (!d)
@@ -93,21 +145,45 @@ struct dma *dma_map(const char *name, void *buf, u32 len, void (*stop)(void *arg
 	d->len = len;
 	d->stop = stop;
 	d->arg = arg;
-	err = entry_add(&d->e, &dma_ops, owner, name);
+	err = entry_add(&d->e, &dma_ops, name, part, ARRAY_SIZE(part));
 	if (err) {
 		kfree(d);
 		return ERR_PTR(err);
 	}
-	return d;
+	return entry_handle(&d->e);
 }
 
-u64 dma_address(const struct dma *d)
+/* Interrupts off, until they are on again it stays. NULL: it is gone. */
+static struct dma_record *find(const struct dma *handle)
 {
-	return d->address;
+	struct entry *e = entry_find(handle, &dma_ops);
+
+	return e ? to_dma(e) : NULL;
 }
 
-void dma_unmap(struct dma *d)
+u64 dma_address(const struct dma *handle)
 {
-	stop_once(d);
-	entry_destroy(&d->e);
+	u32 flags = irq_save();
+	const struct dma_record *d = find(handle);
+	u64 address = d ? d->address : 0;
+
+	irq_restore(flags);
+	return address;
+}
+
+int dma_unmap(struct dma *handle)
+{
+	u32 caller = (u32)__builtin_return_address(0), flags;
+	struct dma_record *d;
+	bool mine;
+
+	if (!entry_may_wait(handle, &dma_ops, caller))
+		return -EDEADLK;
+	flags = spin_lock_irqsave(&registry_lock);
+	d = find(handle);
+	mine = d && claim_stop(d);
+	spin_unlock_irqrestore(&registry_lock, flags);
+	if (mine)
+		run_stop(d);
+	return entry_destroy(handle, &dma_ops, caller);
 }

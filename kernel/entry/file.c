@@ -66,6 +66,7 @@ static int attach(struct file *f, const char *name, int (**open)(struct file *f)
 	bool turned_away = !shut && !count_opener(f, d);
 	if (!shut && !turned_away) {
 		f->dev = d;
+		f->dev_private = d->private;
 		list_add_tail(&d->files, &f->node);
 		*open = READ_ONCE(d->driver.open);
 	}

@@ -10,9 +10,9 @@
 struct irq_line irq_lines[MAX_LINES];
 static u32 nr_lines;			/* fixed after irq_init() */
 
-static struct irq_action *to_action(struct entry *e)
+static struct irq_record *to_action(struct entry *e)
 {
-	return container_of(e, struct irq_action, e);
+	return container_of(e, struct irq_record, e);
 }
 
 /* -- the record ----------------------------------------------------------------------- */
@@ -34,7 +34,7 @@ static void irq_close(struct entry *e)
 /* Replays on the line's own CPU, where it cannot run beside itself. */
 static void irq_reopen(struct entry *e)
 {
-	struct irq_action *a = to_action(e);
+	struct irq_record *a = to_action(e);
 	struct irq_line *line = a->line;
 
 	WRITE_ONCE(a->handler, a->driver);
@@ -47,7 +47,7 @@ static void irq_reopen(struct entry *e)
 
 static void irq_unlink(struct entry *e)
 {
-	struct irq_action *a = to_action(e), **link;
+	struct irq_record *a = to_action(e), **link;
 	struct irq_line *line = a->line;
 	u32 flags = spin_lock_irqsave(&registry_lock);
 
@@ -67,14 +67,13 @@ static void irq_free(struct entry *e)
 
 static void irq_describe(struct entry *e, char *buf, u32 size)
 {
-	struct irq_action *a = to_action(e);
+	struct irq_record *a = to_action(e);
 
 	snprintf(buf, size, "irq %u %s%s", a->line->irq, e->name, a->pending ? ", pending" : "");
 }
 
 static const struct entry_ops irq_ops = {
 	.kind = "irq",
-	.lockless = true,
 	.close = irq_close,
 	.reopen = irq_reopen,
 	.unlink = irq_unlink,
@@ -131,10 +130,13 @@ static bool may_share(const struct irq_line *line, u32 flags)
 }
 
 /* Caller holds registry_lock. */
-static int attach_action(struct irq_action *a, u32 irq, const char *name)
+static int attach_action(struct irq_record *a, u32 irq, const char *name, u32 caller)
 {
+	const struct entry_part part[] = {
+		{ "function", (u32)a->driver }, { "argument", (u32)a->arg }, ENTRY_MAKER(caller),
+	};
 	struct irq_line *line = a->line;
-	struct irq_action **link;
+	struct irq_record **link;
 	int err;
 
 	if (!may_share(line, a->flags))
@@ -142,7 +144,7 @@ static int attach_action(struct irq_action *a, u32 irq, const char *name)
 	err = route_line(line, irq);
 	if (err)
 		return err;
-	err = entry_add_locked(&a->e, &irq_ops, owner_of_code((u32)a->driver), name);
+	err = entry_add_locked(&a->e, &irq_ops, name, part, ARRAY_SIZE(part));
 	if (err)
 		return err;
 	for (link = &line->actions; *link; link = &(*link)->next)
@@ -156,8 +158,9 @@ static int attach_action(struct irq_action *a, u32 irq, const char *name)
 struct irq_action *request_irq(u32 irq, irq_handler handler, u32 flags,
                                const char *name, void *arg)
 {
+	u32 caller = (u32)__builtin_return_address(0);
 	u32 gsi = irq_to_gsi(irq), irq_flags;
-	struct irq_action *a;
+	struct irq_record *a;
 	int err;
 
 	if (gsi >= nr_lines) {
@@ -172,18 +175,18 @@ struct irq_action *request_irq(u32 irq, irq_handler handler, u32 flags,
 	a->flags = flags;
 	a->line = &irq_lines[gsi];
 	irq_flags = spin_lock_irqsave(&registry_lock);
-	err = attach_action(a, irq, name);
+	err = attach_action(a, irq, name, caller);
 	spin_unlock_irqrestore(&registry_lock, irq_flags);
 	if (err) {
 		kfree(a);
 		return ERR_PTR(err);
 	}
-	return a;
+	return entry_handle(&a->e);
 }
 
-bool free_irq(struct irq_action *a)
+int free_irq(struct irq_action *handle)
 {
-	return entry_destroy(&a->e);
+	return entry_destroy(handle, &irq_ops, (u32)__builtin_return_address(0));
 }
 
 static void set_masked_level(u32 irq, bool masked)
@@ -207,7 +210,7 @@ static void list_handlers(const struct irq_line *line, char *buf, u32 size)
 	u32 len = 0;
 
 	buf[0] = '\0';
-	for (const struct irq_action *a = line->actions; a && len < size; a = a->next)
+	for (const struct irq_record *a = line->actions; a && len < size; a = a->next)
 		len += snprintf(buf + len, size - len, "%s%s", len ? ", " : "", a->e.name);
 }
 

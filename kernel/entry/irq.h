@@ -7,17 +7,18 @@ enum irq_result { IRQ_NONE, IRQ_HANDLED };
 typedef enum irq_result (*irq_handler)(u32 irq, void *arg);
 #define IRQF_SHARED 1u
 
-struct irq_action;
+struct irq_action;		/* a handle (entry/handle.h): usable, in vain, when its record is gone */
 
 void irq_init(void);
 /* Attaches a handler to ISA interrupt `irq` (0..15, overrides applied) or, from
  * 16 up, to that GSI, and unmasks the line. Handle or ERR_PTR: -EBUSY (not
- * shared), -EINVAL, -ENOMEM, -ENODEV. Handlers run with interrupts off. */
+ * shared), -EINVAL, -ENOMEM, or as entry_add() says. Handlers run with interrupts off.
+ * Any context. */
 struct irq_action *request_irq(u32 irq, irq_handler handler, u32 flags,
                                const char *name, void *arg) must_use;
-/* Detaches it; afterwards it does not run any more (false: unless a CPU that does not answer
- * is on its way into it). May sleep. */
-bool free_irq(struct irq_action *a);
+/* Detaches it; afterwards it does not run any more. May sleep, so not from the handler. 0, or
+ * as entry_destroy() says. */
+int  free_irq(struct irq_action *a);
 /* For a handler whose device is served later, elsewhere: masks the line if it is
  * level-triggered, and would interrupt again at once; and the end of that. Any context. */
 void irq_mask_level(u32 irq);

@@ -25,7 +25,7 @@ void line_set_masked(struct irq_line *line, bool masked)
 
 bool line_has_closed_action(const struct irq_line *line)
 {
-	for (const struct irq_action *a = line->actions; a; a = a->next)
+	for (const struct irq_record *a = line->actions; a; a = a->next)
 		if (a->e.closed)
 			return true;
 	return false;
@@ -49,7 +49,7 @@ enum irq_result irq_held(u32 irq, void *arg)
 	bool again = false;
 
 	(void)arg;
-	for (struct irq_action *a = line->actions; a; a = a->next) {
+	for (struct irq_record *a = line->actions; a; a = a->next) {
 		if (a->e.closed)
 			a->pending = true;
 		else if (a->reopened)
@@ -99,14 +99,14 @@ static noinline void nobody_cared(struct irq_line *line)
 	spin_unlock_irqrestore(&registry_lock, flags);
 }
 
-static always_inline bool handle(struct irq_action *a, u32 irq)
+static always_inline bool handle(struct irq_record *a, u32 irq)
 {
 	irq_handler fn = READ_ONCE(a->handler);
 
 	return fn(irq, a->arg) == IRQ_HANDLED;
 }
 
-static noinline bool handle_counted(struct irq_action *a, u32 irq)
+static noinline bool handle_counted(struct irq_record *a, u32 irq)
 {
 	const struct turnstile *ts = turnstile_enter(a->e.slot);
 	bool handled = handle(a, irq);
@@ -137,7 +137,7 @@ void irq_dispatch(struct regs *regs)
 
 	line->count++;
 	this_cpu_inc(irq_count);
-	for (struct irq_action *a = load_acquire(&line->actions); a; a = load_acquire(&a->next)) {
+	for (struct irq_record *a = load_acquire(&line->actions); a; a = load_acquire(&a->next)) {
 		if (unlikely(READ_ONCE(turnstile)))
 			handled |= handle_counted(a, irq);
 		else

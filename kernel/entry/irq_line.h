@@ -8,11 +8,11 @@
 
 struct irq_line;
 
-struct irq_action {
+struct irq_record {
 	struct entry e;
 	/* The driver's, or irq_held(). Under registry_lock; dispatch reads it once. */
 	irq_handler handler;
-	struct irq_action *next;	/* kept by unlink(): somebody may stand here */
+	struct irq_record *next;	/* kept by unlink(): somebody may stand here */
 
 	/* Fixed. */
 	irq_handler driver;
@@ -27,7 +27,7 @@ struct irq_action {
 
 struct irq_line {
 	/* Published with release, walked by dispatch without a lock. */
-	struct irq_action *actions;
+	struct irq_record *actions;
 
 	/* Fixed while it has actions. */
 	u32 irq;			/* the driver's number for it */

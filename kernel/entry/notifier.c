@@ -7,7 +7,7 @@
 #include "sched/sync.h"
 #include "x86/panic.h"
 
-struct notifier {
+struct notifier_record {
 	struct entry e;
 	/* Fixed. */
 	struct notifier_chain *chain;
@@ -28,9 +28,9 @@ struct notifier_chain module_chain = NOTIFIER_CHAIN(module_chain, "module");
 
 static struct wait_queue walker_left = WAIT_QUEUE(walker_left, "notifier");
 
-static struct notifier *to_notifier(struct entry *e)
+static struct notifier_record *to_notifier(struct entry *e)
 {
-	return container_of(e, struct notifier, e);
+	return container_of(e, struct notifier_record, e);
 }
 
 static void notifier_close(struct entry *e)
@@ -41,12 +41,12 @@ static void notifier_close(struct entry *e)
 /* What was missed was about an instant that has passed: it is not repeated. */
 static void notifier_reopen(struct entry *e)
 {
-	struct notifier *n = to_notifier(e);
+	struct notifier_record *n = to_notifier(e);
 
 	n->fn = n->driver;
 }
 
-static bool has_no_walkers(struct notifier *n)
+static bool has_no_walkers(struct notifier_record *n)
 {
 	return READ_ONCE(n->walkers) == 0;
 }
@@ -55,7 +55,7 @@ static bool has_no_walkers(struct notifier *n)
  * finds the next one from it. */
 static void notifier_unlink(struct entry *e)
 {
-	struct notifier *n = to_notifier(e);
+	struct notifier_record *n = to_notifier(e);
 	u32 flags = spin_lock_irqsave(&registry_lock);
 
 	n->dying = true;
@@ -74,7 +74,7 @@ static void notifier_free(struct entry *e)
 
 static void notifier_describe(struct entry *e, char *buf, u32 size)
 {
-	struct notifier *n = to_notifier(e);
+	struct notifier_record *n = to_notifier(e);
 
 	snprintf(buf, size, "notifier %s on %s, %u missed", e->name, n->chain->name, n->missed);
 }
@@ -89,9 +89,9 @@ static const struct entry_ops notifier_ops = {
 };
 
 /* Behind those of the same priority. Caller holds registry_lock. */
-static void insert_by_prio(struct notifier *n)
+static void insert_by_prio(struct notifier_record *n)
 {
-	struct notifier *other;
+	struct notifier_record *other;
 
 	list_for_each(other, &n->chain->list, node)
 		if (other->prio < n->prio) {
@@ -104,7 +104,11 @@ static void insert_by_prio(struct notifier *n)
 struct notifier *notifier_register(struct notifier_chain *c, const char *name,
                                    notifier_fn fn, void *arg, int prio)
 {
-	struct notifier *n = kzalloc(sizeof(*n));
+	const struct entry_part part[] = {
+		{ "function", (u32)fn }, { "argument", (u32)arg }, { "chain", (u32)c },
+		ENTRY_MAKER((u32)__builtin_return_address(0)),
+	};
+	struct notifier_record *n = kzalloc(sizeof(*n));
 	u32 flags;
 	int err;
 
@@ -115,7 +119,7 @@ struct notifier *notifier_register(struct notifier_chain *c, const char *name,
 	n->arg = arg;
 	n->prio = prio;
 	flags = spin_lock_irqsave(&registry_lock);
-	err = entry_add_locked(&n->e, &notifier_ops, owner_of_code((u32)fn), name);
+	err = entry_add_locked(&n->e, &notifier_ops, name, part, ARRAY_SIZE(part));
 	if (!err)
 		insert_by_prio(n);
 	spin_unlock_irqrestore(&registry_lock, flags);
@@ -123,20 +127,20 @@ struct notifier *notifier_register(struct notifier_chain *c, const char *name,
 		kfree(n);
 		return ERR_PTR(err);
 	}
-	return n;
+	return entry_handle(&n->e);
 }
 
-void notifier_unregister(struct notifier *n)
+int notifier_unregister(struct notifier *handle)
 {
-	entry_destroy(&n->e);
+	return entry_destroy(handle, &notifier_ops, (u32)__builtin_return_address(0));
 }
 
 /* The first from `at` on that can be called; counts those that are closed.
  * Caller holds registry_lock. */
-static struct notifier *next_callable(struct notifier_chain *c, struct list *at)
+static struct notifier_record *next_callable(struct notifier_chain *c, struct list *at)
 {
 	for (; at != &c->list; at = at->next) {
-		struct notifier *n = list_entry(at, struct notifier, node);
+		struct notifier_record *n = list_entry(at, struct notifier_record, node);
 
 		if (n->fn)
 			return n;
@@ -145,24 +149,35 @@ static struct notifier *next_callable(struct notifier_chain *c, struct list *at)
 	return NULL;
 }
 
+/* Caller holds registry_lock, which is released for the call. */
+static u32 call_one(struct notifier_record *n, u32 event, void *data, u32 flags)
+{
+	notifier_fn fn = READ_ONCE(n->fn);
+	void *arg = READ_ONCE(n->arg);	/* on this stack with fn: either may show who is inside */
+	const struct turnstile *ts;
+	struct entry_call call;
+
+	n->walkers++;
+	ts = turnstile_enter(n->e.slot);
+	spin_unlock_irqrestore(&registry_lock, flags);
+	entry_call_begin(&call, &n->e);
+	sync_point("notifier:call");
+	current->must_return++;		/* notifier_unlink() waits for it */
+	fn(event, data, arg);
+	current->must_return--;
+	entry_call_end(&call);
+	turnstile_leave(ts, n->e.slot);
+	return spin_lock_irqsave(&registry_lock);
+}
+
 void notifier_call(struct notifier_chain *c, u32 event, void *data)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
-	struct notifier *n = next_callable(c, c->list.next);
+	struct notifier_record *n = next_callable(c, c->list.next);
 
 	while (n) {
-		notifier_fn fn = READ_ONCE(n->fn);
-
-		n->walkers++;
-		const struct turnstile *ts = turnstile_enter(n->e.slot);
-		spin_unlock_irqrestore(&registry_lock, flags);
-		sync_point("notifier:call");
-		current->must_return++;		/* notifier_unlink() waits for it */
-		fn(event, data, n->arg);
-		current->must_return--;
-		turnstile_leave(ts, n->e.slot);
-		flags = spin_lock_irqsave(&registry_lock);
-		struct notifier *last = n;
+		flags = call_one(n, event, data, flags);
+		struct notifier_record *last = n;
 		n = next_callable(c, n->node.next);
 		if (--last->walkers == 0 && last->dying)
 			wake_all(&walker_left);

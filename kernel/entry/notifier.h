@@ -3,7 +3,7 @@
 #pragma once
 #include "entry/entry.h"
 
-struct notifier;
+struct notifier;		/* a handle (entry/handle.h): usable, in vain, when its record is gone */
 struct notifier_chain {
 	const char *name;
 	struct list list;		/* under registry_lock */
@@ -15,7 +15,11 @@ typedef void (*notifier_fn)(u32 event, void *data, void *arg);
 extern struct notifier_chain reboot_chain;	/* the machine is about to go off */
 extern struct notifier_chain module_chain;	/* event: enum owner_state; data: name */
 
+/* ERR_PTR: as entry_add(), -ENOMEM. Any context. */
 struct notifier *notifier_register(struct notifier_chain *c, const char *name,
                                    notifier_fn fn, void *arg, int prio) must_use;
-void notifier_unregister(struct notifier *n);
+/* Takes it off the chain, and waits until its function does not run any more; so not from
+ * there. May sleep. 0, or as entry_destroy() says. */
+int  notifier_unregister(struct notifier *n);
+/* May sleep, if those on the chain do. */
 void notifier_call(struct notifier_chain *c, u32 event, void *data);

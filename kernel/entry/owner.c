@@ -74,13 +74,6 @@ struct owner *owner_of(u32 addr)
 	return found;
 }
 
-struct owner *owner_of_code(u32 fn)
-{
-	struct owner *o = owner_of(fn);
-
-	return fn - o->init_base < o->init_size ? NULL : o;
-}
-
 static bool slot_taken[MAX_OWNERS];	/* under registry_lock */
 
 static bool table_add(struct owner *o)

@@ -24,7 +24,7 @@ struct owner {
 
 	/* Under registry_lock. */
 	enum owner_state state;
-	struct list entries;	/* every way into its code, oldest first */
+	struct list entries;	/* links to every record that leads into it, oldest first */
 	struct task *exiting;	/* runs the module's exit: may still destroy records */
 	u32 gate_users;		/* callers that still touch `gate` */
 	bool marked;		/* by a strategy: it is going, new users are turned away */
@@ -66,12 +66,14 @@ void owner_set_exiting(struct owner *o, struct task *t);
  * is stable as long as the caller runs in that module, or may not be unloaded.
  * Takes no lock; any context but NMI. */
 struct owner *owner_of(u32 addr);
-/* The owner of a record that leads to the function at `fn`; NULL: that is marked __init,
- * so it may be gone when it is called. As owner_of(). */
-struct owner *owner_of_code(u32 fn);
 static inline bool owner_holds(const struct owner *o, u32 addr)
 {
 	return addr - o->base < o->size;
+}
+/* In the part that is gone once init has returned? */
+static inline bool owner_init_holds(const struct owner *o, u32 addr)
+{
+	return addr - o->init_base < o->init_size;
 }
 
 /* -- the seal --------------------------------------------------------------- */

@@ -8,7 +8,7 @@
 #include "x86/console.h"
 #include "x86/panic.h"
 
-struct thread {
+struct thread_record {
 	struct entry e;
 	/* Fixed. */
 	void (*driver)(void *arg);
@@ -26,9 +26,9 @@ struct thread {
 	bool dying;			/* no more restarts */
 };
 
-static struct thread *to_thread(struct entry *e)
+static struct thread_record *to_thread(struct entry *e)
 {
-	return container_of(e, struct thread, e);
+	return container_of(e, struct thread_record, e);
 }
 
 /* -- the thread ------------------------------------------------------------------ */
@@ -45,7 +45,7 @@ static struct thread *to_thread(struct entry *e)
  *   lock: ended
  *                                     rolls back: ended, so starts a new task
  */
-static bool begins_again(struct thread *t, bool entered)
+static bool begins_again(struct thread_record *t, bool entered)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	bool again = !t->dying && (t->restart || (!entered && t->fn));
@@ -63,19 +63,25 @@ static bool begins_again(struct thread *t, bool entered)
 
 static void thread_main(void *arg)
 {
-	struct thread *t = arg;
+	struct thread_record *t = arg;
+	struct entry_call call;
 	void (*fn)(void *arg);
 
 	do {
+		/* The argument first: what is on the stack when fn is looked at may be all
+		 * that tells an inspection that this task is on its way into a module. */
+		void *its_arg = READ_ONCE(t->arg);
 		fn = READ_ONCE(t->fn);
+		entry_call_begin(&call, &t->e);
 		sync_point("thread:start");
 		if (fn)
-			fn(t->arg);
+			fn(its_arg);
+		entry_call_end(&call);
 	} while (begins_again(t, fn != NULL));
 }
 
 /* A new task for `t`, not yet runnable. */
-static struct task *create_task(struct thread *t, struct owner *owner, const char *name)
+static struct task *create_task(struct thread_record *t, struct owner *owner, const char *name)
 {
 	struct task *task = task_create_stopped(name, PRIO_NORMAL, thread_main, t);
 
@@ -85,7 +91,7 @@ static struct task *create_task(struct thread *t, struct owner *owner, const cha
 }
 
 /* Caller holds registry_lock. Gives back the task that was there before, or NULL. */
-static struct task *start(struct thread *t, struct task *task)
+static struct task *start(struct thread_record *t, struct task *task)
 {
 	struct task *old = t->task;
 
@@ -105,7 +111,7 @@ static void thread_close(struct entry *e)
 /* A thread that ended by itself before the unload stays ended. */
 static void thread_reopen(struct entry *e)
 {
-	struct thread *t = to_thread(e);
+	struct thread_record *t = to_thread(e);
 
 	WRITE_ONCE(t->fn, t->driver);
 	if (t->ended)
@@ -117,7 +123,7 @@ static void thread_reopen(struct entry *e)
 
 static void thread_resume(struct entry *e)
 {
-	struct thread *t = to_thread(e);
+	struct thread_record *t = to_thread(e);
 	struct task *task = create_task(t, e->owner, e->name), *old;
 	u32 flags;
 
@@ -139,7 +145,7 @@ static void join(struct task *task)
 
 static void thread_unlink(struct entry *e)
 {
-	struct thread *t = to_thread(e);
+	struct thread_record *t = to_thread(e);
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	struct task *task = t->task;
 
@@ -152,7 +158,7 @@ static void thread_unlink(struct entry *e)
 
 static void thread_free(struct entry *e)
 {
-	struct thread *t = to_thread(e);
+	struct thread_record *t = to_thread(e);
 
 	task_put(t->task);
 	kfree(t);
@@ -160,7 +166,7 @@ static void thread_free(struct entry *e)
 
 static void thread_describe(struct entry *e, char *buf, u32 size)
 {
-	struct thread *t = to_thread(e);
+	struct thread_record *t = to_thread(e);
 
 	snprintf(buf, size, "thread %s, task %u%s", e->name, t->task->id,
 	         t->ended ? ", ended" : "");
@@ -178,43 +184,58 @@ static const struct entry_ops thread_ops = {
 
 /* The task comes first, because it cannot be made under registry_lock; but it
  * starts under it, so that owner_stop_threads() finds every thread that runs. */
-struct thread *kthread_run(void (*fn)(void *arg), void *arg, const char *name)
+static int enter_and_start(struct thread_record *t, struct task *task, const char *name,
+                           const struct entry_part *part, u32 nr)
 {
-	struct owner *owner = owner_of_code((u32)fn);
-	struct thread *t = kzalloc(sizeof(*t));
-	struct task *task;
-	u32 flags;
-	int err;
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	int err = entry_add_locked(&t->e, &thread_ops, name, part, nr);
 
-	if (!t)
-		return ERR_PTR(-ENOMEM);
-	t->driver = t->fn = fn;
-	t->arg = arg;
-	task = create_task(t, owner, name);
-	if (IS_ERR(task)) {
-		kfree(t);
-		return ERR_PTR(PTR_ERR(task));
-	}
-	flags = spin_lock_irqsave(&registry_lock);
-	err = entry_add_locked(&t->e, &thread_ops, owner, name);
 	if (err) {
 		/* It is born all the same, sees no function, and ends. */
 		t->fn = NULL;
 		t->dying = true;
+	} else {
+		task->owner = t->e.owner;
 	}
 	(void)start(t, task);
 	spin_unlock_irqrestore(&registry_lock, flags);
+	return err;
+}
+
+struct thread *kthread_run(void (*fn)(void *arg), void *arg, const char *name)
+{
+	u32 caller = (u32)__builtin_return_address(0);
+	const struct entry_part part[] = {
+		{ "function", (u32)fn }, { "argument", (u32)arg }, ENTRY_MAKER(caller),
+	};
+	struct thread_record *t;
+	struct task *task;
+	int err;
+
+	if (!entry_may_wait(NULL, &thread_ops, caller))
+		return ERR_PTR(-EDEADLK);
+	t = kzalloc(sizeof(*t));
+	if (!t)
+		return ERR_PTR(-ENOMEM);
+	t->driver = t->fn = fn;
+	t->arg = arg;
+	task = create_task(t, NULL, name);
+	if (IS_ERR(task)) {
+		kfree(t);
+		return ERR_PTR(PTR_ERR(task));
+	}
+	err = enter_and_start(t, task, name, part, ARRAY_SIZE(part));
 	if (!err)
-		return t;
+		return entry_handle(&t->e);
 	join(task);
 	task_put(task);
 	kfree(t);
 	return ERR_PTR(err);
 }
 
-void kthread_stop(struct thread *t)
+int kthread_stop(struct thread *handle)
 {
-	entry_destroy(&t->e);
+	return entry_destroy(handle, &thread_ops, (u32)__builtin_return_address(0));
 }
 
 bool kthread_should_stop(void)
@@ -225,18 +246,18 @@ bool kthread_should_stop(void)
 /* -- for unload/ --------------------------------------------------------------------- */
 
 /* The threads of `o`. Caller holds registry_lock. */
-#define for_each_thread_of(e, o)                                                \
-	list_for_each(e, &(o)->entries, node)                                   \
-		if ((e)->ops == &thread_ops)
+#define for_each_thread_of(l, o)                                                \
+	list_for_each(l, &(o)->entries, node)                                   \
+		if ((l)->entry->ops == &thread_ops)
 
 void owner_stop_threads(struct owner *o)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
-	struct entry *e;
+	struct entry_link *l;
 
-	for_each_thread_of(e, o) {
-		to_thread(e)->asked = true;
-		task_ask_stop(to_thread(e)->task);
+	for_each_thread_of(l, o) {
+		to_thread(l->entry)->asked = true;
+		task_ask_stop(to_thread(l->entry)->task);
 	}
 	spin_unlock_irqrestore(&registry_lock, flags);
 }
@@ -244,11 +265,11 @@ void owner_stop_threads(struct owner *o)
 u32 owner_threads_alive(struct owner *o, u32 *id, char name[TASK_NAME_LEN])
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
-	struct entry *e;
+	struct entry_link *l;
 	u32 n = 0;
 
-	for_each_thread_of(e, o) {
-		struct task *task = to_thread(e)->task;
+	for_each_thread_of(l, o) {
+		struct task *task = to_thread(l->entry)->task;
 
 		if (task_is_dead(task))
 			continue;

@@ -3,15 +3,15 @@
 #pragma once
 #include "entry/entry.h"
 
-struct thread;
+struct thread;			/* a handle (entry/handle.h): usable, in vain, when its record is gone */
 
 /* A thread that runs fn(arg) until it returns or kthread_should_stop(). The
- * name is copied. Handle or ERR_PTR: -ENOMEM, -ENODEV.
- * May sleep. */
+ * name is copied. Handle or ERR_PTR: -ENOMEM, -EDEADLK (after a message: where sleeping is
+ * not allowed), or as entry_add() says. May sleep. */
 struct thread *kthread_run(void (*fn)(void *arg), void *arg, const char *name) must_use;
 /* Asks it to stop, waits until it is off its stack, gives the record back. May
- * sleep. */
-void kthread_stop(struct thread *t);
+ * sleep; not from the thread itself. 0, or as entry_destroy() says. */
+int  kthread_stop(struct thread *t);
 bool kthread_should_stop(void);
 
 /* -- for unload/ ---------------------------------------------------------- */

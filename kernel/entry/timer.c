@@ -9,7 +9,7 @@
 #include "x86/clock.h"
 #include "x86/panic.h"
 
-struct timer {
+struct timer_record {
 	struct entry e;
 	struct spinlock lock;
 	struct ktimer core;
@@ -27,9 +27,9 @@ struct timer {
 	bool dying;			/* must not be armed any more */
 };
 
-static struct timer *to_timer(struct entry *e)
+static struct timer_record *to_timer(struct entry *e)
 {
-	return container_of(e, struct timer, e);
+	return container_of(e, struct timer_record, e);
 }
 
 /* Fired while closed: the wish is kept. It may have been opened meanwhile:
@@ -39,7 +39,7 @@ static struct timer *to_timer(struct entry *e)
  *                                    fn = the driver's; nothing wanted
  *   lock: open again, so arm anew
  */
-static void hold_back(struct timer *t)
+static void hold_back(struct timer_record *t)
 {
 	u32 flags = spin_lock_irqsave(&t->lock);
 
@@ -53,7 +53,7 @@ static void hold_back(struct timer *t)
 /* Timer interrupt. `fn` may be the driver's although the timer is being closed;
  * then this CPU is inside with interrupts off, and does not answer the IPI of an
  * inspection before it is out. */
-static always_inline void fire_now(struct timer *t)
+static always_inline void fire_now(struct timer_record *t)
 {
 	void (*fn)(void *arg) = READ_ONCE(t->fn);
 
@@ -63,9 +63,9 @@ static always_inline void fire_now(struct timer *t)
 		hold_back(t);
 }
 
-static noinline void fire_counted(struct timer *t)
+static noinline void fire_counted(struct timer_record *t)
 {
-	u32 slot = t->e.slot;		/* the handler may destroy its timer */
+	u32 slot = t->e.slot;
 	const struct turnstile *ts = turnstile_enter(slot);
 
 	fire_now(t);
@@ -74,7 +74,7 @@ static noinline void fire_counted(struct timer *t)
 
 static void fire(struct ktimer *core)
 {
-	struct timer *t = container_of(core, struct timer, core);
+	struct timer_record *t = container_of(core, struct timer_record, core);
 
 	if (unlikely(READ_ONCE(turnstile)))
 		fire_counted(t);
@@ -92,7 +92,7 @@ static void fire(struct ktimer *core)
  */
 static void timer_close(struct entry *e)
 {
-	struct timer *t = to_timer(e);
+	struct timer_record *t = to_timer(e);
 	u32 flags = spin_lock_irqsave(&t->lock);
 
 	WRITE_ONCE(t->fn, NULL);
@@ -102,7 +102,7 @@ static void timer_close(struct entry *e)
 
 static void timer_reopen(struct entry *e)
 {
-	struct timer *t = to_timer(e);
+	struct timer_record *t = to_timer(e);
 	u32 flags = spin_lock_irqsave(&t->lock);
 
 	WRITE_ONCE(t->fn, t->driver);
@@ -114,7 +114,7 @@ static void timer_reopen(struct entry *e)
 
 static void timer_unlink(struct entry *e)
 {
-	struct timer *t = to_timer(e);
+	struct timer_record *t = to_timer(e);
 	u32 flags = spin_lock_irqsave(&t->lock);
 
 	t->dying = true;
@@ -131,7 +131,7 @@ static void timer_free(struct entry *e)
 
 static void timer_describe(struct entry *e, char *buf, u32 size)
 {
-	struct timer *t = to_timer(e);
+	struct timer_record *t = to_timer(e);
 	const char *state = "idle";
 
 	if (READ_ONCE(t->core.queued))
@@ -152,7 +152,11 @@ static const struct entry_ops timer_ops = {
 
 struct timer *timer_create(const char *name, void (*fn)(void *arg), void *arg)
 {
-	struct timer *t = kzalloc(sizeof(*t));
+	const struct entry_part part[] = {
+		{ "function", (u32)fn }, { "argument", (u32)arg },
+		ENTRY_MAKER((u32)__builtin_return_address(0)),
+	};
+	struct timer_record *t = kzalloc(sizeof(*t));
 	int err;
 
 	if (!t)
@@ -161,43 +165,73 @@ struct timer *timer_create(const char *name, void (*fn)(void *arg), void *arg)
 	ktimer_init(&t->core, fire);
 	t->driver = t->fn = fn;
 	t->arg = arg;
-	err = entry_add(&t->e, &timer_ops, owner_of_code((u32)fn), name);
+	err = entry_add(&t->e, &timer_ops, name, part, ARRAY_SIZE(part));
 	if (err) {
 		kfree(t);
 		return ERR_PTR(err);
 	}
-	return t;
+	return entry_handle(&t->e);
 }
 
-int timer_arm(struct timer *t, u64 ns)
+/* Interrupts off, until they are on again it stays. NULL: it is gone. */
+static struct timer_record *find(const struct timer *handle)
 {
-	u32 flags = spin_lock_irqsave(&t->lock);
+	struct entry *e = entry_find(handle, &timer_ops);
+
+	return e ? to_timer(e) : NULL;
+}
+
+static int arm(struct timer_record *t, u64 deadline)
+{
 	int err = 0;
 
-	t->deadline = clock_ns() + ns;
+	spin_lock(&t->lock);
 	if (t->dying) {
 		err = -ENODEV;
 	} else if (!t->fn) {
-		t->wanted = owner_hold_back(t->e.owner);
+		t->deadline = deadline;
+		t->wanted = entry_hold_back(&t->e);
 		err = -ENODEV;
 	} else {
-		ktimer_arm(&t->core, t->deadline);
+		t->deadline = deadline;
+		ktimer_arm(&t->core, deadline);
 	}
-	spin_unlock_irqrestore(&t->lock, flags);
+	spin_unlock(&t->lock);
 	return err;
 }
 
-bool timer_cancel(struct timer *t)
+int timer_arm(struct timer *handle, u64 ns)
 {
-	u32 flags = spin_lock_irqsave(&t->lock);
-	bool armed = ktimer_cancel(&t->core) || t->wanted;
+	u32 flags = irq_save();
+	struct timer_record *t = find(handle);
+	int err = t ? arm(t, clock_ns() + ns) : -ENODEV;
 
+	irq_restore(flags);
+	return err;
+}
+
+static bool cancel(struct timer_record *t)
+{
+	bool armed;
+
+	spin_lock(&t->lock);
+	armed = ktimer_cancel(&t->core) || t->wanted;
 	t->wanted = false;
-	spin_unlock_irqrestore(&t->lock, flags);
+	spin_unlock(&t->lock);
 	return armed;
 }
 
-void timer_destroy(struct timer *t)
+bool timer_cancel(struct timer *handle)
 {
-	entry_destroy(&t->e);
+	u32 flags = irq_save();
+	struct timer_record *t = find(handle);
+	bool armed = t && cancel(t);
+
+	irq_restore(flags);
+	return armed;
+}
+
+int timer_destroy(struct timer *handle)
+{
+	return entry_destroy(handle, &timer_ops, (u32)__builtin_return_address(0));
 }

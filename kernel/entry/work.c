@@ -10,7 +10,7 @@
 #include "sched/sync.h"
 #include "x86/panic.h"
 
-struct work {
+struct work_record {
 	struct entry e;
 	/* Fixed. */
 	void (*fn)(void *arg);
@@ -35,17 +35,17 @@ static struct list queue = LIST_INIT(queue);
 static struct wait_queue workers_idle = WAIT_QUEUE(workers_idle, "work");
 static struct wait_queue work_done = WAIT_QUEUE(work_done, "work done");
 
-static struct work *to_work(struct entry *e)
+static struct work_record *to_work(struct entry *e)
 {
-	return container_of(e, struct work, e);
+	return container_of(e, struct work_record, e);
 }
 
 /* -- workers ------------------------------------------------------------------ */
 
 /* The first item that no other worker is running. Caller holds work_lock. */
-static struct work *first_runnable(void)
+static struct work_record *first_runnable(void)
 {
-	struct work *w;
+	struct work_record *w;
 
 	list_for_each(w, &queue, node)
 		if (!w->worker)
@@ -67,8 +67,10 @@ static bool work_is_waiting(void)
 static noinline bool run_next(void)
 {
 	u32 flags = spin_lock_irqsave(&work_lock);
-	struct work *w = first_runnable();
+	struct work_record *w = first_runnable();
 	void (*fn)(void *arg);
+	struct entry_call call;
+	void *arg;
 
 	if (!w) {
 		spin_unlock_irqrestore(&work_lock, flags);
@@ -77,13 +79,18 @@ static noinline bool run_next(void)
 	list_del(&w->node);
 	w->state = WORK_IDLE;
 	w->worker = current;
+	/* Both are on this stack before the lock is released: either may be all that
+	 * tells an inspection that this task is on its way into a module. */
 	fn = READ_ONCE(w->fn);
+	arg = READ_ONCE(w->arg);
 	/* Under the lock of close(): who is not counted here was not taken. */
 	const struct turnstile *ts = turnstile_enter(w->e.slot);
 	spin_unlock_irqrestore(&work_lock, flags);
 
+	entry_call_begin(&call, &w->e);
 	sync_point("work:taken");
-	fn(w->arg);
+	fn(arg);
+	entry_call_end(&call);
 	turnstile_leave(ts, w->e.slot);
 
 	flags = spin_lock_irqsave(&work_lock);
@@ -121,7 +128,7 @@ void work_init(void)
 /* -- the record --------------------------------------------------------------- */
 
 /* Caller holds work_lock. */
-static void enqueue(struct work *w)
+static void enqueue(struct work_record *w)
 {
 	w->state = WORK_QUEUED;
 	list_add_tail(&queue, &w->node);
@@ -139,7 +146,7 @@ static void enqueue(struct work *w)
  */
 static void grace_is_over(struct grace_callback *cb)
 {
-	struct work *w = container_of(cb, struct work, grace);
+	struct work_record *w = container_of(cb, struct work_record, grace);
 
 	sync_point("work:grace-over");
 	u32 flags = spin_lock_irqsave(&work_lock);
@@ -150,7 +157,7 @@ static void grace_is_over(struct grace_callback *cb)
 }
 
 /* Caller holds work_lock. */
-static void start(struct work *w, bool after_grace)
+static void start(struct work_record *w, bool after_grace)
 {
 	if (after_grace) {
 		w->state = WORK_GRACE;
@@ -161,7 +168,7 @@ static void start(struct work *w, bool after_grace)
 }
 
 /* Caller holds work_lock. True when it was to run. */
-static bool dequeue(struct work *w)
+static bool dequeue(struct work_record *w)
 {
 	bool was_in = w->state != WORK_IDLE;
 
@@ -184,7 +191,7 @@ static bool dequeue(struct work *w)
  */
 static void work_close(struct entry *e)
 {
-	struct work *w = to_work(e);
+	struct work_record *w = to_work(e);
 	u32 flags = spin_lock_irqsave(&work_lock);
 
 	w->closed = true;
@@ -197,7 +204,7 @@ static void work_close(struct entry *e)
 
 static void work_reopen(struct entry *e)
 {
-	struct work *w = to_work(e);
+	struct work_record *w = to_work(e);
 	u32 flags = spin_lock_irqsave(&work_lock);
 
 	w->closed = false;
@@ -206,17 +213,17 @@ static void work_reopen(struct entry *e)
 	spin_unlock_irqrestore(&work_lock, flags);
 }
 
-static bool is_running(struct work *w)
+static bool is_running(struct work_record *w)
 {
 	return READ_ONCE(w->worker) != NULL;
 }
 
 static void work_unlink(struct entry *e)
 {
-	struct work *w = to_work(e);
+	struct work_record *w = to_work(e);
 	u32 flags;
 
-	ASSERT(READ_ONCE(w->worker) != current);
+	ASSERT(READ_ONCE(w->worker) != current);	/* entry_destroy() has asked */
 	flags = spin_lock_irqsave(&work_lock);
 	w->dying = true;
 	dequeue(w);
@@ -237,7 +244,7 @@ static void work_free(struct entry *e)
 static void work_describe(struct entry *e, char *buf, u32 size)
 {
 	static const char *const state[] = { "idle", "in a grace period", "queued", "held back" };
-	struct work *w = to_work(e);
+	struct work_record *w = to_work(e);
 
 	snprintf(buf, size, "work %s, %s", e->name, is_running(w) ? "running" : state[w->state]);
 }
@@ -253,7 +260,11 @@ static const struct entry_ops work_ops = {
 
 struct work *work_create(const char *name, void (*fn)(void *arg), void *arg)
 {
-	struct work *w = kzalloc(sizeof(*w));
+	const struct entry_part part[] = {
+		{ "function", (u32)fn }, { "argument", (u32)arg },
+		ENTRY_MAKER((u32)__builtin_return_address(0)),
+	};
+	struct work_record *w = kzalloc(sizeof(*w));
 	int err;
 
 	if (!w)
@@ -262,23 +273,32 @@ struct work *work_create(const char *name, void (*fn)(void *arg), void *arg)
 	w->arg = arg;
 	list_init(&w->node);
 	list_init(&w->grace.node);
-	err = entry_add(&w->e, &work_ops, owner_of_code((u32)fn), name);
+	err = entry_add(&w->e, &work_ops, name, part, ARRAY_SIZE(part));
 	if (err) {
 		kfree(w);
 		return ERR_PTR(err);
 	}
-	return w;
+	return entry_handle(&w->e);
 }
 
-static bool put_in(struct work *w, bool after_grace)
+/* Caller holds work_lock, so it stays. NULL: it is gone. */
+static struct work_record *find(const struct work *handle)
+{
+	struct entry *e = entry_find(handle, &work_ops);
+
+	return e ? to_work(e) : NULL;
+}
+
+static bool put_in(const struct work *handle, bool after_grace)
 {
 	u32 flags = spin_lock_irqsave(&work_lock);
-	bool is_new = w->state == WORK_IDLE;
+	struct work_record *w = find(handle);
+	bool is_new = w && w->state == WORK_IDLE;
 
-	if (w->dying) {
+	if (!w || w->dying) {
 		is_new = false;		/* nobody will run it */
 	} else if (w->closed) {
-		is_new = owner_hold_back(w->e.owner) && is_new;
+		is_new = entry_hold_back(&w->e) && is_new;
 		if (is_new) {
 			w->state = WORK_HELD;
 			w->wants_grace = after_grace;
@@ -293,37 +313,42 @@ static bool put_in(struct work *w, bool after_grace)
 bool work_queue(struct work *w)             { return put_in(w, false); }
 bool work_queue_after_grace(struct work *w) { return put_in(w, true); }
 
-bool work_cancel(struct work *w)
+bool work_cancel(struct work *handle)
 {
 	u32 flags = spin_lock_irqsave(&work_lock);
-	bool was_in = dequeue(w);
+	struct work_record *w = find(handle);
+	bool was_in = w && dequeue(w);
 
 	spin_unlock_irqrestore(&work_lock, flags);
 	return was_in;
 }
 
-static bool is_busy(struct work *w)
+/* -EBUSY: it is queued or running; 0: neither; -ENODEV: it is gone. */
+static int look_at(const struct work *handle)
 {
 	u32 flags = spin_lock_irqsave(&work_lock);
-	bool busy = w->worker || w->state != WORK_IDLE;
+	const struct work_record *w = find(handle);
+	int what = !w ? -ENODEV : w->worker || w->state != WORK_IDLE ? -EBUSY : 0;
 
 	spin_unlock_irqrestore(&work_lock, flags);
-	return busy;
+	return what;
 }
 
-int work_flush(struct work *w)
+int work_flush(struct work *handle)
 {
 	/* The wait below is called from the core, so the scheduler does not see that
 	 * a module waits here: ask for it. */
 	u32 caller = (u32)__builtin_return_address(0);
-	int going = 0, err;
+	int going = 0, state = 0, err;
 
-	ASSERT(READ_ONCE(w->worker) != current);
-	err = wait_event(&work_done, !is_busy(w) || (going = owner_gate_check(caller)));
-	return err ? err : going;
+	if (!entry_may_wait(handle, &work_ops, caller))
+		return -EDEADLK;
+	err = wait_event(&work_done, (state = look_at(handle)) != -EBUSY ||
+	                             (going = owner_gate_check(caller)));
+	return err ? err : going ? going : state;
 }
 
-void work_destroy(struct work *w)
+int work_destroy(struct work *handle)
 {
-	entry_destroy(&w->e);
+	return entry_destroy(handle, &work_ops, (u32)__builtin_return_address(0));
 }

@@ -27,6 +27,7 @@
 #include "sched/wait.h"
 #include "entry/callback.h"
 #include "entry/chrdev.h"
+#include "entry/console_claim.h"
 #include "entry/dma.h"
 #include "entry/irq.h"
 #include "entry/notifier.h"

@@ -3,6 +3,7 @@
  * (tasks, IPIs, ktimers) or unmake a module's surroundings. */
 #include "entry/callback.h"
 #include "entry/chrdev.h"
+#include "entry/console_claim.h"
 #include "entry/dma.h"
 #include "entry/irq.h"
 #include "entry/notifier.h"

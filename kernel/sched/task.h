@@ -84,6 +84,7 @@ struct task {
 	bool exiting;
 	u32 nr_mutexes;			/* held */
 	u32 must_return;		/* frames that others rely on: on wait queues, in callbacks */
+	const struct entry_call *entry_calls;	/* entry/: records whose functions it is in; NULL: none */
 	struct way_out *way_out;	/* of the innermost call that may not return; NULL */
 	u32 preempted_at;		/* EIP that an interrupt took the CPU from it at; 0: none did */
 

@@ -28,12 +28,14 @@ bool call_with_way_out(void (*fn)(void), u32 base, u32 size, u64 patience_ns, st
 	ASSERT(may_sleep());
 	*w = (struct way_out){ .base = base, .size = size, .nr_mutexes = current->nr_mutexes,
 	                       .must_return = current->must_return, .outer = current->way_out,
+	                       .entry_calls = current->entry_calls,
 	                       .task = current };
 	ktimer_init(&w->alarm, time_is_over);
 	ktimer_arm(&w->alarm, clock_ns() + patience_ns);
 	current->way_out = w;
 	bool returned = call_and_keep_sp(fn, w);
 	current->way_out = w->outer;
+	current->entry_calls = w->entry_calls;	/* those on the stack that was left are over */
 	ktimer_cancel_sync(&w->alarm);
 	return returned;
 }

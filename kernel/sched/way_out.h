@@ -16,6 +16,7 @@ struct way_out {
 	u32 sp;				/* his registers lie there; way_out.asm knows it by its place */
 	u32 base, size;			/* the code that may be left at any instruction of it */
 	u32 nr_mutexes, must_return;	/* of the task, before the call */
+	const struct entry_call *entry_calls;	/* likewise */
 	struct way_out *outer;
 	struct task *task;
 	struct ktimer alarm;

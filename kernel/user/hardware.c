@@ -111,7 +111,7 @@ static void irq_destroy(struct object *o)
 {
 	struct irq *irq = container_of(o, struct irq, object);
 
-	if (irq->action && !free_irq(irq->action))
+	if (irq->action && free_irq(irq->action))
 		return;			/* its handler may come still: all of it stays */
 	if (irq->endpoint)
 		object_put(&irq->endpoint->object);

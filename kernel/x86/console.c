@@ -217,7 +217,7 @@ static struct source {
 	},
 };
 
-int console_claim(enum console_source s)
+int console_source_claim(enum console_source s)
 {
 	struct source *src = &sources[s];
 
@@ -229,7 +229,7 @@ int console_claim(enum console_source s)
 	return 0;
 }
 
-void console_release(enum console_source s)
+void console_source_release(enum console_source s)
 {
 	store_release(&sources[s].claimed, false);
 }

@@ -46,9 +46,9 @@ enum console_source { CONSOLE_SERIAL, CONSOLE_KEYBOARD, CONSOLE_NR_SOURCES };
 /* A driver takes over a source: the core stops polling it until it is given
  * back, or until the driver lets what arrived lie for 10 polls (it may have
  * gone without a word). -EBUSY when it is taken, -ENODEV when the machine has
- * none. */
-int  console_claim(enum console_source s) must_use;
-void console_release(enum console_source s);
+ * none. entry/console_claim.h is what modules use. Any context. */
+int  console_source_claim(enum console_source s) must_use;
+void console_source_release(enum console_source s);
 /* Called from the boot CPU's timer interrupt: polls what nobody claimed, and
  * redraws the screen. */
 void console_poll(void);

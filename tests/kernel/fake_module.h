@@ -2,7 +2,8 @@
 #pragma once
 #include "entry/owner.h"
 
-/* Live, owner of `function`. 0 or what owner_register() says. May sleep. */
+/* Live, owner of the range, or of the first byte of `function`. 0 or what owner_register() says. May sleep. */
+int  fake_comes_at(struct owner *o, const char *name, const void *base, u32 size);
 int  fake_comes(struct owner *o, const char *name, void *function);
 /* The first half of an unload, its roll-back, and all of it: 0, or -EIO after a line that says
  * what was wrong. Nobody may be inside. */

@@ -53,7 +53,11 @@ struct chrdev *chrdev_register(const char *name, const struct chrdev_ops *ops, v
 	return &device;
 }
 
-void chrdev_unregister(struct chrdev *d) { d->ops = NULL; }
+int chrdev_unregister(struct chrdev *d)
+{
+	d->ops = NULL;
+	return 0;
+}
 
 /* -- files ------------------------------------------------------------------------- */
 
@@ -205,7 +209,11 @@ struct irq_action *request_irq(u32 irq, irq_handler handler, u32 flags, const ch
 }
 
 /* The line itself is given back when the process ends. */
-void free_irq(struct irq_action *a) { a->handler = NULL; }
+int free_irq(struct irq_action *a)
+{
+	a->handler = NULL;
+	return 0;
+}
 
 static void on_interrupt(void)
 {

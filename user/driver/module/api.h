@@ -65,7 +65,7 @@ struct chrdev;
 /* One in each server: clients find it by the name that init's table gives the service.
  * ERR_PTR(-EEXIST): a second one. */
 struct chrdev *chrdev_register(const char *name, const struct chrdev_ops *ops, void *private) must_use;
-void chrdev_unregister(struct chrdev *d);
+int  chrdev_unregister(struct chrdev *d);
 
 /* -- interrupts -------------------------------------------------------------------- */
 
@@ -77,7 +77,7 @@ struct irq_action;
  * -EPERM (it was given none), -EBUSY (the line has another driver), -EEXIST (a second). */
 struct irq_action *request_irq(u32 irq, irq_handler handler, u32 flags, const char *name,
                                void *arg) must_use;
-void free_irq(struct irq_action *a);
+int  free_irq(struct irq_action *a);
 
 /* -- waiting ----------------------------------------------------------------------- */
 
@@ -115,7 +115,7 @@ static inline void spin_unlock_irqrestore(struct spinlock *l, u32 flags) { (void
 #define SERIAL_CONSOLE_PORT 0x3f8
 enum console_source { CONSOLE_SERIAL, CONSOLE_KEYBOARD };
 static inline int  console_claim(enum console_source s)   { (void)s; return -EBUSY; }
-static inline void console_release(enum console_source s) { (void)s; }
+static inline int  console_release(enum console_source s) { (void)s; return -EPERM; }
 static inline void console_input(u8 c)                    { (void)c; }
 static inline u32  serial_lock(void)                      { return 0; }
 static inline void serial_unlock(u32 flags)               { (void)flags; }
