@@ -21,6 +21,7 @@ struct thread_record {
 	struct task *task;		/* the last one started; a reference */
 	bool ended;			/* that one touches this record no more */
 	bool asked;			/* it was asked to stop for an unload */
+	bool stopped;			/* it ended after it had seen that it was asked */
 	bool shut_out;			/* it ended because fn was closed */
 	bool restart;			/* it is to begin again instead of ending */
 	bool dying;			/* no more restarts */
@@ -33,7 +34,9 @@ static struct thread_record *to_thread(struct entry *e)
 
 /* -- the thread ------------------------------------------------------------------ */
 
-/* Back from the module, or never in it. True: begin again.
+/* Back from the module, or never in it. True: begin again. Not when it has ended by itself,
+ * unload or not: its job may be done, and its argument freed. It has been stopped if it saw
+ * a sign to stop before it returned.
  *
  *   CPU 0 (thread)                    CPU 1 (unload)
  *                                     close: fn = NULL; asks to stop
@@ -48,12 +51,15 @@ static struct thread_record *to_thread(struct entry *e)
 static bool begins_again(struct thread_record *t, bool entered)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
-	bool again = !t->dying && (t->restart || (!entered && t->fn));
+	bool stopped = entered && current->told_to_leave;
+	bool again = !t->dying && ((t->restart && stopped) || (!entered && t->fn));
 
+	current->told_to_leave = false;
 	if (again) {
 		WRITE_ONCE(current->should_stop, false);
 	} else {
 		t->shut_out = !entered;
+		t->stopped = stopped;
 		t->ended = true;
 	}
 	t->restart = false;
@@ -96,7 +102,7 @@ static struct task *start(struct thread_record *t, struct task *task)
 	struct task *old = t->task;
 
 	t->task = task;
-	t->ended = t->asked = t->shut_out = t->restart = false;
+	t->ended = t->asked = t->stopped = t->shut_out = t->restart = false;
 	task_start(task);
 	return old;
 }
@@ -108,14 +114,14 @@ static void thread_close(struct entry *e)
 	WRITE_ONCE(to_thread(e)->fn, NULL);
 }
 
-/* A thread that ended by itself before the unload stays ended. */
+/* A thread that ended by itself, before the unload or in the course of it, stays ended. */
 static void thread_reopen(struct entry *e)
 {
 	struct thread_record *t = to_thread(e);
 
 	WRITE_ONCE(t->fn, t->driver);
 	if (t->ended)
-		e->resume_due = t->asked || t->shut_out;
+		e->resume_due = (t->asked && t->stopped) || t->shut_out;
 	else
 		t->restart = t->asked;
 	t->asked = false;
@@ -240,7 +246,11 @@ int kthread_stop(struct thread *handle)
 
 bool kthread_should_stop(void)
 {
-	return task_should_stop();
+	bool stop = task_should_stop();
+
+	if (stop)
+		current->told_to_leave = true;
+	return stop;
 }
 
 /* -- for unload/ --------------------------------------------------------------------- */

@@ -1,5 +1,7 @@
-/* Kernel threads of modules. When an unload rolls back, they start again from
- * their entry function. */
+/* Kernel threads of modules. When an unload rolls back, those that it has stopped start
+ * again from their entry function, with the same argument. A thread has been stopped if it
+ * was told so before it ended: by kthread_should_stop(), or by the error of a wait. One that
+ * has ended by itself stays ended. */
 #pragma once
 #include "entry/entry.h"
 

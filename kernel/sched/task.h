@@ -84,6 +84,8 @@ struct task {
 	bool exiting;
 	u32 nr_mutexes;			/* held */
 	u32 must_return;		/* frames that others rely on: on wait queues, in callbacks */
+	bool told_to_leave;		/* it saw a sign to stop: a wait that ended with an error for it,
+					 * or kthread_should_stop(). entry/thread.c takes it back */
 	const struct entry_call *entry_calls;	/* entry/: records whose functions it is in; NULL: none */
 	struct way_out *way_out;	/* of the innermost call that may not return; NULL */
 	u32 preempted_at;		/* EIP that an interrupt took the CPU from it at; 0: none did */

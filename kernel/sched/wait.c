@@ -41,11 +41,16 @@ void set_state(enum task_state s)
 
 int interrupted(u32 heeds, u32 caller)
 {
+	int err = 0;
+
 	if ((heeds & HEEDS_SIGNS) && (task_killed() || task_should_stop() || way_out_overdue()))
-		return -EINTR;
-	if ((heeds & HEEDS_GATE) && unlikely(READ_ONCE(wait_gate_active)))
-		return wait_gate(caller);
-	return 0;
+		err = -EINTR;
+	else if ((heeds & HEEDS_GATE) && unlikely(READ_ONCE(wait_gate_active)))
+		err = wait_gate(caller);
+	/* Who heeds no signs gets no error to see: sleep_ns(). */
+	if (err && (heeds & HEEDS_SIGNS))
+		current->told_to_leave = true;
+	return err;
 }
 
 /* -- the alarm that ends a sleep at its deadline ------------------------------------ */

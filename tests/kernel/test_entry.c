@@ -128,6 +128,7 @@ static const struct chrdev_ops fake_ops = { .read = fake_read, .release = fake_r
 static const struct chrdev_ops fake_sleepy_ops = { .read = fake_read_sleeps, .release = fake_release };
 static const struct chrdev_ops fake_shy_ops = { .open = fake_open_fails };
 
+static void fake_job(void *arg);
 static void note_entry(void);
 static void storm_tick(void *arg);
 static void storm_item(void *arg);
@@ -137,7 +138,7 @@ static int storm_read(struct file *f, void *buf, u32 len);
 static const u32 fake_functions[] = {
 	(u32)fake_count, (u32)fake_slow, (u32)fake_irq, (u32)fake_thread, (u32)fake_notified,
 	(u32)fake_read, (u32)fake_read_sleeps, (u32)fake_release, (u32)fake_open_fails, (u32)fake_stop,
-	(u32)note_entry, (u32)storm_tick, (u32)storm_item, (u32)storm_irq, (u32)storm_read,
+	(u32)fake_job, (u32)note_entry, (u32)storm_tick, (u32)storm_item, (u32)storm_irq, (u32)storm_read,
 };
 
 static u32 blocks_before, entries_before;
@@ -807,6 +808,69 @@ static int thread_body(void)
 int test_entry_thread(void)
 {
 	return with_fake(thread_body);
+}
+
+/* Does one job, whatever it is asked meanwhile; or leaves when it is told. */
+static bool heeds_signs;
+
+static FAKE_TEXT void fake_job(void *arg)
+{
+	(void)arg;
+	atomic_add(&starts, 1);
+	while (READ_ONCE(hold_inside)) {
+		if (READ_ONCE(heeds_signs) && kthread_should_stop())
+			return;
+		sleep_ms(1);
+	}
+}
+
+static int oneshot_body(void)
+{
+	CHECK(!IS_ERR(kthread_run(fake_job, NULL, "fake/job")));
+	CHECK_SOON(owner_threads_alive(&fake, NULL, NULL) == 0 && starts == 1);
+
+	/* Ended before the unload. */
+	fake_go();
+	owner_stop_threads(&fake);
+	fake_come_back();
+	sleep_ms(5);
+	CHECK(READ_ONCE(starts) == 1);
+
+	/* In the course of it, without having been told; then after the roll-back. */
+	for (u32 late = 0; late < 2; late++) {
+		WRITE_ONCE(hold_inside, true);
+		CHECK(!IS_ERR(kthread_run(fake_job, NULL, "fake/job")));
+		CHECK_SOON(READ_ONCE(starts) == 2 + late);
+		fake_go();
+		owner_stop_threads(&fake);
+		if (late)
+			fake_come_back();
+		WRITE_ONCE(hold_inside, false);
+		CHECK_SOON(owner_threads_alive(&fake, NULL, NULL) == 0);
+		if (!late)
+			fake_come_back();
+		sleep_ms(5);
+		CHECK(READ_ONCE(starts) == 2 + late);
+	}
+
+	/* Told, and so started again. */
+	WRITE_ONCE(heeds_signs, true);
+	WRITE_ONCE(hold_inside, true);
+	CHECK(!IS_ERR(kthread_run(fake_job, NULL, "fake/job")));
+	CHECK_SOON(READ_ONCE(starts) == 4);
+	fake_go();
+	owner_stop_threads(&fake);
+	CHECK_SOON(owner_threads_alive(&fake, NULL, NULL) == 0);
+	fake_come_back();
+	CHECK_SOON(READ_ONCE(starts) == 5);
+	WRITE_ONCE(hold_inside, false);
+	return 0;
+}
+
+int test_entry_thread_oneshot(void)
+{
+	heeds_signs = false;
+	return with_fake(oneshot_body);
 }
 
 static void count_forgotten(struct entry *e, void *ctx)
