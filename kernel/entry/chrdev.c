@@ -50,14 +50,16 @@ static int gone_ioctl(struct file *f, u32 cmd, u32 arg)
 	return -ENODEV;
 }
 
+const struct chrdev_leads leads_nowhere = { gone_read, gone_write, gone_ioctl };
+
 /* -- the record ----------------------------------------------------------------------- */
 
 /* Caller holds registry_lock, or nobody else knows the record. */
 static void lead_to(struct chrdev *d, read_fn read, write_fn write, ioctl_fn ioctl)
 {
-	WRITE_ONCE(d->read, read);
-	WRITE_ONCE(d->write, write);
-	WRITE_ONCE(d->ioctl, ioctl);
+	WRITE_ONCE(d->to.read, read);
+	WRITE_ONCE(d->to.write, write);
+	WRITE_ONCE(d->to.ioctl, ioctl);
 }
 
 static struct chrdev *to_chrdev(struct entry *e)
@@ -77,22 +79,42 @@ static void chrdev_reopen(struct entry *e)
 	lead_to(d, d->driver.read, d->driver.write, d->driver.ioctl);
 }
 
+/* A few of the files of a device that is gone. False: there are no more. */
+static bool lose_some_files(struct chrdev *d)
+{
+	struct list dead = LIST_INIT(dead);
+	u32 n = 0, flags = spin_lock_irqsave(&registry_lock);
+
+	for (u32 i = 0; i < FILES_GONE; i++) {
+		for (; n < FILES_AT_ONCE && !list_empty(&d->files[i]); n++) {
+			struct file *f = list_first(&d->files[i], struct file, node);
+
+			if (file_lost_device(f))
+				list_add_tail(&dead, &f->node);
+		}
+	}
+	spin_unlock_irqrestore(&registry_lock, flags);
+	while (!list_empty(&dead)) {
+		struct file *f = list_first(&dead, struct file, node);
+
+		list_del(&f->node);
+		file_free(f);
+	}
+	return n == FILES_AT_ONCE;
+}
+
 static void chrdev_unlink(struct entry *e)
 {
 	struct chrdev *d = to_chrdev(e);
-	struct file *f;
 	u32 flags = spin_lock_irqsave(&registry_lock);
 
 	WRITE_ONCE(d->gone, true);
-	list_for_each(f, &d->files, node)
-		if (f->turnstile) {	/* later the owner may be gone */
-			f->turnstile->put(e->owner);
-			f->turnstile = NULL;
-		}
 	lead_to(d, gone_read, gone_write, gone_ioctl);
 	list_del(&d->node);
 	wake_all(&e->owner->gate);	/* the gate that callers wait at, whoever of the owners goes */
 	spin_unlock_irqrestore(&registry_lock, flags);
+	while (lose_some_files(d))
+		;
 }
 
 void device_put(struct chrdev *d)
@@ -107,7 +129,7 @@ void device_put(struct chrdev *d)
 
 /* Files that are open keep the record; the last of them frees it:
  *
- *   CPU 0 (file_close)               CPU 1 (chrdev_unregister)
+ *   CPU 0 (file_free)                CPU 1 (chrdev_unregister)
  *                                    gone, unlinked
  *   off dev->files
  *                                    refs 2 -> 1
@@ -119,21 +141,9 @@ static void chrdev_free(struct entry *e)
 	device_put(to_chrdev(e));
 }
 
-u32 device_count_files(const struct chrdev *d)
-{
-	struct file *f;
-	u32 n = 0;
-
-	list_for_each(f, &d->files, node)
-		n += !f->revoked;
-	return n;
-}
-
 static void chrdev_describe(struct entry *e, char *buf, u32 size)
 {
-	u32 n = device_count_files(to_chrdev(e));
-
-	snprintf(buf, size, "device %s, %u open", e->name, n);
+	snprintf(buf, size, "device %s, %u open", e->name, to_chrdev(e)->nr_open);
 }
 
 static const struct entry_ops chrdev_entry_ops = {
@@ -216,7 +226,8 @@ struct chrdev *chrdev_register(const char *name, const struct chrdev_ops *ops, v
 	d->driver.ioctl = ops->ioctl ? ops->ioctl : no_ioctl;
 	d->private = private;
 	d->refs = 1;
-	list_init(&d->files);
+	for (u32 i = 0; i < NR_FILE_LISTS; i++)
+		list_init(&d->files[i]);
 	lead_to(d, d->driver.read, d->driver.write, d->driver.ioctl);
 	err = publish(d, name, part, ARRAY_SIZE(part));
 	if (err) {

@@ -13,7 +13,7 @@ bool gate_is_shut(const struct chrdev *d, bool opening)
 	                   READ_ONCE(d->e.owner->draining));
 }
 
-int gate_pass(struct chrdev *d, bool opening, const bool *cut)
+int gate_pass(struct chrdev *d, bool opening, const bool *cut, u32 file_flags)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	struct owner *o = d->e.owner;
@@ -22,6 +22,10 @@ int gate_pass(struct chrdev *d, bool opening, const bool *cut)
 	if (d->gone || o->marked) {
 		spin_unlock_irqrestore(&registry_lock, flags);
 		return -ENODEV;
+	}
+	if ((file_flags & FILE_NONBLOCK) && gate_is_shut(d, opening) && o->state != OWNER_GONE) {
+		spin_unlock_irqrestore(&registry_lock, flags);
+		return -EAGAIN;
 	}
 	owner_gate_enter(o);
 	spin_unlock_irqrestore(&registry_lock, flags);
@@ -40,9 +44,9 @@ int gate_pass(struct chrdev *d, bool opening, const bool *cut)
  * stack or in a register from then on, and an inspection comes after the close:
  *
  *   CPU 0 (file_read)                  CPU 1 (unload)
- *   fn = dev->read: the driver's
+ *   fn = dev->to.read: the driver's
  *   preempted: fn lies on its stack
- *                                      dev->read = held_read
+ *                                      dev->to.read = held_read
  *                                      inspects: finds fn, waits
  *   fn(...), and out again
  *                                      inspects: nobody
@@ -54,10 +58,10 @@ int held_read(struct file *f, void *buf, u32 len)
 	read_fn fn;
 
 	do {
-		int err = gate_pass(f->dev, false, &f->revoked);
+		int err = gate_pass(f->dev, false, &f->cut, f->flags);
 		if (err)
 			return err;
-		fn = READ_ONCE(f->dev->read);
+		fn = READ_ONCE(READ_ONCE(f->to)->read);
 	} while (fn == held_read);
 	return fn(f, buf, len);
 }
@@ -67,10 +71,10 @@ int held_write(struct file *f, const void *buf, u32 len)
 	write_fn fn;
 
 	do {
-		int err = gate_pass(f->dev, false, &f->revoked);
+		int err = gate_pass(f->dev, false, &f->cut, f->flags);
 		if (err)
 			return err;
-		fn = READ_ONCE(f->dev->write);
+		fn = READ_ONCE(READ_ONCE(f->to)->write);
 	} while (fn == held_write);
 	return fn(f, buf, len);
 }
@@ -80,10 +84,10 @@ int held_ioctl(struct file *f, u32 cmd, u32 arg)
 	ioctl_fn fn;
 
 	do {
-		int err = gate_pass(f->dev, false, &f->revoked);
+		int err = gate_pass(f->dev, false, &f->cut, f->flags);
 		if (err)
 			return err;
-		fn = READ_ONCE(f->dev->ioctl);
+		fn = READ_ONCE(READ_ONCE(f->to)->ioctl);
 	} while (fn == held_ioctl);
 	return fn(f, cmd, arg);
 }

@@ -1,4 +1,4 @@
-/* Files: how tasks use a device. */
+/* Files: how tasks use a device. Their end is in file_end.c. */
 #include "entry/device.h"
 #include "entry/turnstile.h"
 #include "lib/errno.h"
@@ -45,16 +45,33 @@ static noinline int open_counted(struct file *f)
 	return err;
 }
 
+/* On the books of `d`: a holder from here on. Caller holds registry_lock. */
+static void enter_on_books(struct file *f, struct chrdev *d)
+{
+	f->dev = d;
+	f->dev_private = d->private;
+	f->to = &d->to;
+	f->user = current;
+	f->calls = 1;			/* open() is one */
+	f->counted = true;
+	d->nr_open++;
+	d->e.owner->nr_files++;
+	list_add_tail(&d->files[FILES_USED], &f->node);
+	file_join_party(f);
+}
+
+enum attached { ATTACHED, GATE_SHUT, TURNED_AWAY };
+
 /* Puts `f` on the books of device `name` and fetches the driver's open(), both
  * under registry_lock. So an opener is known as a holder before it can enter,
  * and once files are cut off the function it is about to call lies on its stack.
- * 0; -EAGAIN: the gate was shut, look again; -ENODEV; -EINTR. */
+ * 0; 1: the gate was shut, look again; -EAGAIN: it is, and FILE_NONBLOCK; -ENODEV; -EINTR. */
 static int attach(struct file *f, const char *name, int (**open)(struct file *f))
 {
 	static const bool never = false;
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	struct chrdev *d = device_find(name);
-	bool shut;
+	enum attached what = ATTACHED;
 	int err;
 
 	if (!d) {
@@ -62,96 +79,124 @@ static int attach(struct file *f, const char *name, int (**open)(struct file *f)
 		return -ENODEV;
 	}
 	d->refs++;
-	shut = gate_is_shut(d, true);
-	bool turned_away = !shut && !count_opener(f, d);
-	if (!shut && !turned_away) {
-		f->dev = d;
-		f->dev_private = d->private;
-		list_add_tail(&d->files, &f->node);
+	if (gate_is_shut(d, !file_may_join(d->e.owner, f->party)))
+		what = GATE_SHUT;
+	else if (!count_opener(f, d))
+		what = TURNED_AWAY;
+	if (what == ATTACHED) {
+		enter_on_books(f, d);
 		*open = READ_ONCE(d->driver.open);
 	}
 	spin_unlock_irqrestore(&registry_lock, flags);
-	if (!shut && !turned_away)
+	if (what == ATTACHED)
 		return 0;
 
-	err = turned_away ? -ENODEV : gate_pass(d, true, &never);
+	err = what == TURNED_AWAY ? -ENODEV : gate_pass(d, true, &never, f->flags);
 	device_put(d);
-	return err ? err : -EAGAIN;
+	return err ? err : 1;
 }
 
-static void detach(struct file *f)
+/* -- all of it --------------------------------------------------------------------------- */
+
+static struct file *new_file(u32 file_flags)
 {
-	u32 flags = spin_lock_irqsave(&registry_lock);
+	struct file *f = kzalloc(sizeof(*f));
 
-	list_del(&f->node);
-	if (f->turnstile)
-		f->turnstile->put(f->dev->e.owner);
-	spin_unlock_irqrestore(&registry_lock, flags);
-	device_put(f->dev);
-}
-
-struct file *file_open(const char *name, u32 flags)
-{
-	int (*open)(struct file *f) = NULL;
-	struct file *f;
-	int err;
-
-	ASSERT(may_sleep());
-	wipe_dead_stack();	/* it may rest at the gate */
-	f = kzalloc(sizeof(*f));
 	if (!f)
-		return ERR_PTR(-ENOMEM);
-	f->flags = flags;
+		return NULL;
+	f->flags = file_flags;
 	f->task_id = current->id;
+	f->party = file_party();
 	strlcpy(f->task_name, current->name, sizeof(f->task_name));
 	f->opened_at = clock_ns();
+	list_init(&f->node);
+	list_init(&f->link);
+	return f;
+}
+
+static int open_device(struct file *f, const char *name)
+{
+	int (*open)(struct file *f) = NULL;
+	int err;
+
 	do {
 		err = attach(f, name, &open);
-	} while (err == -EAGAIN);
-	if (err)
-		goto out_free;
+	} while (err == 1);
+	if (err) {
+		kfree(f);
+		return err;
+	}
 	sync_point("file:open");
 	if (unlikely(READ_ONCE(turnstile)))
 		err = open_counted(f);
 	else
 		err = open ? open(f) : 0;
-	if (err < 0)
-		goto out_detach;
-	return f;
+	return file_opened(f, err);
+}
 
-out_detach:
-	detach(f);
-out_free:
-	kfree(f);
-	return ERR_PTR(err);
+struct file *file_open(const char *name, u32 flags)
+{
+	struct file *f;
+	int err;
+
+	ASSERT(may_sleep());
+	wipe_dead_stack();	/* it may rest at the gate */
+	f = new_file(flags);
+	if (!f)
+		return ERR_PTR(-ENOMEM);
+	err = open_device(f, name);
+	return err < 0 ? ERR_PTR(err) : f;
 }
 
 /* -- calls ----------------------------------------------------------------------------- */
 
 /* Calls the driver's function `op`, which is fetched once. In between comes what the
- * strategy wants done; a function of its own, so that who is not counted does not pay
- * for it. */
+ * strategy wants done, and experiments: a function of its own, so that who is not counted
+ * does not pay for it.
+ *
+ * That the call is in progress is noted in the file, which only the calling task writes:
+ * no locked instruction, no fence. Who cuts the file off interrupts all CPUs instead:
+ *
+ *   CPU 0 (file_read)                  CPU 1 (owner_cut_files)
+ *   calls = 1 (in the store buffer)
+ *   to->read: the driver's
+ *                                      to = leads_nowhere
+ *                                      IPI, answered: CPU 0's stores are visible
+ *                                      calls? 1: busy, its end releases
+ * or
+ *                                      to = leads_nowhere
+ *                                      IPI
+ *   calls = 1
+ *   to->read: -ENODEV                  calls? 0: idle; or 1: its end releases
+ *
+ * The same at the end: either calls = 0 is seen there, or `watched` here. */
 #define DEFINE_CALL(op, ...)                                                    \
-	static always_inline int op##_now(struct file *f, PARAMS_##op)          \
-	{                                                                       \
-		op##_fn fn = READ_ONCE(f->dev->op);                             \
-		sync_point("file:" #op);                                        \
-		return fn(f, __VA_ARGS__);                                      \
-	}                                                                       \
 	static noinline int op##_counted(struct file *f, PARAMS_##op)           \
 	{                                                                       \
-		const struct turnstile *ts = turnstile_enter(f->dev->e.slot);   \
-		int n = op##_now(f, __VA_ARGS__);                               \
-		turnstile_leave(ts, f->dev->e.slot);                            \
+		u32 slot = f->dev->e.slot;                                      \
+		const struct turnstile *ts = turnstile_enter(slot);             \
+		op##_fn fn = READ_ONCE(f->to->op);                              \
+		sync_point("file:" #op);                                        \
+		int n = fn(f, __VA_ARGS__);                                     \
+		turnstile_leave(ts, slot);                                      \
 		return n;                                                       \
 	}                                                                       \
 	int file_##op(struct file *f, PARAMS_##op)                              \
 	{                                                                       \
-		if (unlikely(READ_ONCE(f->revoked)))                            \
-			return -ENODEV;                                         \
-		if (unlikely(READ_ONCE(turnstile)))                             \
-			return op##_counted(f, __VA_ARGS__);                    \
-		return op##_now(f, __VA_ARGS__);                                \
+		int n;                                                          \
+		f->user = current;                                              \
+		f->calls++;                                                     \
+		barrier();                                                      \
+		if (unlikely((u32)turnstile | sync_armed))                      \
+			n = op##_counted(f, __VA_ARGS__);                       \
+		else                                                            \
+			n = f->to->op(f, __VA_ARGS__);                          \
+		barrier();                                                      \
+		f->calls--;                                                     \
+		barrier();                                                      \
+		if (unlikely(f->watched))                                       \
+			file_call_ended(f);                                     \
+		return n;                                                       \
 	}
 #define PARAMS_read  void *buf, u32 len
 #define PARAMS_write const void *buf, u32 len
@@ -159,100 +204,3 @@ out_free:
 DEFINE_CALL(read, buf, len)
 DEFINE_CALL(write, buf, len)
 DEFINE_CALL(ioctl, cmd, arg)
-
-/* -- close ----------------------------------------------------------------------------- */
-
-/* The owner that must be waited for before `f` can be closed; NULL: none.
- * Caller holds registry_lock. */
-static struct owner *release_is_up_to(const struct file *f)
-{
-	const struct chrdev *d = f->dev;
-	const struct owner *o = d->e.owner;
-
-	if (d->gone || f->release == FILE_RELEASED)
-		return NULL;
-	/* Or an unload has closed the doors, and turns callers away: its fate decides. */
-	return o->state == OWNER_GONE || (o->marked && d->e.closed) ? d->e.owner : NULL;
-}
-
-static bool is_settled(const struct file *f)
-{
-	u32 flags = spin_lock_irqsave(&registry_lock);
-	bool settled = !release_is_up_to(f);
-
-	spin_unlock_irqrestore(&registry_lock, flags);
-	return settled;
-}
-
-static void wait_settled(struct file *f)
-{
-	u32 flags = spin_lock_irqsave(&registry_lock);
-	struct owner *o = release_is_up_to(f);
-
-	if (o)
-		owner_gate_enter(o);
-	spin_unlock_irqrestore(&registry_lock, flags);
-	if (!o)
-		return;
-	(void)wait_event_core(&o->gate, is_settled(f), WAIT_FOREVER);
-	owner_gate_leave(o);
-}
-
-/* Decides who calls the driver's release(): *release for the caller to do so, or
- * NULL: the driver has been told, or need not be. False: it has to be waited for.
- *
- * Closing is allowed while the module is GOING, or an asker that waits for the
- * holders would keep them from leaving. It is a way into the module, so it
- * raises the epoch, under the lock of the commit:
- *
- *   CPU 0 (file_close)                  CPU 1 (unload)
- *                                       inspects CPU 0's task: outside
- *   registry_lock: state GOING,
- *   epoch + 1, fetches release()
- *                                       commit: epoch changed, void
- *   release(f)
- *                                       inspects again
- *
- * If the commit comes first the state is GONE here, and owner_release_files()
- * calls release() in the asker's task. */
-static bool claim_release(struct file *f, void (**release)(struct file *f))
-{
-	struct chrdev *d = f->dev;
-	u32 flags = spin_lock_irqsave(&registry_lock);
-	bool settled = !release_is_up_to(f);
-
-	*release = NULL;
-	if (settled && !d->gone && f->release == FILE_OPEN) {
-		f->release = FILE_RELEASING;
-		*release = READ_ONCE(d->driver.release);
-		if (d->e.owner->state == OWNER_GOING)
-			owner_raise_epoch(d->e.owner);
-	}
-	spin_unlock_irqrestore(&registry_lock, flags);
-	return settled;
-}
-
-/* The file stays on the books until the driver's release() has returned, so it
- * counts as a holder for as long as its task may be inside. */
-void file_close(struct file *f)
-{
-	u32 slot = f->dev->e.slot;
-	const struct turnstile *ts;
-	void (*release)(struct file *f);
-
-	ASSERT(may_sleep());
-	/* Counted before release() is fetched, but not while it waits. */
-	for (;;) {
-		ts = turnstile_enter(slot);
-		if (claim_release(f, &release))
-			break;
-		turnstile_leave(ts, slot);
-		wait_settled(f);
-	}
-	sync_point("file:close");
-	if (release)
-		release(f);
-	turnstile_leave(ts, slot);
-	detach(f);
-	kfree(f);
-}

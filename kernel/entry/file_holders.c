@@ -1,98 +1,172 @@
-/* What an unload asks about open files: who has them, cut them off, tell the
- * driver that they are gone. */
+/* Who holds a module by an open file. */
 #include "entry/device.h"
 #include "lib/string.h"
+#include "x86/panic.h"
 
-/* The devices of `o` that are registered. Caller holds registry_lock. */
-#define for_each_device_of(d, o)                                                \
-	list_for_each(d, &devices, node)                                        \
-		if ((d)->e.owner == (o))
+/* -- parties ------------------------------------------------------------------------
+ * While an unload waits for holders, opens wait at the gate. But a holder may need a second
+ * file before it can close the first, so it passes. Files are found by whom they were opened
+ * for: a process (all its threads), or a task. Under registry_lock. */
 
-bool owner_file_holder(struct owner *o, u32 i, struct file_holder *out)
+#define NR_PARTIES 64u
+
+static struct list parties[NR_PARTIES];
+
+u32 file_party(void)
 {
-	u32 flags = spin_lock_irqsave(&registry_lock);
-	struct chrdev *d;
+	return current->user ? current->cr3 : current->id;
+}
+
+static struct list *party_of(u32 party)
+{
+	struct list *l = &parties[(party ^ party >> PAGE_SHIFT) % NR_PARTIES];
+
+	if (!l->next)
+		list_init(l);
+	return l;
+}
+
+void file_join_party(struct file *f)
+{
+	list_add_tail(party_of(f->party), &f->link);
+}
+
+bool file_may_join(const struct owner *o, u32 party)
+{
+	struct list *l = party_of(party);
 	struct file *f;
-	bool found = false;
 
-	for_each_device_of(d, o)
-		list_for_each(f, &d->files, node) {
-			if (found || f->revoked || i--)
-				continue;
-			found = true;
-			strlcpy(out->dev, d->e.name, sizeof(out->dev));
-			out->task_id = f->task_id;
-			memcpy(out->task_name, f->task_name, sizeof(out->task_name));
-			out->opened_at = f->opened_at;
-		}
-	spin_unlock_irqrestore(&registry_lock, flags);
-	return found;
+	if (!o->draining)
+		return false;
+	list_for_each(f, l, link)
+		if (f->party == party && f->dev->e.owner == o)
+			return true;
+	return false;
 }
 
-u32 owner_open_files(struct owner *o)
-{
-	u32 flags = spin_lock_irqsave(&registry_lock);
-	struct chrdev *d;
-	u32 n = 0;
+/* -- calls on files that have been cut off -------------------------------------------
+ * Few: as many as tasks were in a call just then. Their interruptible waits end with
+ * -ENODEV, whoever's code it is that waits, until the call has returned. */
 
-	for_each_device_of(d, o)
-		n += device_count_files(d);
-	spin_unlock_irqrestore(&registry_lock, flags);
-	return n;
+static struct list busy = LIST_INIT(busy);	/* under registry_lock; looked at without, if empty */
+
+void file_set_busy(struct file *f)
+{
+	ASSERT(!f->busy);
+	file_unlink(f);
+	f->busy = true;
+	list_add_tail(&busy, &f->link);
+	WRITE_ONCE(wait_gate_active, wait_gate_active + 1);
 }
 
-/* A call may have seen `revoked` as false just before. It is then on its way
- * into the driver as if it had come earlier, or finds a stub and is cut at the
- * gate; and a sleeper inside is sent home by the look at the gate, as long as
- * the module is GOING. */
-u32 owner_revoke_files(struct owner *o)
+void file_unlink(struct file *f)
 {
-	u32 flags = spin_lock_irqsave(&registry_lock);
-	struct chrdev *d;
+	list_del(&f->link);
+	if (!f->busy)
+		return;
+	f->busy = false;
+	WRITE_ONCE(wait_gate_active, wait_gate_active - 1);
+}
+
+bool file_call_is_cut(void)
+{
 	struct file *f;
-	u32 n = 0;
+	bool cut = false;
 
-	for_each_device_of(d, o)
-		list_for_each(f, &d->files, node)
-			if (!f->revoked) {
-				WRITE_ONCE(f->revoked, true);
-				n++;
-			}
-	wake_all(&o->gate);
+	if (READ_ONCE(busy.next) == &busy)
+		return false;
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	list_for_each(f, &busy, link)
+		cut |= f->user == current;
 	spin_unlock_irqrestore(&registry_lock, flags);
-	wait_recheck_range(o->base, o->size);
-	return n;
+	return cut;
 }
 
-/* Claims the next file whose driver has not been told. */
-static struct file *next_unreleased(struct owner *o)
+/* Rare, so it may look at all files there are. */
+static struct file *next_call_of_current(void)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	struct file *f, *found = NULL;
 	struct chrdev *d;
 
-	for_each_device_of(d, o)
-		list_for_each(f, &d->files, node)
-			if (!found && f->release == FILE_OPEN)
+	list_for_each(d, &devices, node)
+		for_each_file_of(f, d)
+			if (f->user == current && f->calls && f->state == FILE_OPEN)
 				found = f;
 	if (found)
-		found->release = FILE_RELEASING;
+		found->calls = 0;
 	spin_unlock_irqrestore(&registry_lock, flags);
 	return found;
 }
 
-void owner_release_files(struct owner *o)
+void file_calls_left(void)
 {
 	struct file *f;
-	u32 flags;
 
-	while ((f = next_unreleased(o))) {
-		/* file_close() waits for FILE_RELEASED, so `f` stays. */
-		if (f->dev->driver.release)
-			f->dev->driver.release(f);
-		flags = spin_lock_irqsave(&registry_lock);
-		WRITE_ONCE(f->release, FILE_RELEASED);
-		wake_all(&o->gate);
-		spin_unlock_irqrestore(&registry_lock, flags);
-	}
+	while ((f = next_call_of_current()))
+		file_call_ended(f);
+}
+
+/* -- for unload/ ----------------------------------------------------------------------- */
+
+void file_move(struct file *f, u32 list)
+{
+	list_del(&f->node);
+	list_add_tail(&f->dev->files[list], &f->node);
+}
+
+u32 owner_open_files(struct owner *o)
+{
+	return READ_ONCE(o->nr_files);
+}
+
+/* The oldest in that list of one of its devices; NULL. Caller holds registry_lock. */
+static struct file *first_in(struct owner *o, u32 list)
+{
+	struct chrdev *d;
+
+	for_each_device_of(d, o)
+		if (!list_empty(&d->files[list]))
+			return list_first(&d->files[list], struct file, node);
+	return NULL;
+}
+
+static void describe(const struct file *f, struct file_holder *out)
+{
+	*out = (struct file_holder){
+		.task_id = f->task_id, .opened_at = f->opened_at, .state = f->state, .cut = f->cut,
+	};
+	strlcpy(out->dev, f->dev->e.name, sizeof(out->dev));
+	memcpy(out->task_name, f->task_name, sizeof(out->task_name));
+	if (f->e.ops)
+		strlcpy(out->module, f->e.owner->name, sizeof(out->module));
+}
+
+/* Those that are stuck come before those that wait for them. */
+bool owner_file_holder(struct owner *o, struct file_holder *out)
+{
+	static const u32 order[] = { FILES_USED, FILES_REST, FILES_CUT, FILES_IDLE };
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	struct file *f = NULL;
+
+	for (u32 i = 0; i < ARRAY_SIZE(order) && !f; i++)
+		f = first_in(o, order[i]);
+	if (f)
+		describe(f, out);
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return f != NULL;
+}
+
+bool owner_is_left_by(struct owner *o, const struct task *t)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	struct chrdev *d;
+	struct file *f;
+	bool leaves = false;
+
+	for_each_device_of(d, o)
+		list_for_each(f, &d->files[FILES_REST], node)
+			leaves |= f->user == t;
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return leaves;
 }

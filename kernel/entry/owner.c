@@ -1,5 +1,6 @@
 /* Whose code lies at an address, and the gate in front of a module that goes. */
 #include "entry/owner.h"
+#include "entry/device.h"
 #include "lib/errno.h"
 #include "x86/atomic.h"
 #include "x86/panic.h"
@@ -117,6 +118,7 @@ int owner_register(struct owner *o)
 	o->draining = false;
 	o->exiting = NULL;
 	o->gate_users = 0;
+	o->nr_files = o->files_ended = 0;
 	o->epoch = 0;
 	o->refs = 1;
 	o->marked = false;
@@ -230,13 +232,19 @@ void owner_gate_enter(struct owner *o)
 	o->gate_users++;
 }
 
+void owner_gate_leave_locked(struct owner *o)
+{
+	ASSERT(spin_held(&registry_lock));
+	WRITE_ONCE(o->gate_users, o->gate_users - 1);
+	if (!o->gate_users)
+		wake_all(&gate_left);
+}
+
 void owner_gate_leave(struct owner *o)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
 
-	WRITE_ONCE(o->gate_users, o->gate_users - 1);
-	if (!o->gate_users)
-		wake_all(&gate_left);
+	owner_gate_leave_locked(o);
 	spin_unlock_irqrestore(&registry_lock, flags);
 }
 
@@ -275,6 +283,8 @@ int owner_gate_check(u32 caller)
 	/* Stable: the caller sleeps in that module, or is the core. */
 	struct owner *o = owner_of(caller);
 
+	if (file_call_is_cut())
+		return -ENODEV;
 	if (READ_ONCE(signalled) && o != &core_owner && !current->owner)
 		return -EINTR;
 	if (READ_ONCE(o->state) != OWNER_GOING || READ_ONCE(o->exiting) == current)

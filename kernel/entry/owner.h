@@ -26,6 +26,8 @@ struct owner {
 	enum owner_state state;
 	struct list entries;	/* links to every record that leads into it, oldest first */
 	struct task *exiting;	/* runs the module's exit: may still destroy records */
+	u32 nr_files;		/* files of its devices that its driver has not done with */
+	u32 files_ended;	/* so many have ceased to be among them: is there progress? */
 	u32 gate_users;		/* callers that still touch `gate` */
 	bool marked;		/* by a strategy: it is going, new users are turned away */
 	bool draining;		/* LIVE, but opens wait at the gate: an unload waits for users */
@@ -100,6 +102,7 @@ int  owner_wait_at_gate(struct owner *o) must_use;
  * holds registry_lock) and leave (it does not) `o` is not freed. */
 void owner_gate_enter(struct owner *o);
 void owner_gate_leave(struct owner *o);
+void owner_gate_leave_locked(struct owner *o);	/* caller holds registry_lock, and does not use `o` any more */
 /* A fake signal to all who sleep in a call into any module, now or later: -EINTR. Threads
  * of modules do not get it. May sleep. */
 void owners_signal_sleepers(bool on);

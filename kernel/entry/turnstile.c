@@ -19,7 +19,8 @@ void turnstile_set(const struct turnstile *ts)
 
 	WRITE_ONCE(turnstile, ts);
 	list_for_each(d, &devices, node)
-		list_for_each(f, &d->files, node)
-			count_anew(f, d->e.owner, ts);
+		for_each_file_of(f, d)
+			if (f->counted)
+				count_anew(f, d->e.owner, ts);
 	spin_unlock_irqrestore(&registry_lock, flags);
 }

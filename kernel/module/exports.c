@@ -6,6 +6,7 @@
 #include "entry/console_claim.h"
 #include "entry/dma.h"
 #include "entry/irq.h"
+#include "entry/module_file.h"
 #include "entry/notifier.h"
 #include "entry/stage.h"
 #include "entry/thread.h"
@@ -77,8 +78,9 @@ const struct kernel_export kernel_exports[] = {
 	EXPORT_CORE(kthread_run), EXPORT_CORE(kthread_stop), EXPORT_CORE(kthread_should_stop),
 
 	/* Other modules' devices. */
-	EXPORT_CORE(file_open), EXPORT_CORE(file_close), EXPORT_CORE(file_read),
-	EXPORT_CORE(file_write), EXPORT_CORE(file_ioctl),
+	EXPORT_CORE_AS("file_open", module_file_open), EXPORT_CORE_AS("file_close", module_file_close),
+	EXPORT_CORE_AS("file_read", module_file_read), EXPORT_CORE_AS("file_write", module_file_write),
+	EXPORT_CORE_AS("file_ioctl", module_file_ioctl),
 
 	/* Sync points, and the stage of the hazards. */
 	EXPORT_CORE(sync_armed), EXPORT_CORE(sync_point_hit), EXPORT_CORE(stage),

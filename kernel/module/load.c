@@ -175,7 +175,6 @@ static int quiesce(struct module *m)
 {
 	owner_set_state(&m->owner, OWNER_GOING);
 	entries_close(&m->owner);
-	owner_revoke_files(&m->owner);
 	owner_stop_threads(&m->owner);
 	if (module_quiesce)
 		return module_quiesce(m);

@@ -1,5 +1,6 @@
 #include "unload/holders.h"
 #include "unload/bare_pointers.h"
+#include "unload/cut_off.h"
 #include "entry/chrdev.h"
 #include "lib/errno.h"
 #include "lib/format.h"
@@ -35,13 +36,17 @@ static int name_file_holder(struct unload *u, int err)
 	struct file_holder h;
 
 	/* It may have been closed since it was counted. */
-	if (!owner_file_holder(&u->mod->owner, 0, &h)) {
+	if (!owner_file_holder(&u->mod->owner, &h)) {
 		snprintf(r->error, sizeof(r->error), "%s was in use until just now; try again", u->name);
 		return err;
 	}
 	u32 tenths = (u32)div_u64(clock_ns() - h.opened_at, 100 * NSEC_PER_MSEC);
-	snprintf(r->error, sizeof(r->error), "%s is in use by task %u (%s), open since %u.%u s",
-	         u->name, h.task_id, h.task_name, tenths / 10, tenths % 10);
+	u32 len = (u32)snprintf(r->error, sizeof(r->error), "%s is in use by task %u (%s)", u->name,
+	                        h.task_id, h.task_name);
+	if (h.module[0])
+		len += (u32)snprintf(r->error + len, sizeof(r->error) - len, ", for module %s", h.module);
+	snprintf(r->error + len, sizeof(r->error) - len, ", open since %u.%u s%s", tenths / 10, tenths % 10,
+	         h.cut ? "; the file is cut off, its release() has not returned" : "");
 	return err;
 }
 
@@ -65,25 +70,33 @@ static int wait_a_little(const struct unload *u)
 	return sleep_interruptible_ns(POLL_NS) == -EINTR ? -EINTR : 0;
 }
 
+/* The last close wakes it. */
+static int wait_for_files(struct unload *u)
+{
+	struct owner *o = &u->mod->owner;
+	int err;
+
+	if (!owner_open_files(o))
+		return 0;
+	if (!(u->flags & UNLOAD_WAIT))
+		return name_file_holder(u, -EBUSY);
+	err = owner_wait_files(o, WAIT_FOREVER, u->deadline);
+	return err ? name_file_holder(u, err) : 0;
+}
+
+/* What refuses is asked before anything is cut off. */
 int holders_wait(struct unload *u)
 {
 	/* Another module's code is bound to this one's: no patience ends that, and
 	 * nothing may be cut off. */
 	if (has_users(u))
 		return -EBUSY;
-	if (u->flags & UNLOAD_FORCE) {
+	if (u->flags & UNLOAD_FORCE)
 		kernel_taint |= TAINT_FORCED_UNLOAD;
-		return 0;
-	}
-	while (bare_pointer_found(u)) {
+	while (!(u->flags & UNLOAD_FORCE) && bare_pointer_found(u)) {
 		int err = wait_a_little(u);
 		if (err)
 			return err;
 	}
-	while (owner_open_files(&u->mod->owner)) {
-		int err = wait_a_little(u);
-		if (err)
-			return name_file_holder(u, err);
-	}
-	return 0;
+	return u->flags & (UNLOAD_REVOKE | UNLOAD_FORCE) ? cut_files_off(u) : wait_for_files(u);
 }

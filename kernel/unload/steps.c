@@ -23,8 +23,9 @@
 
 /* -- 1 --------------------------------------------------------------------- */
 
-/* Opens wait at the gate first, so once the count of holders is zero it stays
- * zero; only then is the module GOING, which those inside would notice. */
+/* Opens wait at the gate first, but for those of holders, so once the count of files is
+ * zero it stays zero; only then is the module GOING, which those inside would notice. All
+ * files are released by then, in a module that was whole. */
 int unload_begin(struct unload *u)
 {
 	struct owner *o = &u->mod->owner;
@@ -32,8 +33,6 @@ int unload_begin(struct unload *u)
 
 	owner_set_draining(o, true);
 	sync_point("unload:draining");
-	if (u->flags & UNLOAD_REVOKE)
-		u->report.revoked = owner_revoke_files(o);
 	err = holders_wait(u);
 	if (!err)
 		owner_set_state(o, OWNER_GOING);
@@ -123,9 +122,6 @@ static int say_who(struct unload *u, const struct inspection *in, int err)
 	} else {
 		snprintf(r->error, sizeof(r->error), "%s: did not come to rest in time; still live", name);
 	}
-	u32 len = strlen(r->error);
-	if (r->revoked)
-		snprintf(r->error + len, sizeof(r->error) - len, "; %u open files stay cut off", r->revoked);
 	return err;
 }
 
@@ -232,7 +228,6 @@ void unload_run_exit(struct unload *u, bool bounded)
 
 	sync_point("unload:committed");
 	u->report.has_exit = m->exit != NULL;
-	owner_release_files(&m->owner);
 	if (!m->exit)
 		return;
 	owner_set_exiting(&m->owner, current);

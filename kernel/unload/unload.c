@@ -128,6 +128,11 @@ int module_unload(struct unload *u)
 	if (err)
 		return err;
 	err = (int)with_registers_on_stack(unload_from, u);
+	if (err && u->report.revoked) {
+		u32 len = strlen(u->report.error);
+		snprintf(u->report.error + len, sizeof(u->report.error) - len, "; %u open files stay cut off",
+		         u->report.revoked);
+	}
 	u->report.total_ns = clock_ns() - u->start;
 	return err;
 }

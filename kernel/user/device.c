@@ -141,6 +141,7 @@ static int sys_ioctl(struct regs *r)
 /* On the stack of the driver's function, which is not gone back to. */
 static void end_in_driver(void)
 {
+	file_calls_left();
 	unlock_file(current->user->in_file);
 	process_end(current_process(), -EFAULT);
 	thread_exit();

@@ -187,7 +187,6 @@ static int fake_unload(void)
 	if (fake.state != OWNER_GOING)
 		fake_go();
 	CHECK(owner_commit_gone(&fake, owner_epoch(&fake)));
-	owner_release_files(&fake);
 	entries_unlink(&fake, NULL, NULL);
 	CHECK(!smp_call(cpus_online, nothing, NULL, PATIENCE_NS));
 	entries_free(&fake);
@@ -541,13 +540,12 @@ static int chrdev_body(void)
 	f = file_open("fake", 0);
 	CHECK(!IS_ERR(f));
 	CHECK(owner_open_files(&fake) == 1);
-	CHECK(owner_file_holder(&fake, 0, &holder) && holder.task_id == current->id);
-	CHECK(!owner_file_holder(&fake, 1, &holder));
+	CHECK(owner_file_holder(&fake, &holder) && holder.task_id == current->id);
 	CHECK(file_read(f, buf, sizeof(buf)) == sizeof(buf));
 	CHECK(file_write(f, buf, 1) == -EINVAL);
 	CHECK(file_ioctl(f, 0, 0) == -ENOTTY);
 	file_close(f);
-	CHECK(releases == 1 && owner_open_files(&fake) == 0);
+	CHECK(releases == 1 && owner_open_files(&fake) == 0 && !owner_file_holder(&fake, &holder));
 
 	CHECK(PTR_ERR(file_open("fake-shy", 0)) == -EACCES);
 	CHECK(owner_open_files(&fake) == 0);
@@ -653,6 +651,18 @@ static void opener_main(void *unused)
 	opener_result = IS_ERR(f) ? PTR_ERR(f) : 1;
 }
 
+/* Cuts off all that is open, and waits until the driver has done with it. */
+static int cut_off(u32 expected)
+{
+	u32 nr = 0;
+
+	owner_set_draining(&fake, true);
+	CHECK(!owner_cut_files(&fake, &nr) && nr == expected);
+	CHECK(!owner_wait_files(&fake, WAIT_FOREVER, clock_ns() + PATIENCE_NS));
+	CHECK(owner_open_files(&fake) == 0);
+	return 0;
+}
+
 /* Those at the gate when the module goes for good are sent home, and the file
  * they hold can be closed afterwards. */
 static int gate_gone_body(void)
@@ -661,19 +671,18 @@ static int gate_gone_body(void)
 
 	CHECK(!IS_ERR(chrdev_register("fake", &fake_ops, NULL)));
 	CHECK(!open_reader(&r));
+	CHECK(!cut_off(1) && releases == 1);
 	fake_go();
 	opener_result = 0;
 	opener = task_create("opener", PRIO_NORMAL, opener_main, NULL);
 	CHECK(!IS_ERR(opener));
 	CHECK(!start_reader(&r));
 	sleep_ms(10);
-	CHECK(!load_acquire(&r.done) && !opener_result);
-	CHECK(owner_revoke_files(&fake) == 1);
+	CHECK(!opener_result);
 	CHECK(!fake_unload());
 	CHECK(!task_join(opener, clock_ns() + PATIENCE_NS));
 	task_put(opener);
 	CHECK(opener_result == -ENODEV);
-	CHECK(releases == 1);
 	CHECK(!end_reader(&r));
 	CHECK(r.result == -ENODEV && runs == 0 && releases == 1);
 	return 0;
@@ -696,12 +705,10 @@ static int revoke_body(void)
 	CHECK(!open_reader(&r));
 	CHECK(!start_reader(&r));
 	CHECK_SOON(READ_ONCE(inside) == 1);
-	owner_set_state(&fake, OWNER_GOING);
-	CHECK(owner_revoke_files(&fake) == 1);
+	CHECK(!cut_off(1));
 	CHECK_SOON(load_acquire(&r.done));
 	CHECK(r.result == -ENODEV && READ_ONCE(inside) == 0);
-	CHECK(owner_open_files(&fake) == 0);
-	owner_set_state(&fake, OWNER_LIVE);
+	owner_set_draining(&fake, false);
 	WRITE_ONCE(hold_inside, false);
 	CHECK(file_read(r.f, &byte, 1) == -ENODEV);	/* stays cut off */
 	CHECK(!end_reader(&r));

@@ -1,0 +1,230 @@
+/* Cutting files off while the driver is whole. Each is released in a task in which its release()
+ * may do what it may do at a close: the one whose call was in progress, or one of the core,
+ * made for that. The module is LIVE, its doors are open, and who waits for all of this waits
+ * outside. */
+#include "entry/device.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "sched/sched.h"
+#include "smp/ipi.h"
+#include "x86/clock.h"
+#include "x86/console.h"
+
+#define ROUND_NS     (20 * NSEC_PER_MSEC)
+#define TAKE_BACK_NS (1000 * NSEC_PER_MSEC)
+
+/* -- 1: calls lead nowhere --------------------------------------------------------- */
+
+/* Caller holds registry_lock. */
+static void cut(struct file *f)
+{
+	f->cut = true;
+	f->watched = true;
+	WRITE_ONCE(f->to, &leads_nowhere);
+	file_unlink(f);
+	file_move(f, FILES_CUT);
+}
+
+/* Does it to a few files in `from`; how many. */
+static u32 some_files(struct owner *o, u32 from, void (*deal_with)(struct file *f))
+{
+	u32 n = 0, flags = spin_lock_irqsave(&registry_lock);
+	struct chrdev *d;
+
+	for_each_device_of(d, o)
+		for (; n < FILES_AT_ONCE && !list_empty(&d->files[from]); n++)
+			deal_with(list_first(&d->files[from], struct file, node));
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return n;
+}
+
+/* -- 2: whose call is in progress? --------------------------------------------------- */
+
+static void answer(void *arg, const struct regs *regs, u32 sp)
+{
+	(void)arg, (void)regs, (void)sp;
+}
+
+/* What each CPU stored before it saw a file cut off is visible afterwards (file.c draws it). */
+static int all_cpus_have_seen(void)
+{
+	preempt_disable();
+	cpumask_t silent = smp_call(cpus_others(), answer, NULL, ROUND_NS);
+	preempt_enable();
+	return silent ? -EIO : 0;
+}
+
+static void sort_out(struct file *f)
+{
+	if (f->calls)
+		file_set_busy(f);
+	file_move(f, f->calls ? FILES_REST : FILES_IDLE);
+}
+
+/* -- 3: release ------------------------------------------------------------------------ */
+
+/* Claims one that nobody uses, and leaves the gate of `o`, which release() may take apart. A
+ * late call, to nowhere, may be in progress on it: then it is that call's to release. */
+static struct file *claim_idle(struct owner *o, release_fn *release)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	struct file *f, *found = NULL;
+	struct chrdev *d;
+
+	for_each_device_of(d, o)
+		while (!found && !list_empty(&d->files[FILES_IDLE])) {
+			f = list_first(&d->files[FILES_IDLE], struct file, node);
+			if (file_claim_end(f, release))
+				found = f;
+			else
+				file_move(f, FILES_REST);
+		}
+	owner_gate_leave_locked(o);
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return found;
+}
+
+/* As file_ended(). True: its owner is there still, and stays: the caller is at its gate. */
+static bool ended_at_gate(struct file *f)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	struct owner *o = f->counted ? f->dev->e.owner : NULL;
+
+	if (o)
+		owner_gate_enter(o);
+	bool dead = file_set_ended(f);
+	spin_unlock_irqrestore(&registry_lock, flags);
+	if (dead)
+		file_free(f);
+	return o != NULL;
+}
+
+/* A task of the core, at the gate of the owner, so that it stays. */
+static void releaser(void *arg)
+{
+	struct owner *o = arg;
+	release_fn release;
+	struct file *f;
+
+	do {
+		f = claim_idle(o, &release);
+		if (f)
+			file_release(f, release);
+		wipe_dead_stack();
+	} while (f && ended_at_gate(f));
+}
+
+/* Not started, and at the gate of `o`; or an error. */
+static struct task *new_releaser(struct owner *o)
+{
+	char name[TASK_NAME_LEN];
+	struct task *t;
+
+	snprintf(name, sizeof(name), "release/%s", o->name);
+	t = task_create_stopped(name, PRIO_NORMAL, releaser, o);
+	if (IS_ERR(t))
+		return t;
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	owner_gate_enter(o);
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return t;
+}
+
+static void let_go(struct task *t)
+{
+	task_start(t);
+	task_put(t);
+}
+
+/* -- all of it --------------------------------------------------------------------------- */
+
+int owner_cut_files(struct owner *o, u32 *nr)
+{
+	struct task *t;
+	u32 n;
+	int err;
+
+	if (!owner_open_files(o))
+		return 0;
+	t = new_releaser(o);
+	if (IS_ERR(t))
+		return PTR_ERR(t);
+	while ((n = some_files(o, FILES_USED, cut)))
+		*nr += n;
+	err = all_cpus_have_seen();
+	while (!err && some_files(o, FILES_CUT, sort_out))
+		;
+	/* Those in a call: wherever they sleep. */
+	if (!err)
+		wait_recheck_range(0, ~0u);
+	let_go(t);
+	return err;
+}
+
+int owner_wait_files(struct owner *o, u64 quiet, u64 deadline)
+{
+	u32 seen;
+	int err;
+
+	do {
+		seen = READ_ONCE(o->files_ended);
+		err = wait_event_until(&o->gate, !READ_ONCE(o->nr_files),
+		                       quiet == WAIT_FOREVER ? deadline : MIN(clock_ns() + quiet, deadline));
+	} while (err == -ETIMEDOUT && READ_ONCE(o->files_ended) != seen && !clock_passed(deadline));
+	return err == -EINTR || !err ? err : -ETIMEDOUT;
+}
+
+static bool has_idle(struct owner *o)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	struct chrdev *d;
+	bool idle = false;
+
+	for_each_device_of(d, o)
+		idle |= !list_empty(&d->files[FILES_IDLE]);
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return idle;
+}
+
+void owner_help_release(struct owner *o)
+{
+	struct task *t = has_idle(o) ? new_releaser(o) : NULL;
+
+	if (t && !IS_ERR(t))
+		let_go(t);
+}
+
+/* -- one ------------------------------------------------------------------------------------ */
+
+/* Cuts it off. Its owner, which then stays; NULL: there is nothing to release, or another
+ * does it. */
+static struct owner *cut_one(struct file *f)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	struct owner *o = f->counted && f->state == FILE_OPEN && !f->cut ? f->dev->e.owner : NULL;
+
+	if (o) {
+		cut(f);
+		file_move(f, FILES_IDLE);
+		owner_gate_enter(o);
+	}
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return o;
+}
+
+/* Its module is gone, so no call is in progress that was made by that. */
+void file_take_back(struct file *f)
+{
+	struct owner *o = cut_one(f);
+	struct task *t;
+
+	if (o) {
+		t = new_releaser(o);
+		owner_gate_leave(o);
+		if (!IS_ERR(t))
+			let_go(t);
+	}
+	if (wait_event_core(&file_ends, READ_ONCE(f->state) == FILE_RELEASED, clock_ns() + TAKE_BACK_NS))
+		printk("file %s, left open by %s: release() of its driver does not return; it is left to it\n",
+		       f->e.name, f->e.owner->name);
+}

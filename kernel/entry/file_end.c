@@ -1,0 +1,292 @@
+/* The end of a file: one task calls the driver's release(), once, and one frees it.
+ *
+ * Three may want to end it: its holder, who closes it; the last call of a file that was cut
+ * off or closed meanwhile; a task of the core that releases files which were cut off and
+ * that nobody uses. The end is whose who takes the file from FILE_OPEN to FILE_RELEASING
+ * under registry_lock. The memory is freed by the later of the end and the close:
+ *
+ *   holder (file_close)                 releaser (file_cut.c)
+ *   lock: FILE_OPEN, so mine; dropped
+ *   release()                           lock: not FILE_OPEN: passes it by
+ *   RELEASED, dropped: frees
+ * or
+ *                                       lock: FILE_OPEN, so mine
+ *   lock: dropped; returns              release()
+ *                                       RELEASED, dropped: frees
+ * or
+ *                                       lock: FILE_OPEN, so mine
+ *                                       release()
+ *                                       RELEASED
+ *   lock: dropped, RELEASED: frees
+ *
+ * release() may take the device apart, and so may open() and any call: from then on the
+ * owner may be gone, and what happens behind them uses the file and its device only, which
+ * the file has a reference to. `counted` says whether there is an owner still. The same goes
+ * for a call that closes its own file: the file stays until the call has returned. */
+#include "entry/device.h"
+#include "entry/turnstile.h"
+#include "lib/errno.h"
+#include "mm/heap.h"
+#include "sched/sync.h"
+#include "x86/panic.h"
+
+struct wait_queue file_ends = WAIT_QUEUE(file_ends, "end of a file");
+
+void file_free(struct file *f)
+{
+	device_put(f->dev);
+	kfree(f);
+}
+
+/* The last one wakes the unload that waits for holders. */
+static void uncount(struct file *f)
+{
+	struct owner *o = f->dev->e.owner;
+
+	ASSERT(spin_held(&registry_lock));
+	if (!f->counted)
+		return;
+	f->counted = false;
+	if (f->turnstile)
+		f->turnstile->put(o);
+	f->turnstile = NULL;
+	f->dev->nr_open--;
+	o->files_ended++;
+	WRITE_ONCE(o->nr_files, o->nr_files - 1);
+	if (!o->nr_files)
+		wake_all(&o->gate);
+}
+
+/* If nothing is left to be done by anybody: off the list, and true: the caller frees it.
+ * Caller holds registry_lock. */
+static bool take_if_dead(struct file *f)
+{
+	bool dead = f->state == FILE_RELEASED && f->dropped;
+
+	if (dead)
+		list_del(&f->node);
+	return dead;
+}
+
+bool file_set_ended(struct file *f)
+{
+	WRITE_ONCE(f->state, FILE_RELEASED);
+	uncount(f);
+	file_unlink(f);
+	file_move(f, f->dev->gone ? FILES_GONE : FILES_DONE);
+	if (f->cut)
+		wake_all(&file_ends);
+	return take_if_dead(f);
+}
+
+void file_ended(struct file *f)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	bool dead = file_set_ended(f);
+
+	spin_unlock_irqrestore(&registry_lock, flags);
+	if (dead)
+		file_free(f);
+}
+
+/* Who is in open() or release() finds that out behind it. */
+bool file_lost_device(struct file *f)
+{
+	if (f->state == FILE_OPEN || f->state == FILE_RELEASED)
+		return file_set_ended(f);
+	uncount(f);
+	file_unlink(f);
+	file_move(f, FILES_GONE);
+	return false;
+}
+
+/* -- whose end it is ------------------------------------------------------------------- */
+
+/* The owner that must be waited for before `f` can be closed; NULL: none.
+ * Caller holds registry_lock. */
+static struct owner *end_is_up_to(const struct file *f)
+{
+	const struct chrdev *d = f->dev;
+	const struct owner *o = d->e.owner;
+
+	if (d->gone || f->state != FILE_OPEN)
+		return NULL;
+	/* Or a strategy has closed the doors, and turns callers away: its fate decides. */
+	return o->state == OWNER_GONE || (o->marked && d->e.closed) ? d->e.owner : NULL;
+}
+
+static bool is_settled(const struct file *f)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	bool settled = !end_is_up_to(f);
+
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return settled;
+}
+
+static void wait_settled(struct file *f)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	struct owner *o = end_is_up_to(f);
+
+	if (o)
+		owner_gate_enter(o);
+	spin_unlock_irqrestore(&registry_lock, flags);
+	if (!o)
+		return;
+	(void)wait_event_core(&o->gate, is_settled(f), WAIT_FOREVER);
+	owner_gate_leave(o);
+}
+
+/* A close is allowed while a strategy has the module GOING and open files are in use: it is a
+ * way in, so it raises the epoch, under the lock of the commit, and release() is fetched
+ * under it: it lies on the stack from then on.
+ *
+ *   CPU 0 (file_close)                  CPU 1 (unload)
+ *                                       inspects CPU 0's task: outside
+ *   registry_lock: state GOING,
+ *   epoch + 1, fetches release()
+ *                                       commit: epoch changed, void
+ *   release(f)
+ *                                       inspects again */
+bool file_claim_end(struct file *f, release_fn *release)
+{
+	struct owner *o = f->dev->e.owner;
+
+	ASSERT(spin_held(&registry_lock));
+	if (f->state != FILE_OPEN || f->calls)
+		return false;
+	f->state = FILE_RELEASING;
+	f->user = current;
+	file_move(f, FILES_REST);
+	*release = READ_ONCE(f->dev->driver.release);
+	if (o->state == OWNER_GOING)
+		owner_raise_epoch(o);
+	return true;
+}
+
+/* The same, but not where the fate of the module decides whose the end is. */
+static bool claim(struct file *f, release_fn *release)
+{
+	return !end_is_up_to(f) && file_claim_end(f, release);
+}
+
+void file_release(struct file *f, release_fn release)
+{
+	u32 slot = f->dev->e.slot;
+	const struct turnstile *ts = turnstile_enter(slot);
+
+	sync_point("file:close");
+	if (release)
+		release(f);
+	turnstile_leave(ts, slot);
+	sync_point("file:released");
+}
+
+/* -- close ------------------------------------------------------------------------------ */
+
+void file_end_by_holder(struct file *f)
+{
+	release_fn release;
+	bool claimed, waits;
+	u32 flags;
+
+	do {
+		flags = spin_lock_irqsave(&registry_lock);
+		claimed = claim(f, &release);
+		waits = !claimed && end_is_up_to(f) && !f->cut;
+		spin_unlock_irqrestore(&registry_lock, flags);
+		if (waits)
+			wait_settled(f);
+	} while (waits);
+	if (claimed) {
+		file_release(f, release);
+		file_ended(f);
+	}
+}
+
+void file_drop(struct file *f)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	bool dead;
+
+	f->dropped = true;
+	dead = take_if_dead(f);
+	spin_unlock_irqrestore(&registry_lock, flags);
+	if (dead)
+		file_free(f);
+}
+
+static void close_now(struct file *f)
+{
+	if (f->e.ops) {			/* a module's: the end of a record */
+		(void)entry_destroy(entry_handle(&f->e), f->e.ops, (u32)file_close);
+		return;
+	}
+	file_end_by_holder(f);
+	file_drop(f);
+}
+
+/* From inside a call on that file: the call will touch it when it returns. */
+static bool close_later(struct file *f)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	bool later = f->calls != 0;
+
+	if (later)
+		f->close_late = f->watched = true;
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return later;
+}
+
+void file_close(struct file *f)
+{
+	ASSERT(may_sleep());
+	if (!close_later(f))
+		close_now(f);
+}
+
+/* -- the end of a call -------------------------------------------------------------------- */
+
+/* Who cut it off saw the call, and left the rest to it. */
+void file_call_ended(struct file *f)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	bool last = !f->calls, close = last && f->close_late, claimed = false;
+	release_fn release;
+
+	if (last && f->busy)
+		file_unlink(f);
+	if (close)
+		f->close_late = false;
+	else if (last && f->cut)
+		claimed = claim(f, &release);
+	spin_unlock_irqrestore(&registry_lock, flags);
+	if (close)
+		close_now(f);
+	if (claimed) {
+		file_release(f, release);
+		file_ended(f);
+	}
+}
+
+int file_opened(struct file *f, int err)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	bool open = err >= 0, kept;
+
+	f->calls = 0;
+	if (f->busy)
+		file_unlink(f);
+	if (open && !f->dev->gone)
+		f->state = FILE_OPEN;
+	else
+		(void)!file_set_ended(f);	/* not dropped, so not dead */
+	kept = open && !f->cut && !f->close_late;
+	spin_unlock_irqrestore(&registry_lock, flags);
+	if (kept)
+		return 0;
+	f->close_late = false;
+	close_now(f);
+	return open ? -ENODEV : err;
+}

@@ -1,0 +1,84 @@
+/* rmmod -r and -f: what an unload does about open files. */
+#include "unload/cut_off.h"
+#include "entry/chrdev.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "sched/sync.h"
+#include "sched/wait.h"
+#include "unload/inspect.h"
+#include "unload/steps.h"
+#include "x86/clock.h"
+
+/* So long nothing happens: then somebody may need help. */
+#define QUIET_NS    (2 * NSEC_PER_MSEC)
+/* Tasks that call release(), when those at work are stuck. */
+#define MAX_HELPERS 8u
+
+/* Of those who were found inside, only who is in the way: a thread of the module is not. */
+static void keep_those_who_leave(struct inspection *in)
+{
+	u32 kept = 0, n = MIN(in->nr_insiders, (u32)MAX_INSIDERS);
+
+	for (u32 i = 0; i < n; i++) {
+		struct insider *who = &in->insider[i];
+
+		if (who->task == current || owner_is_left_by(in->owner, who->task))
+			in->insider[kept++] = *who;
+		else
+			task_put(who->task);
+	}
+	in->nr_insiders = kept;
+}
+
+/* They get the CPU, and are named when the patience is over. */
+static int help_them(struct unload *u, struct inspection *in)
+{
+	inspection_begin(in);
+	(void)!census_look(in);
+	keep_those_who_leave(in);
+	in->silent = 0;		/* only who inspects for good has to have an answer of all */
+	return help_insiders_out(u, in);
+}
+
+static int wait_for_releases(struct unload *u)
+{
+	struct owner *o = &u->mod->owner;
+	uninitialized struct inspection in;
+	u32 helpers = 0;
+	int err = 0;
+
+	inspection_init(&in, u);
+	while (!err && owner_open_files(o)) {
+		if (helpers++ < MAX_HELPERS)
+			owner_help_release(o);
+		err = help_them(u, &in);
+	}
+	inspection_end(&in);
+	return err;
+}
+
+static int say_why(struct unload *u, int err)
+{
+	snprintf(u->report.error, sizeof(u->report.error), "%s: %s; still live", u->name,
+	         err == -ENOMEM ? "no memory for the task that releases its open files" :
+	                          "a CPU does not answer interrupts, so its open files were not released");
+	return err;
+}
+
+int cut_files_off(struct unload *u)
+{
+	struct owner *o = &u->mod->owner;
+	int err;
+
+	if (!owner_open_files(o))
+		return 0;
+	err = owner_cut_files(o, &u->report.revoked);
+	if (err)
+		return say_why(u, err);
+	sync_point("unload:cut-off");
+	if (!owner_wait_files(o, QUIET_NS, u->deadline))
+		return 0;
+	err = wait_for_releases(u);
+	u->report.rolled_back = err && u->report.revoked;
+	return err;
+}

@@ -1,0 +1,9 @@
+/* Open files that an unload does not wait for: they are cut off, and released while the
+ * module is whole. */
+#pragma once
+#include "unload/unload.h"
+
+/* Until the deadline: the calls in flight and the driver's release() have to return. 0: no
+ * file is left. -EBUSY, -ETIMEDOUT, -EINTR, -EDEADLK, -ENOMEM, -EIO, with who is at it in
+ * u->report; then the module goes on, and what was cut off stays so. The gate is shut. May sleep. */
+int cut_files_off(struct unload *u) must_use;
