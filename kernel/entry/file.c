@@ -95,7 +95,7 @@ struct file *file_open(const char *name, u32 flags)
 	struct file *f;
 	int err;
 
-	ASSERT(may_sleep());
+	ASSERT(may_sleep() && stack_is_read());
 	wipe_dead_stack();	/* it may rest at the gate */
 	f = kzalloc(sizeof(*f));
 	if (!f)
@@ -134,6 +134,7 @@ out_free:
 	static always_inline int op##_now(struct file *f, PARAMS_##op)          \
 	{                                                                       \
 		op##_fn fn = READ_ONCE(f->dev->op);                             \
+		DEBUG_ASSERT(stack_is_read());                                  \
 		sync_point("file:" #op);                                        \
 		return fn(f, __VA_ARGS__);                                      \
 	}                                                                       \
@@ -239,7 +240,7 @@ void file_close(struct file *f)
 	const struct turnstile *ts;
 	void (*release)(struct file *f);
 
-	ASSERT(may_sleep());
+	ASSERT(may_sleep() && stack_is_read());
 	/* Counted before release() is fetched, but not while it waits. */
 	for (;;) {
 		ts = turnstile_enter(slot);

@@ -147,6 +147,7 @@ static struct notifier *next_callable(struct notifier_chain *c, struct list *at)
 
 void notifier_call(struct notifier_chain *c, u32 event, void *data)
 {
+	ASSERT(stack_is_read());
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	struct notifier *n = next_callable(c, c->list.next);
 
