@@ -131,7 +131,8 @@ enum syscall {
 	SYS_OPEN,		/* kernel, name, length, DEVICE_NONBLOCK or 0: a FILE handle */
 	SYS_READ,		/* file, buffer, length */
 	SYS_WRITE,
-	SYS_IOCTL,		/* file, cmd, arg */
+	SYS_IOCTL,		/* file, cmd, arg. -EINVAL: one of them is where modules lie
+				 * (0xdffff000 to 0xea000fff) */
 	/* Modules. */
 	SYS_MODULE_LOAD,	/* kernel, struct module_args * */
 	SYS_MODULE_UNLOAD,	/* kernel, struct module_args * */

@@ -156,6 +156,7 @@ int callback_call(int id, void *data)
 	const struct turnstile *ts = turnstile_enter(cb->e.slot);
 	spin_unlock_irqrestore(&registry_lock, flags);
 
+	ASSERT(stack_is_read());
 	entry_call_begin(&call, &cb->e);
 	sync_point("callback:call");
 	current->must_return++;		/* callback_unlink() waits for it */

@@ -139,7 +139,7 @@ struct file *file_open(const char *name, u32 flags)
 	struct file *f;
 	int err;
 
-	ASSERT(may_sleep());
+	ASSERT(may_sleep() && stack_is_read());
 	wipe_dead_stack();	/* it may rest at the gate */
 	f = new_file(flags);
 	if (!f)
@@ -184,6 +184,7 @@ struct file *file_open(const char *name, u32 flags)
 	int file_##op(struct file *f, PARAMS_##op)                              \
 	{                                                                       \
 		int n;                                                          \
+		DEBUG_ASSERT(stack_is_read());                                  \
 		f->user = current;                                              \
 		f->calls++;                                                     \
 		barrier();                                                      \

@@ -241,7 +241,7 @@ static bool close_later(struct file *f)
 
 void file_close(struct file *f)
 {
-	ASSERT(may_sleep());
+	ASSERT(may_sleep() && stack_is_read());
 	if (!close_later(f))
 		close_now(f);
 }

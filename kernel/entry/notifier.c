@@ -172,6 +172,7 @@ static u32 call_one(struct notifier_record *n, u32 event, void *data, u32 flags)
 
 void notifier_call(struct notifier_chain *c, u32 event, void *data)
 {
+	ASSERT(stack_is_read());
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	struct notifier_record *n = next_callable(c, c->list.next);
 

@@ -143,6 +143,7 @@ static int run_init(struct loading *l)
 
 	module_loaded_for_debugger(m);
 	sync_point("load:coming");
+	ASSERT(stack_is_read());
 	e = m->init ? m->init() : 0;
 	if (!may_sleep())
 		panic("init of %s returned with a lock held or interrupts off", l->name);

@@ -52,7 +52,7 @@ void task_init(struct task *t, const char *name, u32 prio, u32 stack)
 	strlcpy(t->name, name, sizeof(t->name));
 	t->stack = stack;
 	t->cr3 = kernel_cr3();
-	t->scan_top = task_stack_top(t);
+	t->kernel_top = t->scan_top = task_stack_top(t);
 	t->base_prio = t->prio = prio;
 	t->refs = TASK_LIVING;		/* task_bury() drops it */
 	rq_node_init(&t->rq_node);

@@ -61,8 +61,8 @@ struct task {
 
 	/* Written before the task starts and, when its process ends, by itself. */
 	u32 cr3;			/* its address space */
-	u32 scan_top;			/* where inspections stop: what ring 3 left in registers
-					 * lies above, and proves nothing */
+	u32 kernel_top;			/* where the kernel's part of its stack begins: the registers
+					 * of ring 3 lie above, and prove nothing */
 	struct user_thread *user;	/* NULL: a task of the kernel's own */
 
 	/* Under the lock of the run queue it belongs to (cpu's). `state` is also set
@@ -79,6 +79,10 @@ struct task {
 	struct rq_node rq_node;
 	cpumask_t affinity;		/* where it may run */
 	u64 run_cycles;			/* TSC cycles it ran, up to its last switch */
+
+	/* Its own; others read it after load_acquire(&on_cpu) == 0. */
+	u32 scan_top;			/* where inspections stop; == stack: they read nothing, since it
+					 * is outside of all modules (user/inside.h) */
 
 	/* Own task only. */
 	bool exiting;
@@ -167,6 +171,12 @@ void task_set_affinity(struct task *t, cpumask_t mask);
 u64  task_run_cycles(struct task *t);
 const char *task_state_name(const struct task *t);
 static inline u32 task_stack_top(const struct task *t) { return t->stack + STACK_SIZE; }
+
+/* Is a module that is entered here found by an inspection? Asserted at every way in. An interrupt
+ * handler's CPU answers only when it has returned. Any context. */
+static inline bool stack_is_read(void) { return in_interrupt() || current->scan_top != current->stack; }
+/* The calling task will not return into a module, whatever its stack shows. */
+static inline void task_is_outside(void) { current->scan_top = current->stack; }
 
 /* Zeroes dead stack below the caller's frame, before it is built upon by frames
  * that will rest there. A frame has slots that are not written on every path;

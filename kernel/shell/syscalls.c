@@ -8,6 +8,7 @@
 #include "module/module.h"
 #include "sched/sched.h"
 #include "shell/commands.h"
+#include "user/inside.h"
 #include "user/syscall.h"
 #include "user/uaccess.h"
 #include "x86/bootinfo.h"
@@ -108,6 +109,8 @@ static int sys_console_bind(struct regs *r)
 
 /* -- the laboratory ---------------------------------------------------------------------- */
 
+static int command_inside(void *line) { return shell_run_line(line); }
+
 /* Room for the longest line, which is too much for a kernel stack. */
 static int sys_command(struct regs *r)
 {
@@ -120,9 +123,9 @@ static int sys_command(struct regs *r)
 	line = kmalloc(size);
 	if (!line)
 		return -ENOMEM;
-	err = copy_text_from_user(line, size, r->esi, r->edi);
+	err = copy_ascii_from_user(line, size, r->esi, r->edi);
 	if (!err)
-		err = shell_run_line(line);
+		err = call_inside(command_inside, line);
 	kfree(line);
 	if (shell_interrupted())
 		WRITE_ONCE(current->killed, true);	/* now it may end */
@@ -280,6 +283,12 @@ static int sys_info(struct regs *r)
 
 /* -- power ------------------------------------------------------------------------------------ */
 
+static int reboot_inside(void *status)
+{
+	notifier_call(&reboot_chain, *(u32 *)status, NULL);
+	return 0;
+}
+
 static int sys_power(struct regs *r)
 {
 	int err = authority(r->ebx, AUTH_POWER);
@@ -290,7 +299,7 @@ static int sys_power(struct regs *r)
 		err = -EINVAL;
 	if (err)
 		return err;
-	notifier_call(&reboot_chain, status, NULL);
+	(void)call_inside(reboot_inside, &status);
 	if (r->esi == POWER_REBOOT)
 		machine_reboot();
 	machine_poweroff(status);

@@ -113,7 +113,7 @@ static u32 returns_into(const struct owner *o, u32 ebp, u32 sp, u32 top)
 static struct insider describe(const struct inspection *in, const struct task *t, const u32 *hit,
                                u32 sp, u32 ebp)
 {
-	u32 back = returns_into(in->owner, ebp, sp, t->scan_top);
+	u32 back = returns_into(in->owner, ebp, sp, t->kernel_top);
 
 	return (struct insider){
 		.task = (struct task *)t,
@@ -133,12 +133,27 @@ static bool note_insider(struct inspection *in, const struct insider *found)
 	return true;
 }
 
+/* How far up this CPU's own stack is read, in its answer. A handler of a module may be under way
+ * on the stack of a task that is outside of all modules, if it was interrupted or serves calls
+ * while it waits:
+ *
+ *	ring 3: a thread that sleeps, outside	(scan_top: nothing is read)
+ *	  interrupt: the handler of a module	depth 1
+ *	    waits for a lock, serves calls:
+ *	      the look				depth 2: reads both
+ */
+static u32 top_of_answer(const struct task *t)
+{
+	return this_cpu_read(irq_depth) > 1 ? t->kernel_top : t->scan_top;
+}
+
 /* On the asked CPU, in its answer: what it holds lies on its stack from sp up;
  * below is only this code, with the range itself in its variables. */
 static noinline void look_at_self(struct inspection *in, const struct regs *regs, u32 sp)
 {
 	struct task *t = current;
-	const u32 *hit = scan_words((const u32 *)sp, (const u32 *)t->scan_top, in->start, in->size);
+	const u32 *top = (const u32 *)top_of_answer(t);
+	const u32 *hit = scan_words((const u32 *)sp, top, in->start, in->size);
 
 	if (!hit) {
 		t->inspected = in->number;

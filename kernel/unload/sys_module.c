@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "sched/wait.h"
+#include "user/inside.h"
 #include "user/syscall.h"
 #include "user/uaccess.h"
 #include "unload/unload.h"
@@ -38,9 +39,9 @@ static struct request *request_new(const struct regs *r)
 		return ERR_PTR(-ENOMEM);
 	err = copy_from_user(&q->args, r->esi, sizeof(q->args));
 	if (!err)
-		err = copy_text_from_user(q->name, sizeof(q->name), q->args.name, q->args.name_len);
+		err = copy_ascii_from_user(q->name, sizeof(q->name), q->args.name, q->args.name_len);
 	if (!err)
-		err = copy_text_from_user(q->params, sizeof(q->params), q->args.params, q->args.params_len);
+		err = copy_ascii_from_user(q->params, sizeof(q->params), q->args.params, q->args.params_len);
 	if (err) {
 		kfree(q);
 		return ERR_PTR(err);
@@ -63,6 +64,13 @@ static int say(const struct request *q, const char *text, int result)
 	return err ? err : result;
 }
 
+static int load_inside(void *request)
+{
+	struct request *q = request;
+
+	return module_load_by_name(q->name, q->params, NULL, &q->why);
+}
+
 static int sys_module_load(struct regs *r)
 {
 	struct request *q = request_new(r);
@@ -70,7 +78,7 @@ static int sys_module_load(struct regs *r)
 
 	if (IS_ERR(q))
 		return PTR_ERR(q);
-	err = module_load_by_name(q->name, q->params, NULL, &q->why);
+	err = call_inside(load_inside, q);
 	err = say(q, err ? q->why.text : "", err);
 	kfree(q);
 	return err;
@@ -125,14 +133,12 @@ static int unload_one(struct request *q, const char *name)
 	return err;
 }
 
-static int sys_module_unload(struct regs *r)
+static int unload_inside(void *request)
 {
-	struct request *q = request_new(r);
+	struct request *q = request;
 	int err, copy_err;
 	u32 nr = 0;
 
-	if (IS_ERR(q))
-		return PTR_ERR(q);
 	if (q->args.flags & MODULE_DEPS)
 		nr = module_dependencies(q->name, q->dep);
 	err = unload_one(q, q->name);
@@ -141,7 +147,17 @@ static int sys_module_unload(struct regs *r)
 		if (module_is_unused(q->dep[i]))
 			err = unload_one(q, q->dep[i]);
 	}
-	err = say(q, q->text, err ? err : copy_err);
+	return err ? err : copy_err;
+}
+
+static int sys_module_unload(struct regs *r)
+{
+	struct request *q = request_new(r);
+	int err;
+
+	if (IS_ERR(q))
+		return PTR_ERR(q);
+	err = say(q, q->text, call_inside(unload_inside, q));
 	kfree(q);
 	return err;
 }

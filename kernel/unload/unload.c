@@ -119,7 +119,7 @@ static u32 unload_from(void *arg, u32 sp)
 
 int module_unload(struct unload *u)
 {
-	ASSERT(may_sleep());
+	ASSERT(may_sleep() && stack_is_read());
 	u->start = clock_ns();
 	u->deadline = u->start + (u->patience_ns ? u->patience_ns : UNLOAD_PATIENCE_NS);
 	memset(&u->report, 0, offsetof(struct unload_report, insider));

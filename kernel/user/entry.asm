@@ -34,8 +34,8 @@ section .text
 	mov es, ecx
 	mov ecx, SEL_PERCPU
 	mov gs, ecx
-	; The words of ring 3 are in the frame, which inspections do not read. What is
-	; pushed below it is read, and shall be the kernel's own.
+	; The words of ring 3 are in the frame, which inspections do not read (inside.h). What is
+	; pushed below it shall be the kernel's own.
 	xor ebx, ebx
 	xor esi, esi
 	xor edi, edi

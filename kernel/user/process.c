@@ -186,7 +186,8 @@ static int join_process(struct user_thread *t, struct process *p, enum process_s
 	if (!p->id)
 		p->id = t->task->id;
 	t->task->cr3 = space_cr3(&p->space);
-	t->task->scan_top = (u32)t->regs;
+	t->task->kernel_top = (u32)t->regs;
+	t->task->scan_top = t->task->stack;	/* outside (inside.h) */
 	t->task->user = t;
 	return 0;
 }
@@ -335,6 +336,7 @@ void thread_exit(void)
 	u32 flags;
 	bool last;
 
+	task_is_outside();		/* a driver that faulted is not returned to */
 	task_begin_exit();		/* before bury() tells its supervisor */
 	if (task_killed())
 		process_end(p, -EINTR);

@@ -363,13 +363,19 @@ void syscall_set(enum syscall number, syscall_fn fn)
 	syscalls[number] = fn;
 }
 
-/* entry.asm knows these. */
+/* entry.asm and inside.asm know these. */
 _Static_assert(NR_SYSCALLS == 46 && SYSCALL_INT == 0x80 && SYSCALL_INT == VECTOR_SYSCALL, "entry.asm");
 _Static_assert(offsetof(struct regs, eax) == 44 && offsetof(struct regs, eip) == 56, "entry.asm");
 static noinline void define_offsets(void)
 {
 	__asm__ volatile(".globl task_killed_offset\n"
-	                 ".set task_killed_offset, %c0" :: "i"(offsetof(struct task, killed)));
+	                 ".set task_killed_offset, %c0\n"
+	                 ".globl task_scan_top_offset\n"
+	                 ".set task_scan_top_offset, %c1\n"
+	                 ".globl task_stack_offset\n"
+	                 ".set task_stack_offset, %c2"
+	                 :: "i"(offsetof(struct task, killed)), "i"(offsetof(struct task, scan_top)),
+	                    "i"(offsetof(struct task, stack)));
 }
 
 /* -- each CPU ------------------------------------------------------------------------------------------------ */

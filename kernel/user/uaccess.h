@@ -20,3 +20,6 @@ int copy_from_user(void *to, u32 from, u32 len) must_use;
 int copy_to_user(u32 to, const void *from, u32 len) must_use;
 /* `len` bytes of text and a NUL, at most `size` with it: 0, -EFAULT, -ENAMETOOLONG. */
 int copy_text_from_user(char *to, u32 size, u32 from, u32 len) must_use;
+/* The same of text that goes where modules are entered (inside.h): -EINVAL if not all of it is
+ * ASCII. */
+int copy_ascii_from_user(char *to, u32 size, u32 from, u32 len) must_use;

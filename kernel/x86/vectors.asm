@@ -54,8 +54,8 @@ trap_common:
 	mov es, eax
 	mov eax, SEL_PERCPU
 	mov gs, eax
-	; They are in the frame. Ring 3's must not be pushed again below it, where an
-	; inspection takes every word for the kernel's (unload/inspect.c).
+	; They are in the frame. An interrupted task's must not be pushed again below it: a stale
+	; one would look like an address that is still in use (unload/inspect.c).
 	xor ebx, ebx
 	xor esi, esi
 	xor edi, edi

@@ -8,6 +8,7 @@
 #include "tests.h"
 #include "unload/unload.h"
 #include "user/process.h"
+#include "x86/atomic.h"
 #include "x86/clock.h"
 
 #define PATIENCE_NS (5 * NSEC_PER_SEC)
@@ -83,6 +84,81 @@ int test_user_registers_hold_nothing(void)
 
 	after = balance_after(&before, PATIENCE_NS);
 	return balance_compare("registers", &before, &after) ? err : -EIO;
+}
+
+/* Threads of the process (and of its child) that `pin` has brought to where they wait. */
+static u32 pins_at_rest(void)
+{
+	struct task *t = NULL;
+	u32 n = 0;
+
+	while ((t = task_next(t)))
+		n += streq(t->name, "pin") && READ_ONCE(t->user) && READ_ONCE(t->state) == TASK_SLEEPING &&
+		     !READ_ONCE(t->on_rq) && !load_acquire(&t->on_cpu);
+	return n;
+}
+
+/* One for each system call that neither ends the caller nor takes what others need, one behind a
+ * file's lock, the first one, and one in a page fault. */
+#define NR_PINS (NR_SYSCALLS - 6 + 3)
+
+static int unload_among_pins(const struct module *m, struct unload *u)
+{
+	struct process_plan plan = { .name = "pin", .priority = PRIO_NORMAL };
+	u64 limit = clock_ns() + 10 * PATIENCE_NS;
+	const char *why;
+	char args[32];
+
+	snprintf(args, sizeof(args), "pin %u", m->owner.base + 16);
+	plan.args = args;
+	struct process *p = process_new(&plan, &why);
+	CHECK(!IS_ERR(p));
+	CHECK(handle_add(&p->handles, HANDLE_KERNEL, &kernel_object, RIGHTS_ALL, 0) > 0 && !process_start(p));
+	while (pins_at_rest() < NR_PINS && !clock_passed(limit))
+		sleep_ms(1);
+	u32 pins = pins_at_rest();
+	strlcpy(u->name, "null", sizeof(u->name));
+	u->patience_ns = PATIENCE_NS;
+	int err = module_unload(u);
+	CHECK(process_end(p, 0));
+	process_wait(p);
+	object_put(&p->object);
+	if (err)
+		printk("%s\n", u->report.error);
+	CHECK(pins == NR_PINS && !err && !u->report.nr_insiders);
+	return 0;
+}
+
+/* Whatever a process says in whatever call it waits, no module stays for it. */
+static int calls_hold_nothing(const char *name)
+{
+	struct unload *u = kzalloc(sizeof(*u));
+	struct load_error why;
+	struct module *m;
+
+	CHECK(u && !strategy_choose(name));
+	CHECK(!module_load_by_name("labrat", "", NULL, &why) && !module_load_by_name("null", "", &m, &why));
+	int err = unload_among_pins(m, u);
+	memset(u, 0, sizeof(*u));
+	strlcpy(u->name, "labrat", sizeof(u->name));
+	u->flags = UNLOAD_WAIT;
+	u->patience_ns = PATIENCE_NS;
+	int last = module_unload(u);
+	kfree(u);
+	return err ? err : last;
+}
+
+int test_user_calls_hold_nothing(void)
+{
+	struct balance_sheet before = balance_take(), after;
+	const char *usual = strategy->name;
+	int err = calls_hold_nothing("trap");
+
+	if (!err)
+		err = calls_hold_nothing("census");
+	int back = strategy_choose(usual);
+	after = balance_after(&before, PATIENCE_NS);
+	return balance_compare("calls", &before, &after) ? err ? err : back : -EIO;
 }
 
 /* A storm of hostile system calls by four processes. */
