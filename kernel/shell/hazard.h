@@ -101,6 +101,7 @@ int  act_unload(struct actor *a);
 int  act_load(struct actor *a);		/* an instance gets its name as the parameter `device` */
 int  act_starve(struct actor *a);	/* loads, unloads; the n-th allocation fails, for each n */
 int  act_hog(struct actor *a);		/* keeps its CPU from those of normal priority */
+int  act_busy(struct actor *a);		/* preemption off until the curtain falls */
 int  act_deaf(struct actor *a);		/* interrupts off for `arg` percent of a quarter */
 int  act_peek(struct actor *a);		/* the same, and looks at the stage's page before and after */
 int  act_nmi(struct actor *a);		/* NMIs to every other CPU until the curtain falls */

@@ -18,6 +18,7 @@
  *   at N | go                    wait until N stand where they are wanted | let them go
  *   hog CPU | deaf CPU PERCENT   occupy a CPU | switch its interrupts off for part of
  *                                a quarter
+ *   busy CPU                     keep preemption off there, interrupts on, until the curtain
  *   peek CPU PERCENT             the same; that CPU looks at the stage's page before and after
  *   quarantine                   what is freed from now on is poisoned and watched
  *   reuse                        addresses that become free are handed out at once
@@ -285,6 +286,11 @@ static int do_deaf(struct step *s)
 	return on_stage(s, "deaf", act_deaf, number(s, 2, 100), number(s, 1, 1));
 }
 
+static int do_busy(struct step *s)
+{
+	return on_stage(s, "busy", act_busy, 0, number(s, 1, 1));
+}
+
 static int do_peek(struct step *s)
 {
 	return on_stage(s, "peek", act_peek, number(s, 2, 100), number(s, 1, 1));
@@ -446,6 +452,7 @@ static const struct { const char *name; int (*run)(struct step *s); const char *
 	{ "go", do_go, "they may leave" },
 	{ "hog", do_hog, "a CPU is kept busy" },
 	{ "deaf", do_deaf, "a CPU switches its interrupts off" },
+	{ "busy", do_busy, "a CPU cannot be preempted" },
 	{ "notify", do_notify, "a task walks a notifier chain" },
 	{ "nmis", do_nmis, "NMIs are sent to all" },
 	{ "wake", do_wake, "the wait queue is woken" },

@@ -9,6 +9,7 @@
 #include "sched/sched.h"
 #include "sched/wait.h"
 #include "shell/balance_sheet.h"
+#include "shell/churn.h"
 #include "shell/users.h"
 #include "unload/graveyard.h"
 #include "unload/unload.h"
@@ -19,25 +20,26 @@
 #define NR_MOVERS 3		/* tasks that load and unload */
 
 struct torture_counts {
-	u32 loads, load_failures, unloads, refused, retries, roll_backs;
+	u32 loads, load_failures, unloads, refused, retries, roll_backs, kills;
 };
 
 struct torture {
 	/* Fixed. */
 	u32 seed;
+	bool interface;			/* modules that call the whole interface, and kills */
 	struct users users;
 	struct mover { struct torture *all; struct task *task; u32 index;
-		struct torture_counts counts; } mover[NR_MOVERS];
+		struct prng rng; struct torture_counts counts; } mover[NR_MOVERS];
 	/* Atomic. */
 	bool stop;
 };
 
-/* The n-th module of the archive; hazard modules are there to misbehave, so those
- * are passed over. */
+/* The n-th module of the archive. Hazard modules exist to misbehave, and those of churn are
+ * for -i: both are skipped. */
 static bool ordinary_module(u32 n, char *name, u32 size)
 {
 	for (u32 i = 0; complete_archive_module(i, name, size); i++) {
-		if (!starts_with(name, "h_") && n-- == 0)
+		if (!starts_with(name, "h_") && !starts_with(name, "churn_") && n-- == 0)
 			return true;
 	}
 	return false;
@@ -52,6 +54,15 @@ static bool random_archive_module(struct prng *rng, char *name, u32 size)
 	return n && ordinary_module(prng_below(rng, n), name, size);
 }
 
+/* Which of them: an ordinary module or, with -i, one that calls the whole interface. */
+static bool random_module(const struct torture *t, struct prng *rng, char *name, u32 size)
+{
+	if (!t->interface)
+		return random_archive_module(rng, name, size);
+	churn_name(prng_below(rng, NR_CHURN), name, size);
+	return true;
+}
+
 static bool is_loaded(const char *name)
 {
 	mutex_lock(&modules_mutex);
@@ -60,11 +71,12 @@ static bool is_loaded(const char *name)
 	return there;
 }
 
-static void load_one(const char *name, struct torture_counts *c)
+static void load_one(struct torture *t, const char *name, struct prng *rng, struct torture_counts *c)
 {
 	struct load_error why;
+	int err = t->interface ? churn_load(name, rng, &why) : module_load_by_name(name, "", NULL, &why);
 
-	if (module_load_by_name(name, "", NULL, &why))
+	if (err)
 		c->load_failures++;
 	else
 		c->loads++;
@@ -99,23 +111,48 @@ static void unload_one(const char *name, u32 flags, u64 patience, struct torture
 	kfree(u);
 }
 
+/* One load or unload. */
+static void move(void *arg)
+{
+	struct mover *me = arg;
+	char name[MODULE_NAME_LEN];
+
+	if (!random_module(me->all, &me->rng, name, sizeof(name)))
+		return;
+	if (!is_loaded(name))
+		load_one(me->all, name, &me->rng, &me->counts);
+	else
+		unload_one(name, random_flags(&me->rng), (1 + prng_below(&me->rng, 20)) * NSEC_PER_MSEC,
+		           &me->counts);
+}
+
+/* The same in a task of its own, which is killed while it is at work. */
+static void move_and_be_killed(struct mover *me)
+{
+	u64 after = prng_below(&me->rng, 2000) * NSEC_PER_USEC;
+	struct task *t = task_create("killed", PRIO_NORMAL, move, me);
+
+	if (IS_ERR(t))
+		return;
+	sleep_ns(after);
+	task_kill(t);
+	(void)!task_join(t, WAIT_FOREVER);
+	task_put(t);
+	me->counts.kills++;
+}
+
 static void mover_task(void *arg)
 {
 	struct mover *me = arg;
-	struct prng rng;
-	char name[MODULE_NAME_LEN];
 
-	prng_seed(&rng, me->all->seed * 31 + me->index);
+	prng_seed(&me->rng, me->all->seed * 31 + me->index);
 	while (!READ_ONCE(me->all->stop)) {
-		if (!random_archive_module(&rng, name, sizeof(name)))
-			break;
-		if (!is_loaded(name))
-			load_one(name, &me->counts);
+		if (me->all->interface && !prng_below(&me->rng, 4))
+			move_and_be_killed(me);
 		else
-			unload_one(name, random_flags(&rng), (1 + prng_below(&rng, 20)) * NSEC_PER_MSEC,
-			           &me->counts);
-		if (!prng_below(&rng, 4))
-			sleep_interruptible_ns(prng_below(&rng, 2000) * NSEC_PER_USEC);
+			move(me);
+		if (!prng_below(&me->rng, 4))
+			sleep_interruptible_ns(prng_below(&me->rng, 2000) * NSEC_PER_USEC);
 	}
 }
 
@@ -172,6 +209,7 @@ static struct torture_counts stop_all(struct torture *t, struct user_counts *use
 		sum.refused += m->counts.refused;
 		sum.retries += m->counts.retries;
 		sum.roll_backs += m->counts.roll_backs;
+		sum.kills += m->counts.kills;
 	}
 	*used = users_stop(&t->users);
 	return sum;
@@ -183,12 +221,13 @@ static void report(const struct torture *t, const struct torture_counts *c,
 	struct json j;
 
 	if (!json) {
-		printk("torture: %u loads (%u refused), %u unloads (%u refused), %u retries, %u roll-backs\n",
-		       c->loads, c->load_failures, c->unloads, c->refused, c->retries, c->roll_backs);
+		printk("torture: %u loads (%u refused), %u unloads (%u refused), %u retries, %u roll-backs, %u kills\n",
+		       c->loads, c->load_failures, c->unloads, c->refused, c->retries, c->roll_backs,
+		       c->kills);
 		printk("torture: %u opens, %u calls, %u cut off; %u uses after unload, %s\n", used->opens,
 		       used->calls, used->cut_off, uses, leak ? "LEAKS" : "no leaks");
 		if (uses || leak)
-			printk("torture: failed; again with: torture -s %u\n", t->seed);
+			printk("torture: failed; again with: torture%s -s %u\n", t->interface ? " -i" : "", t->seed);
 		return;
 	}
 	json_begin(&j);
@@ -201,6 +240,7 @@ static void report(const struct torture *t, const struct torture_counts *c,
 	json_u64(&j, "refused", c->refused);
 	json_u64(&j, "retries", c->retries);
 	json_u64(&j, "roll_backs", c->roll_backs);
+	json_u64(&j, "kills", c->kills);
 	json_u64(&j, "calls", used->calls);
 	json_u64(&j, "cut_off", used->cut_off);
 	json_u64(&j, "uses_after_unload", uses);
@@ -236,7 +276,8 @@ static int torture(struct torture *t, u64 ns, bool json)
 
 static int torture_run(int argc, char **argv)
 {
-	bool json = take_flag(&argc, argv, "-j"), missing, missing2;
+	bool json = take_flag(&argc, argv, "-j"), interface = take_flag(&argc, argv, "-i");
+	bool missing, missing2;
 	const char *seed = take_option(&argc, argv, "-s", &missing);
 	const char *time = take_option(&argc, argv, "-t", &missing2);
 	u64 ns = 10 * NSEC_PER_SEC;
@@ -252,13 +293,15 @@ static int torture_run(int argc, char **argv)
 	if (!t)
 		return shell_error(-ENOMEM, "torture: no memory");
 	t->seed = s;
+	t->interface = interface;
 	int err = torture(t, ns, json);
 	kfree(t);
 	return err;
 }
 
 const struct command torture_command = {
-	"torture", "torture [-s SEED] [-t TIME] [-j]",
-	"load and unload everything at random while it is used, then count what is wrong",
+	"torture", "torture [-i] [-s SEED] [-t TIME] [-j]",
+	"load and unload everything at random while it is used, then count what is wrong; -i: modules "
+	"that call the whole interface at random, inits that fail, tasks that are killed",
 	torture_run, NULL,
 };

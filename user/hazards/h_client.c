@@ -1,6 +1,7 @@
 /* A process on the stage of `hazard` (kernel/shell/hazard_actor.c):
  *
  *     h_client open|read DEVICE          opens it, or reads once as well
+ *     h_client ioctl DEVICE N            opens it, ioctl N; what that answers is of no interest
  *     h_client map DEVICE                maps the page that ioctl 1 names, and watches it
  *     h_client rmmod MODULE [revoke] [reads|computes]
  *                                        asks for its unload, while another thread of its
@@ -33,6 +34,17 @@ static int read_once(const char *name)
 	int got = file < 0 ? file : read_device((u32)file, 64);
 
 	return MIN(got, 0);
+}
+
+static int ask_once(const char *name, const char *number)
+{
+	int file = open_device(name);
+	u32 n;
+
+	if (file < 0 || parse_u32(number, &n))
+		return file < 0 ? file : -EINVAL;
+	(void)syscall(SYS_IOCTL, (u32)file, n, 0, 0);
+	return 0;
 }
 
 /* -- a page of the module's ------------------------------------------------------------- */
@@ -130,6 +142,8 @@ int main(int argc, char **argv)
 		return MIN(open_device(argv[2]), 0);
 	if (streq(argv[1], "read"))
 		return read_once(argv[2]);
+	if (streq(argv[1], "ioctl") && argc == 4)
+		return ask_once(argv[2], argv[3]);
 	if (streq(argv[1], "map"))
 		return watch_page(argv[2]);
 	return streq(argv[1], "rmmod") ? rmmod(argc, argv, patience_us) : -EINVAL;
