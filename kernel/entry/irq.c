@@ -43,6 +43,8 @@ static void irq_reopen(struct entry *e)
 	a->pending = false;
 	a->reopened = true;
 	resume_line(line);
+	if (line->stalled)
+		line_poll(line);	/* for a neighbour that is closed still */
 }
 
 static void irq_unlink(struct entry *e)
@@ -88,6 +90,7 @@ void irq_init(void)
 	nr_lines = MIN(ioapic_nr_gsis(), (u32)MAX_LINES);
 	for (u32 gsi = 0; gsi < nr_lines; gsi++) {
 		irq_lines[gsi].masked = true;
+		ktimer_init(&irq_lines[gsi].poll, irq_poll);
 		trap_set_handler(line_vector(&irq_lines[gsi]), irq_dispatch);
 	}
 }
@@ -150,7 +153,9 @@ static int attach_action(struct irq_record *a, u32 irq, const char *name, u32 ca
 	for (link = &line->actions; *link; link = &(*link)->next)
 		;
 	store_release(link, a);
-	if (!line->stalled)
+	if (line->stalled)
+		line_poll(line);
+	else
 		line_set_masked(line, false);
 	return 0;
 }

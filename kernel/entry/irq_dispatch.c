@@ -3,6 +3,7 @@
 #include "entry/turnstile.h"
 #include "smp/percpu.h"
 #include "x86/atomic.h"
+#include "x86/clock.h"
 #include "x86/console.h"
 #include "x86/panic.h"
 
@@ -29,6 +30,53 @@ bool line_has_closed_action(const struct irq_line *line)
 		if (a->e.closed)
 			return true;
 	return false;
+}
+
+static bool line_has_open_action(const struct irq_line *line)
+{
+	for (const struct irq_record *a = line->actions; a; a = a->next)
+		if (!a->e.closed)
+			return true;
+	return false;
+}
+
+/* -- a line that a closed handler's device keeps up ---------------------------------- */
+
+/* The handler may not run: that would be a way into a module that is being inspected. Its
+ * device cannot be silenced either: only its driver knows how. So the line is masked. But
+ * its neighbours' devices pull the same line, and have done nothing to be kept waiting for
+ * a module that may be going for an hour. So it is unmasked every millisecond: whose
+ * device wants something is served, and then, if the closed one's still does, the line is
+ * masked anew. Nobody loses an interrupt, as a level stays until it is served:
+ *
+ *	closed A's device	B's device	line	CPU
+ *	up			-		up	nobody cared: masks
+ *	up			up		up
+ *						up	1 ms: unmasks
+ *	up			up		up	B's handler; its device is quiet
+ *	up			-		up	nobody cared: masks
+ *	...
+ *	up			-		up	A is open again, or gone: unmasks for good
+ */
+#define POLL_NS NSEC_PER_MSEC
+
+void line_poll(struct irq_line *line)
+{
+	ASSERT(spin_held(&registry_lock));
+	if (line_has_open_action(line))
+		ktimer_arm(&line->poll, clock_ns() + POLL_NS);
+}
+
+void irq_poll(struct ktimer *timer)
+{
+	struct irq_line *line = container_of(timer, struct irq_line, poll);
+	u32 flags = spin_lock_irqsave(&registry_lock);
+
+	if (line->stalled && line_has_open_action(line)) {
+		line->stalled = false;
+		line_set_masked(line, false);
+	}
+	spin_unlock_irqrestore(&registry_lock, flags);
 }
 
 /* -- on an interrupt --------------------------------------------------------------- */
@@ -92,6 +140,10 @@ static noinline void nobody_cared(struct irq_line *line)
 		if (line->level) {
 			line->stalled = true;
 			line_set_masked(line, true);
+			line_poll(line);
+			/* These are no storm, however many they become. */
+			line->window_count = line->count;
+			line->window_unhandled = line->unhandled;
 		}
 	} else {
 		watch_for_storm(line);

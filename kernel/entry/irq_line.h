@@ -1,6 +1,7 @@
 /* What the files about interrupts share: a line, and the handlers on it. */
 #pragma once
 #include "entry/irq.h"
+#include "sched/ktimer.h"
 #include "x86/apic.h"
 #include "x86/trap.h"
 
@@ -42,7 +43,8 @@ struct irq_line {
 	u32 window_count, window_unhandled;	/* when the storm watch last looked */
 	bool routed;
 	bool masked;
-	bool stalled;			/* masked until its closed handlers open or go */
+	bool stalled;			/* masked until its closed handlers open or go, or the next poll */
+	struct ktimer poll;
 } aligned(64);
 
 extern struct irq_line irq_lines[MAX_LINES];	/* by GSI */
@@ -54,8 +56,12 @@ static inline u32 irq_to_gsi(u32 irq) { return irq < 16 ? ioapic_isa_to_gsi(irq)
 /* -- irq_dispatch.c ----------------------------------------------------------- */
 /* From the vectors of all lines. */
 void irq_dispatch(struct regs *regs);
+/* The function of line->poll. */
+void irq_poll(struct ktimer *timer);
 /* Where a closed handler's interrupts lead. */
 enum irq_result irq_held(u32 irq, void *arg);
 /* These for holders of registry_lock. */
+/* Gives the open handlers of a stalled line a chance now and then, if it has any. */
+void line_poll(struct irq_line *line);
 void line_set_masked(struct irq_line *line, bool masked);
 bool line_has_closed_action(const struct irq_line *line);

@@ -6,7 +6,7 @@
 /* Each CPU writes its own. What belongs to an older watch counts as nothing. */
 static struct { u32 watch; struct held longest; } on_cpu[NR_CPUS] aligned(64);
 
-static struct spinlock watch_lock = SPINLOCK("held", RANK_DEVICE);
+static struct spinlock watch_lock = SPINLOCK("held", RANK_LEAF);
 static u32 watchers, watch;		/* under watch_lock, peeked at by all */
 
 void held_watch(void)

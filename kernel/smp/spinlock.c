@@ -70,12 +70,16 @@ static void check_rank(const struct spinlock *l, u32 where)
 	}
 }
 
+/* Interrupts off: one that takes a lock between the two stores would use the same place,
+ * or, when the count comes first, find in it what lay there before. */
 static void note_taken(struct spinlock *l)
 {
 	struct cpu *c = this_cpu();
+	u32 flags = irq_save();
 	if (c->nr_held == MAX_HELD_LOCKS)
 		panic("more than %u spin locks held, '%s' the last", MAX_HELD_LOCKS, l->name);
 	c->held[c->nr_held++] = l;
+	irq_restore(flags);
 }
 
 /* Locks may be let go in any order. */
@@ -84,12 +88,13 @@ static void note_released(struct spinlock *l)
 	struct cpu *c = this_cpu();
 	if (!spin_held(l))
 		panic("spin lock '%s' released by a CPU that does not hold it", l->name);
-	u32 i = c->nr_held;
+	u32 flags = irq_save(), i = c->nr_held;
 	while (i > 0 && c->held[i - 1] != l)
 		i--;
 	for (; i < c->nr_held; i++)
 		c->held[i - 1] = c->held[i];
 	c->nr_held--;
+	irq_restore(flags);
 }
 
 static void report_long_wait(const struct spinlock *l, u32 where, u64 *since)

@@ -7,6 +7,8 @@
 
 /* The lock order: a CPU takes locks only in rising rank. */
 enum lock_rank {
+	RANK_DEVICE = 10,	/* drivers' own: first, so that under it they may call all that is
+				 * for any context. The core calls no driver with a lock held */
 	RANK_ENTRY = 20,	/* registry of entry points, and each kind's own list */
 	RANK_IPC = 25,		/* handles, messages, processes */
 	RANK_TASKLIST = 30,
@@ -16,7 +18,7 @@ enum lock_rank {
 	RANK_HEAP = 70,
 	RANK_FRAME = 80,
 	RANK_KMAP = 75,
-	RANK_DEVICE = 90,	/* drivers' own; behind them only the console's, rawlock.h */
+	RANK_LEAF = 90,		/* nothing is called under it; behind it only the console's, rawlock.h */
 };
 
 struct spinlock {

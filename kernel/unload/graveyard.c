@@ -39,7 +39,7 @@ struct grave {
 	u32 uses;
 };
 
-static struct spinlock grave_lock = SPINLOCK_IRQ("graveyard", RANK_DEVICE);
+static struct spinlock grave_lock = SPINLOCK_IRQ("graveyard", RANK_LEAF);
 static struct grave graves[GRAVEYARD_SIZE];	/* a ring; under grave_lock */
 static u32 nr_graves;
 static struct use_after_unload uses[USES_KEPT];	/* a ring; under grave_lock */

@@ -475,6 +475,46 @@ int test_entry_irq_level(void)
 	return with_fake(irq_level_body);
 }
 
+static enum irq_result core_quiet(u32 irq, void *arg)
+{
+	(void)irq, (void)arg;
+	return IRQ_NONE;
+}
+
+/* ... but its neighbours are served all the same, however long that takes. */
+static int irq_level_shared_body(void)
+{
+	struct irq_info before, line;
+
+	CHECK(!IS_ERR(request_irq(LEVEL_IRQ, fake_irq, IRQF_SHARED, "fake", NULL)));
+	CHECK(find_line(LEVEL_IRQ, &before));
+	if (!before.level)
+		return KTEST_SKIPPED;
+	fake_go();
+	for (u32 i = 1; i <= 3; i++) {
+		CHECK(!raise_line(LEVEL_IRQ));
+		CHECK_SOON(find_line(LEVEL_IRQ, &line) && line.unhandled == before.unhandled + i);
+		CHECK_SOON(find_line(LEVEL_IRQ, &line) && !line.masked);
+	}
+	CHECK(READ_ONCE(runs) == 0);
+	fake_come_back();
+	CHECK(find_line(LEVEL_IRQ, &line) && !line.masked);
+	return 0;
+}
+
+int test_entry_irq_level_shared(void)
+{
+	struct irq_action *neighbour = request_irq(LEVEL_IRQ, core_quiet, IRQF_SHARED, "core", NULL);
+	int err;
+
+	if (PTR_ERR(neighbour) == -EBUSY)
+		return KTEST_SKIPPED;
+	CHECK(!IS_ERR(neighbour));
+	err = with_fake(irq_level_shared_body);
+	CHECK(!free_irq(neighbour));
+	return err;
+}
+
 static u32 core_runs;
 
 static enum irq_result core_irq(u32 irq, void *arg)

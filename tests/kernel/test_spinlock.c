@@ -1,4 +1,9 @@
 /* Spin locks: one holder at a time, from tasks and interrupts alike. */
+#include "entry/callback.h"
+#include "entry/irq.h"
+#include "entry/timer.h"
+#include "entry/work.h"
+#include "mm/heap.h"
 #include "lib/errno.h"
 #include "sched/sched.h"
 #include "smp/ipi.h"
@@ -115,6 +120,49 @@ int test_spinlock_state(void)
 	CHECK(!spin_held(&l));
 	CHECK(irqs_enabled());
 	CHECK(this_cpu_read(preempt_count) == count);
+	return 0;
+}
+
+/* All that is for any context may be called under a driver's own lock: debug builds would
+ * panic over the lock order. */
+static struct wait_queue nobody = WAIT_QUEUE(nobody, "nobody");
+
+static void nothing_to_do(void *arg)
+{
+	(void)arg;
+}
+
+static enum irq_result not_mine(u32 irq, void *arg)
+{
+	(void)irq, (void)arg;
+	return IRQ_NONE;
+}
+
+int test_spinlock_of_a_driver(void)
+{
+	struct timer *t = timer_create("t", nothing_to_do, NULL), *made;
+	struct work *w = work_create("w", nothing_to_do, NULL);
+	struct spinlock l;
+
+	CHECK(!IS_ERR(t) && !IS_ERR(w));
+	spin_init(&l, "driver's", RANK_DEVICE, true);
+	u32 flags = spin_lock_irqsave(&l);
+	wake_all(&nobody);
+	wake_one(&nobody);
+	int armed = timer_arm(t, NSEC_PER_SEC);
+	bool cancelled = timer_cancel(t);
+	bool queued = work_queue(w);
+	(void)work_cancel(w);
+	bool later = work_queue_after_grace(w);
+	(void)work_cancel(w);
+	int called = callback_call(1, NULL);
+	made = timer_create("made", nothing_to_do, NULL);
+	struct irq_action *a = request_irq(6, not_mine, IRQF_SHARED, "made", NULL);
+	void *block = kmalloc(32);
+	kfree(block);
+	spin_unlock_irqrestore(&l, flags);
+	CHECK(!armed && cancelled && queued && later && called == -ENODEV && block);
+	CHECK(!timer_destroy(t) && !work_destroy(w) && !timer_destroy(made) && !free_irq(a));
 	return 0;
 }
 
