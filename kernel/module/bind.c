@@ -93,7 +93,7 @@ static int look_at(struct loading *l, const char *name, enum provider_state *sta
 		*state = PROVIDER_PINNED;
 		e = pin(l, dep);
 	} else {
-		*state = dep->owner.state == OWNER_COMING ? PROVIDER_COMING : PROVIDER_GOING;
+		*state = dep->owner.state == OWNER_COMING && !dep->failed ? PROVIDER_COMING : PROVIDER_GOING;
 	}
 	mutex_unlock(&modules_mutex);
 	return e;

@@ -19,7 +19,7 @@
 struct mutex modules_mutex = MUTEX(modules_mutex, "modules");
 struct list modules = LIST_INIT(modules);
 u32 kernel_taint;
-int (*module_quiesce)(struct module *m);
+void (*module_take_back)(struct module *m);
 void (*module_init_done)(struct module *m);
 
 void modules_init(void)
@@ -67,6 +67,8 @@ bool module_is_unused(const char *name)
 
 const char *module_state_name(const struct module *m)
 {
+	if (m->failed)
+		return "Failed";
 	switch (m->owner.state) {
 	case OWNER_COMING:
 		return "Loading";
@@ -167,6 +169,7 @@ int module_new(struct loading *l, const char *params)
 	if (!m)
 		goto out;
 	list_init(&m->node);
+	list_init(&m->failed_node);
 	strlcpy(m->owner.name, l->name, sizeof(m->owner.name));
 	note_parts(m, &l->view);
 	note_modinfo(m, &l->view);

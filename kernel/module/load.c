@@ -1,8 +1,6 @@
 /* insmod: from bytes in memory to a LIVE module. */
-#include "entry/chrdev.h"
 #include "entry/entry.h"
 #include "entry/notifier.h"
-#include "entry/thread.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/heap.h"
@@ -52,6 +50,9 @@ static int check_not_there(struct loading *l)
 
 	if (!m)
 		return 0;
+	if (m->failed)
+		return load_fail(l->err, -EBUSY, "its init failed the last time, and it goes when this has ended: %s",
+		                 m->in_the_way);
 	if (m->owner.state == OWNER_COMING)
 		return load_fail(l->err, -EEXIST, "is being loaded already");
 	if (m->owner.state == OWNER_LIVE && !m->unloading)
@@ -170,48 +171,14 @@ static void make_live(struct loading *l)
 	notifier_call(&module_chain, OWNER_LIVE, l->name);
 }
 
-/* Init may have opened doors before it failed, and others may be inside by now:
- * the way out is that of an unload. */
-static int quiesce(struct module *m)
-{
-	owner_set_state(&m->owner, OWNER_GOING);
-	entries_close(&m->owner);
-	owner_stop_threads(&m->owner);
-	if (module_quiesce)
-		return module_quiesce(m);
-	owner_set_state(&m->owner, OWNER_GONE);
-	return 0;
-}
+/* -- all of it ------------------------------------------------------------- */
 
-/* Who asks meanwhile is told what goes on. */
-static void claim_unload(struct module *m)
-{
-	mutex_lock(&modules_mutex);
-	m->unloading = true;
-	m->unloader_id = current->id;
-	strlcpy(m->unloader, current->name, sizeof(m->unloader));
-	mutex_unlock(&modules_mutex);
-}
-
+/* What init left behind in dead stack would be taken for somebody inside. */
 static void take_back(struct module *m)
 {
-	cpumask_t silent;
-
-	claim_unload(m);
-	if (quiesce(m)) {
-		printk("%s: its init failed, and somebody does not leave it; it stays mapped, and closed\n",
-		       m->owner.name);
-		return;
-	}
-	entries_unlink(&m->owner, NULL, NULL);
-	module_unmap(m, NULL, &silent);
-	if (silent)		/* who may stand at a record of it: all stays, set aside */
-		return;
-	entries_free(&m->owner);
-	module_free(m);
+	wipe_dead_stack();
+	module_take_back(m);
 }
-
-/* -- all of it ------------------------------------------------------------- */
 
 static int bring_in(struct loading *l, const char *params)
 {

@@ -43,7 +43,11 @@ struct module {
 
 	/* Under modules_mutex. */
 	u32 nr_users;			/* modules that have it in dep[] */
-	bool unloading;			/* somebody's rmmod is at work on it */
+	bool unloading;			/* somebody's rmmod is at work on it, or the reaper */
+	bool failed;			/* its init failed: the reaper takes it out (unload/failed_load.c) */
+	u64 failed_id;
+	struct list failed_node;
+	char in_the_way[96];		/* failed: why it is there still */
 	char unloader[TASK_NAME_LEN];
 	u32 unloader_id;
 	struct list node;		/* of modules; or of what a strategy left behind */
@@ -94,20 +98,18 @@ u32  module_dependencies(const char *name, char dep[MAX_DEPS][MODULE_NAME_LEN]);
 /* Loaded, and nobody depends on it? May sleep. */
 bool module_is_unused(const char *name);
 /* As in /proc/modules of Linux: "Loading", "Live", "Unloading"; or "Faulty": live, but its
- * code has faulted. */
+ * code has faulted; or "Failed": its init has, and somebody is inside still. */
 const char *module_state_name(const struct module *m);
 /* The module's name in a file name: without folders and .ko, '-' become '_'.
  * 0, -EINVAL ([a-z0-9_] only), -ENAMETOOLONG. */
 int module_name_of(const char *file_name, char name[MODULE_NAME_LEN]) must_use;
 
 /* -- for unload/ ---------------------------------------------------------- */
-/* Set once by unload/, NULL before. A module whose init failed may have opened
- * doors that others went in by, so it is left in the way of an unload: called with
- * the module GOING, its entry points closed, files revoked and threads asked to
- * stop. 0: nobody is inside, and it is OWNER_GONE; an error: somebody does not
- * leave, and the module has to stay mapped. Task context, may sleep. */
-extern int (*module_quiesce)(struct module *m);
-/* The same of a module whose init has returned 0, and that is not LIVE yet: has its init
+/* Set by unload/ before the first load. A module whose init failed may have opened doors that
+ * others went in by, so it goes the way of an unload, which ends when they have left. Returns
+ * when it is gone, or after a while, or at once in a task that is killed. May sleep. */
+extern void (*module_take_back)(struct module *m);
+/* Set likewise. Of a module whose init has returned 0, and that is not LIVE yet: has its init
  * section freed (module_free_init()), or leaves it until the module goes. Not set: it
  * stays. Task context, may sleep. */
 extern void (*module_init_done)(struct module *m);

@@ -84,11 +84,12 @@ static void list_one(const struct module *m, bool json, bool verbose)
 		json_u64(&j, "open_files", files);
 		json_u64(&j, "entries", entries_count((struct owner *)&m->owner));
 		json_str(&j, "used_by", users);
+		json_str(&j, "in_the_way", m->in_the_way);
 		json_end(&j);
 		return;
 	}
-	printk("%-12s %8u  %-9s %5u  0x%08x  %s\n", m->owner.name, bytes, module_state_name(m),
-	       files, m->owner.base, users);
+	printk("%-12s %8u  %-9s %5u  0x%08x  %s%s\n", m->owner.name, bytes, module_state_name(m),
+	       files, m->owner.base, users, m->in_the_way);
 	if (!verbose)
 		return;
 	entries_each((struct owner *)&m->owner, describe_entry, NULL);

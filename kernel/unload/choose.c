@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "sched/sched.h"
+#include "unload/failed_load.h"
 #include "unload/init_section.h"
 #include "unload/inspect.h"
 #include "unload/unload.h"
@@ -58,10 +59,13 @@ static int claim_all(void)
 	struct module *m;
 
 	list_for_each(m, &modules, node) {
-		if (m->unloading || m->owner.state != OWNER_LIVE)
+		/* One whose init failed goes by trap, whatever is chosen. */
+		if (!m->failed && (m->unloading || m->owner.state != OWNER_LIVE))
 			return -EBUSY;
 	}
 	list_for_each(m, &modules, node) {
+		if (m->failed)
+			continue;
 		m->unloading = true;
 		m->unloader_id = current->id;
 		strlcpy(m->unloader, current->name, sizeof(m->unloader));
@@ -119,7 +123,7 @@ static int settle_all(void)
 	int err = 0;
 
 	list_for_each(m, &modules, node) {
-		if (!err && m->unloading)
+		if (!err && m->unloading && !m->failed)
 			err = settle(m, deadline);
 	}
 	return err;
@@ -160,7 +164,8 @@ int strategy_choose(const char *name)
 
 void unload_init(const char *name)
 {
-	module_quiesce = quiesce_failed_load;
+	failed_load_init();
+	module_take_back = failed_load_take_back;
 	module_init_done = init_section_done;
 	if (*name && strategy_choose(name))
 		printk("unload=%s: no such strategy, using trap; `strategy` lists them\n", name);

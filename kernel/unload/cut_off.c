@@ -59,7 +59,7 @@ static int wait_for_releases(struct unload *u)
 
 static int say_why(struct unload *u, int err)
 {
-	snprintf(u->report.error, sizeof(u->report.error), "%s: %s; still live", u->name,
+	snprintf(u->report.error, sizeof(u->report.error), "%s: %s", u->name,
 	         err == -ENOMEM ? "no memory for the task that releases its open files" :
 	                          "a CPU does not answer interrupts, so its open files were not released");
 	return err;

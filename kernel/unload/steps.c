@@ -107,20 +107,20 @@ static int say_who(struct unload *u, const struct inspection *in, int err)
 {
 	struct unload_report *r = &u->report;
 	const struct unload_insider *who = whom_to_name(r, in);
-	const char *name = u->mod->owner.name;
+	const char *name = u->mod->owner.name, *live = u->mod->failed ? "" : "; still live";
 	u32 cpu = 0;
 
 	if (who) {
-		snprintf(r->error, sizeof(r->error), "%s: task %u (%s) %s inside, at %s%s; still live",
+		snprintf(r->error, sizeof(r->error), "%s: task %u (%s) %s inside, at %s%s%s",
 		         name, who->task_id, who->task_name, who->possible ? "is possibly" : "is",
-		         who->where, in->nr_insiders > 1 ? ", and others" : "");
+		         who->where, in->nr_insiders > 1 ? ", and others" : "", live);
 	} else if (in->silent) {
 		for_each_cpu_in(cpu, in->silent)
 			break;
 		snprintf(r->error, sizeof(r->error),
-		         "%s: CPU %u does not answer interrupts; still live", name, cpu);
+		         "%s: CPU %u does not answer interrupts%s", name, cpu, live);
 	} else {
-		snprintf(r->error, sizeof(r->error), "%s: did not come to rest in time; still live", name);
+		snprintf(r->error, sizeof(r->error), "%s: did not come to rest in time%s", name, live);
 	}
 	return err;
 }

@@ -3,41 +3,14 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
-#include "mm/heap.h"
 #include "sched/task.h"
 #include "smp/ipi.h"
+#include "unload/failed_load.h"
 #include "unload/graveyard.h"
 #include "x86/clock.h"
 #include "x86/console.h"
 #include "x86/panic.h"
 #include "x86/trap.h"
-
-/* There is nothing that this could be rolled back to. */
-#define FAILED_LOAD_PATIENCE_NS (10 * NSEC_PER_SEC)
-
-/* A module whose init failed goes the way of an unload: it may have offered a
- * device that somebody is inside of by now (hazard C2). The asker is the loader;
- * init has returned to it, so what its own stack says of the module is no way
- * back in. */
-int quiesce_failed_load(struct module *m)
-{
-	struct unload *u = kzalloc(sizeof(*u));
-	int err;
-
-	if (!u)
-		return -ENOMEM;
-	strlcpy(u->name, m->owner.name, sizeof(u->name));
-	u->mod = m;
-	u->flags = UNLOAD_WAIT;
-	u->start = clock_ns();
-	u->deadline = u->start + FAILED_LOAD_PATIENCE_NS;
-	u->asker_sp = task_stack_top(current);
-	err = trap_quiesce(u);
-	if (err)
-		printk("%s\n", u->report.error);
-	kfree(u);
-	return err;
-}
 
 /* Why a module that is not LIVE, or is spoken for, cannot be unloaded now. */
 static int not_now(struct unload *u, const struct module *m)
@@ -45,7 +18,9 @@ static int not_now(struct unload *u, const struct module *m)
 	char *text = u->report.error;
 	u32 size = sizeof(u->report.error);
 
-	if (m->unloading)
+	if (m->failed)
+		snprintf(text, size, "%s: its init has just failed, and it is being taken out", u->name);
+	else if (m->unloading)
 		snprintf(text, size, "%s is being unloaded by task %u (%s)", u->name,
 		         m->unloader_id, m->unloader);
 	else
@@ -123,9 +98,10 @@ int module_unload(struct unload *u)
 	u->start = clock_ns();
 	u->deadline = u->start + (u->patience_ns ? u->patience_ns : UNLOAD_PATIENCE_NS);
 	memset(&u->report, 0, offsetof(struct unload_report, insider));
+	u->mod = NULL;
 	u->report.forgotten_names[0] = u->report.exit_left_at[0] = u->report.error[0] = '\0';
-	int err = claim(u);
-	if (err)
+	int err = failed_load_is(u->name) ? failed_load_unload(u) : claim(u);
+	if (err || !u->mod)
 		return err;
 	err = (int)with_registers_on_stack(unload_from, u);
 	if (err && u->report.revoked) {

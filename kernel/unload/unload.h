@@ -103,8 +103,6 @@ int  strategy_choose(const char *name) must_use;
 /* The same at once, whatever is under way, and waiting for nobody: for experiments,
  * which know who is inside. */
 void strategy_set(const struct strategy *s);
-/* Waits until nobody is in a module whose init failed: module_quiesce (module.h). */
-int  quiesce_failed_load(struct module *m);
 /* rmmod. The errors: -ENOENT (no such module), -EBUSY (in use, has dependents,
  * loading, being unloaded), -ETIMEDOUT, -EPERM (veto). May sleep. */
 int  module_unload(struct unload *u) must_use;

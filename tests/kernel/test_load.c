@@ -428,9 +428,5 @@ static int fails_with_reader_inside(void)
 
 int test_load_init_fails_in_use(void)
 {
-	if (!module_quiesce) {
-		printk("nobody has set module_quiesce\n");
-		return KTEST_SKIPPED;
-	}
 	return balanced("in use", fails_with_reader_inside);
 }

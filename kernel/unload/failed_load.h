@@ -1,0 +1,14 @@
+/* Modules whose init failed. They leave by an unload like any other, but nobody waits for its
+ * outcome: a task of the core, the reaper, tries until those inside have left. */
+#pragma once
+#include "unload/unload.h"
+
+/* Makes the reaper. Once, before the first load. */
+void failed_load_init(void);
+/* module_take_back (module.h). */
+void failed_load_take_back(struct module *m);
+/* rmmod of one: has the reaper look at once, and waits as u->flags say. 0: it is gone; -EBUSY,
+ * -ETIMEDOUT, -EINTR, with who is in the way in u->report.error. May sleep. */
+int  failed_load_unload(struct unload *u) must_use;
+/* Is there one of that name? May sleep. */
+bool failed_load_is(const char *name);
