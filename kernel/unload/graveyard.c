@@ -296,15 +296,20 @@ static bool may_kill_current(const struct regs *regs)
 /* Where the probe reads, and where it goes on when it cannot. */
 extern const char probe_reads[], probe_ends[];
 
-noinline bool graveyard_probe(const volatile u32 *p, u32 *word)
+noinline bool graveyard_probe_words(const u32 *from, u32 *to, u32 n)
 {
 	u32 done = 0;
 
-	__asm__ volatile("probe_reads: movl %2, %0\n\t"
-	                 "movl $1, %1\n"
+	__asm__ volatile("probe_reads: rep movsl\n\t"
+	                 "movl $1, %0\n"
 	                 "probe_ends:"
-	                 : "=&r"(*word), "+&r"(done) : "m"(*p) : "memory");
+	                 : "+r"(done), "+S"(from), "+D"(to), "+c"(n) : : "memory");
 	return done;
+}
+
+bool graveyard_probe(const volatile u32 *p, u32 *word)
+{
+	return graveyard_probe_words((const u32 *)p, word, 1);
 }
 
 /* Any context but NMI. */
@@ -345,7 +350,7 @@ static bool on_fault(struct regs *regs, u32 addr)
 
 void graveyard_init(void)
 {
-	trap_add_fault_hook(on_fault);
+	trap_set_fault_hook(FAULT_GRAVEYARD, on_fault);
 }
 
 u32 graveyard_uses(void)

@@ -39,6 +39,7 @@ void graveyard_clear(void);
 /* Reads a word that may be gone, as an instrument: that is no use after unload. False:
  * no translation. Any context but NMI. */
 bool graveyard_probe(const volatile u32 *p, u32 *word) must_use;
+bool graveyard_probe_words(const u32 *from, u32 *to, u32 n) must_use;	/* the same of n of them */
 u32  graveyard_uses(void);		/* uses after unload since boot */
 bool graveyard_use_nth(u32 i, struct use_after_unload *out);	/* latest first */
 struct grave_info {
