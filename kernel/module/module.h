@@ -43,6 +43,7 @@ struct module {
 
 	/* Under modules_mutex. */
 	u32 nr_users;			/* modules that have it in dep[] */
+	bool noted;			/* by a walk over dependencies, which clears it */
 	bool unloading;			/* somebody's rmmod is at work on it */
 	char unloader[TASK_NAME_LEN];
 	u32 unloader_id;

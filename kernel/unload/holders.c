@@ -75,8 +75,9 @@ int holders_wait(struct unload *u)
 		kernel_taint |= TAINT_FORCED_UNLOAD;
 		return 0;
 	}
-	while (bare_pointer_found(u)) {
-		int err = wait_a_little(u);
+	int found;
+	while ((found = bare_pointer_found(u))) {
+		int err = found < 0 ? found : wait_a_little(u);
 		if (err)
 			return err;
 	}
