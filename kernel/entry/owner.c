@@ -35,19 +35,18 @@ static struct wait_queue gate_left = WAIT_QUEUE(gate_left, "gate left");
 struct range { u32 base, size; struct owner *owner; };
 
 static struct range table[MAX_OWNERS];
-static u32 table_used, table_version;
+static u32 table_used;
+static u64 table_version aligned(8);	/* rises */
 
 static void table_write_begin(void)
 {
 	ASSERT(spin_held(&registry_lock));
-	WRITE_ONCE(table_version, table_version + 1);
-	barrier();
+	(void)rising_next(&table_version);
 }
 
 static void table_write_end(void)
 {
-	barrier();
-	WRITE_ONCE(table_version, table_version + 1);
+	(void)rising_next(&table_version);
 }
 
 static struct owner *table_find(u32 addr)
@@ -63,15 +62,15 @@ static struct owner *table_find(u32 addr)
 struct owner *owner_of(u32 addr)
 {
 	struct owner *found;
-	u32 version;
+	u64 version;
 
 	do {
-		while ((version = READ_ONCE(table_version)) & 1)
+		while ((version = rising_read(&table_version)) & 1)
 			cpu_relax();
 		barrier();
 		found = table_find(addr);
 		barrier();
-	} while (READ_ONCE(table_version) != version);
+	} while (rising_read(&table_version) != version);
 	return found;
 }
 
@@ -197,7 +196,7 @@ void owner_unregister(struct owner *o)
 
 void owner_raise_epoch(struct owner *o)
 {
-	atomic_add(&o->epoch, 1);
+	(void)rising_next(&o->epoch);
 }
 
 bool owner_hold_back(struct owner *o)
@@ -212,7 +211,7 @@ bool owner_hold_back(struct owner *o)
  * the epoch under the same lock, so it comes either before the commit, which
  * then fails, or after it, and sees GONE. Those who are held back need no lock:
  * what they leave behind is a wish in a record of the core. */
-bool owner_commit_gone(struct owner *o, u32 epoch)
+bool owner_commit_gone(struct owner *o, u64 epoch)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	bool same = owner_epoch(o) == epoch;

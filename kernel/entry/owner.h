@@ -3,6 +3,7 @@
 #pragma once
 #include "lib/list.h"
 #include "sched/wait.h"
+#include "x86/atomic.h"
 
 #define MODULE_NAME_LEN 32
 #define MAX_OWNERS 256		/* modules loaded at one time */
@@ -32,9 +33,9 @@ struct owner {
 	bool marked;		/* by a strategy: it is going, new users are turned away */
 	bool draining;		/* LIVE, but opens wait at the gate: an unload waits for users */
 
-	/* Atomic. Raised by every core function that is handed a code pointer into
-	 * the module while it is GOING: an inspection that saw it change is void. */
-	u32 epoch;
+	/* Rises (x86/atomic.h). Raised by every core function that is handed a code pointer
+	 * into the module while it is GOING: an inspection that saw it change is void. */
+	u64 epoch aligned(8);
 
 	/* Atomic. Users, and one that stands for the module being loaded. */
 	u32 refs;
@@ -80,13 +81,10 @@ static inline bool owner_init_holds(const struct owner *o, u32 addr)
 
 /* -- the seal --------------------------------------------------------------- */
 /* The epoch now, for owner_commit_gone(). */
-static inline u32 owner_epoch(const struct owner *o)
-{
-	return __atomic_load_n(&o->epoch, __ATOMIC_ACQUIRE);
-}
+static inline u64 owner_epoch(const struct owner *o) { return rising_read(&o->epoch); }
 /* GOING -> GONE, unless the epoch is not `epoch` any more: then a code pointer was
  * handed over meanwhile, nothing changes, and the answer is false. Any context. */
-bool owner_commit_gone(struct owner *o, u32 epoch) must_use;
+bool owner_commit_gone(struct owner *o, u64 epoch) must_use;
 /* Notes that a code pointer into a GOING module was handed over. Any context. */
 void owner_raise_epoch(struct owner *o);
 /* A closed record of `o` is to be armed or queued. True: keep the wish for a

@@ -88,6 +88,8 @@ bool arena_free(struct arena *a, const void *p)
 	    !block_starts_at(a, at))
 		return false;
 	last = bitmap_next_set(a->last, at, a->nr_granules);
+	/* An address that is left in it would count as kept (unload/bare_pointers.c). */
+	memset((void *)(uintptr_t)(a->base + at * GRANULE), 0, (last + 1 - at) * GRANULE);
 	bitmap_clear_run(a->used, at, last + 1 - at);
 	bitmap_clear_run(a->last, last, 1);
 	a->used_blocks--;

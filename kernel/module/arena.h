@@ -20,7 +20,7 @@ struct arena *arena_create(u32 base, u32 size, arena_mapper map) must_use;
 /* Zeroed, 16-byte aligned. NULL: no room. With map_more false (where page tables
  * may not be touched) only pages that are mapped already are used. */
 void *arena_alloc(struct arena *a, u32 size, bool map_more) must_use;
-/* False when `p` is not a live allocation of this arena. */
+/* Clears the block. False when `p` is not a live allocation of this arena. */
 bool  arena_free(struct arena *a, const void *p) must_use;
 u32   arena_used_blocks(const struct arena *a);
 u32   arena_used_bytes(const struct arena *a);		/* rounded up to 16 each */

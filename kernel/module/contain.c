@@ -34,5 +34,5 @@ static bool on_fault(struct regs *regs, u32 cr2)
 
 void contain_init(void)
 {
-	trap_add_fault_hook(on_fault);
+	trap_set_fault_hook(FAULT_CONTAINED, on_fault);
 }

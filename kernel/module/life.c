@@ -145,7 +145,7 @@ static int reserve(struct module *m)
 	m->owner.init_base = m->owner.base + init_start(m) * PAGE_SIZE;
 	m->owner.init_size = module_init_pages(m) * PAGE_SIZE;
 	/* Before any of its code can be reached: see load_generation. */
-	m->owner.generation = atomic_add(&load_generation, 1);
+	m->owner.generation = next_load_generation();
 	return 0;
 }
 

@@ -48,6 +48,7 @@ struct module {
 	u64 failed_id;
 	struct list failed_node;
 	char in_the_way[96];		/* failed: why it is there still */
+	bool noted;			/* by a walk over dependencies, which clears it */
 	char unloader[TASK_NAME_LEN];
 	u32 unloader_id;
 	struct list node;		/* of modules; or of what a strategy left behind */

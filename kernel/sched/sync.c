@@ -8,6 +8,7 @@
 struct point {
 	struct sync_info info;
 	bool armed;
+	u32 only;			/* id of the one task that is held; 0: whoever comes */
 	u32 round;			/* rises with each release: those held before go on */
 };
 
@@ -41,20 +42,20 @@ static void serve_while_spinning(void)
 	cpu_relax();
 }
 
-static void stay(const struct point *p, u32 round)
+static void stay(const struct point *p, u32 round, bool spins)
 {
-	if (may_sleep() && current != this_cpu()->idle)
+	if (!spins && may_sleep() && current != this_cpu()->idle)
 		(void)wait_event_core(&news, READ_ONCE(p->round) != round, WAIT_FOREVER);
 	else
 		while (READ_ONCE(p->round) == round)
 			serve_while_spinning();
 }
 
-noinline void sync_point_hit(const char *name)
+noinline void sync_point_hit(const char *name, bool spins)
 {
 	u32 flags = lock(), round = 0;
 	struct point *p = find_armed(name);
-	bool held = p && p->info.hits_left;
+	bool held = p && p->info.hits_left && (!p->only || p->only == current->id);
 
 	if (held) {
 		round = p->round;
@@ -67,7 +68,7 @@ noinline void sync_point_hit(const char *name)
 	if (!held)
 		return;
 	wake_all(&news);
-	stay(p, round);
+	stay(p, round, spins);
 	flags = lock();
 	p->info.held--;
 	unlock(flags);
@@ -86,7 +87,7 @@ static struct point *find_free(void)
 }
 
 /* Caller holds the lock. */
-static int arm(const char *name, u32 hits)
+static int arm(const char *name, u32 hits, u32 only)
 {
 	struct point *p = find_free();
 
@@ -96,12 +97,13 @@ static int arm(const char *name, u32 hits)
 		return -ENOSPC;
 	p->info = (struct sync_info){ .hits_left = hits };
 	strlcpy(p->info.name, name, sizeof(p->info.name));
+	p->only = only;
 	p->armed = true;
 	WRITE_ONCE(sync_armed, sync_armed + 1);
 	return 0;
 }
 
-int sync_hold(const char *name, u32 hits)
+int sync_hold_task(const char *name, u32 hits, u32 only)
 {
 	u32 flags;
 	int err;
@@ -109,10 +111,12 @@ int sync_hold(const char *name, u32 hits)
 	if (strlen(name) >= SYNC_NAME_LEN)
 		return -ENAMETOOLONG;
 	flags = lock();
-	err = arm(name, hits);
+	err = arm(name, hits, only);
 	unlock(flags);
 	return err;
 }
+
+int sync_hold(const char *name, u32 hits) { return sync_hold_task(name, hits, 0); }
 
 /* 1: somebody is held there; 0: nobody; -ENOENT: it is not armed. */
 static int anybody_held(const char *name)

@@ -8,18 +8,28 @@
 
 /* Number of armed points; sync_point() costs one load and one branch while 0. */
 extern u32 sync_armed;
-void sync_point_hit(const char *name);
+void sync_point_hit(const char *name, bool spins);
 
 /* A place. Any context: a task that may sleep sleeps, others spin and serve IPIs. */
 static inline void sync_point(const char *name)
 {
 	if (unlikely(READ_ONCE(sync_armed)))
-		sync_point_hit(name);
+		sync_point_hit(name, false);
+}
+/* The same, but a task that may sleep spins as well, with preemption as it is: it stays on its
+ * CPU (if nothing takes that from it), and answers IPIs. So it can stand inside a look of an
+ * unload, or be the one task that a CPU runs; to sleep would be to pass schedule(). Any context. */
+static inline void sync_point_spin(const char *name)
+{
+	if (unlikely(READ_ONCE(sync_armed)))
+		sync_point_hit(name, true);
 }
 
 /* Arms `name`: the next `hits` passers-by are held. 0, -ENOSPC (SYNC_MAX are
  * armed), -EEXIST (it is armed), -ENAMETOOLONG. Any context. */
 int  sync_hold(const char *name, u32 hits) must_use;
+/* The same, but only the task with this id is held (0: any). */
+int  sync_hold_task(const char *name, u32 hits, u32 only) must_use;
 /* Waits until somebody is held there: 0, -ETIMEDOUT, or -ENOENT when it is not
  * armed. May sleep. */
 int  sync_wait_held(const char *name, u64 deadline) must_use;

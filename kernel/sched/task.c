@@ -18,7 +18,10 @@ struct spinlock tasklist_lock = SPINLOCK_IRQ("task list", RANK_TASKLIST);
 struct list tasklist = LIST_INIT(tasklist);
 u32 nr_tasks, nr_exiting;
 
-static u32 next_id;		/* under tasklist_lock */
+/* Under tasklist_lock. */
+u32 last_task_id = ~0u;
+static bool ids_used_up;		/* all have been given out once */
+static u64 last_born;
 
 /* -- birth ------------------------------------------------------------------- */
 
@@ -43,6 +46,37 @@ static void task_entry(void (*fn)(void *), void *arg)
 	task_exit();
 }
 
+u32 next_load_generation(void)
+{
+	u32 now;
+
+	do {
+		now = READ_ONCE(load_generation);
+	} while (now != LAST_GENERATION && !atomic_cmpxchg(&load_generation, now, now + 1));
+	return MIN(now, LAST_GENERATION - 1) + 1;
+}
+
+static bool id_is_used(u32 id)
+{
+	struct task *t;
+
+	list_for_each(t, &tasklist, all_node) {
+		if (t->id == id)
+			return true;
+	}
+	return false;
+}
+
+/* The next one that nobody has. Caller holds tasklist_lock. */
+static u32 choose_id(void)
+{
+	do {
+		if (++last_task_id == 0 && last_born)
+			ids_used_up = true;
+	} while (ids_used_up && id_is_used(last_task_id));
+	return last_task_id;
+}
+
 /* What tasks and idle tasks have in common. From here on others find it. */
 void task_init(struct task *t, const char *name, u32 prio, u32 stack)
 {
@@ -57,11 +91,12 @@ void task_init(struct task *t, const char *name, u32 prio, u32 stack)
 	t->refs = TASK_LIVING;		/* task_bury() drops it */
 	rq_node_init(&t->rq_node);
 	flags = spin_lock_irqsave(&tasklist_lock);
-	t->id = next_id++;
+	t->id = choose_id();
+	t->born = ++last_born;
 	/* Whatever its creator knew, it may know: it counts as having run, and as
 	 * inspected just where its creator does. */
 	t->ran_generation = load_generation;
-	t->inspected = current ? current->inspected : 0;
+	t->inspected = current ? rising_read(&current->inspected) : 0;
 	list_add_tail(&tasklist, &t->all_node);
 	spin_unlock_irqrestore(&tasklist_lock, flags);
 	atomic_add(&nr_tasks, 1);
@@ -168,9 +203,13 @@ struct task *task_find(u32 id)
 	return found;
 }
 
-u32 newest_task_id(void)
+u64 newest_task(void)
 {
-	return READ_ONCE(next_id) - 1;
+	u32 flags = spin_lock_irqsave(&tasklist_lock);
+	u64 born = last_born;
+
+	spin_unlock_irqrestore(&tasklist_lock, flags);
+	return born;
 }
 
 struct task *task_next(struct task *prev)

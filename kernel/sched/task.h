@@ -54,7 +54,8 @@ struct task {
 	bool dead;			/* off its stack for good */
 
 	/* Fixed after creation. */
-	u32 id;				/* 0: the boot CPU's idle task */
+	u32 id;				/* no two that exist have the same; 0: the boot CPU's idle task */
+	u64 born;			/* rises by one with each task */
 	char name[TASK_NAME_LEN];
 	u32 stack;			/* lowest usable byte; STACK_SIZE long */
 	struct owner *owner;		/* NULL: the core's */
@@ -105,13 +106,18 @@ struct task {
 	bool killed;
 	bool should_stop;
 
-	/* Written by who inspects it; no lock. */
-	u32 inspected;			/* unload/: number of the inspection that passed it */
+	/* Rises (x86/atomic.h); written by who inspects it, without a lock. */
+	u64 inspected aligned(8);	/* unload/: number of the last inspection that passed it */
 };
 
 /* Raised by each load before any of the module's code can be reached. A task
- * with ran_generation below a module's generation has not run since. */
+ * with ran_generation below a module's generation has not run since. It does not wrap: at
+ * its end it stays, and from then on who has run since the last but one of all loads counts as
+ * having run since any, which costs a look, no more. */
 extern u32 load_generation;
+#define LAST_GENERATION 0xffffffffu
+/* A module is loaded: its generation. Any context. */
+u32 next_load_generation(void);
 
 /* Never held by a CPU that parks (schedule() is entered without spin locks). */
 extern struct spinlock tasklist_lock;
@@ -138,7 +144,9 @@ struct task *task_find(u32 id) must_use;
  * the next after `prev`, with a reference, and prev's is given back; starts with
  * NULL and ends with NULL. Any context. */
 struct task *task_next(struct task *prev) must_use;
-u32 newest_task_id(void);
+extern u32 last_task_id;		/* under tasklist_lock (a test lets it begin elsewhere) */
+/* `born` of the last one. Any context. */
+u64 newest_task(void);
 /* From here on the calling task counts as exiting: said before others are told that it
  * ends, so that they can wait until nothing is left of it (nr_exiting). Task context. */
 void task_begin_exit(void);

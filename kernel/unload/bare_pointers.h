@@ -4,5 +4,6 @@
 
 /* Looks for an address in u->mod in the data and heap of the modules that it uses, and of
  * those that they use: only they can have been given one, through a symbol of theirs.
- * False: there is none; else the report says where. May sleep. */
-bool bare_pointer_found(struct unload *u);
+ * 0: there is none; 1: the report says where; -EBUSY or -ETIMEDOUT (the deadline came first),
+ * -EINTR, -ENOMEM. May sleep; holds no lock while it reads. */
+int  bare_pointer_found(struct unload *u) must_use;

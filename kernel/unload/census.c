@@ -21,7 +21,9 @@
  * 2. Nobody escapes two rounds. A task that runs and was not asked in the first
  *    round was switched in on a CPU that had answered it before. In the second that
  *    CPU is asked again. If the task has left it, it went through schedule(), on
- *    a CPU that sees the flag since its first answer, and looked at itself there.
+ *    a CPU that sees the flag since its first answer, and looked at itself there. A look
+ *    that it had begun there for an earlier census, and that comes late, does not take its mark
+ *    back: marks only rise (pass(), inspect.c).
  * 3. An interrupt handler that began before the close runs with interrupts off on top
  *    of a task that is on a CPU all the time, and that CPU answers only after it.
  *

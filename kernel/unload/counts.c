@@ -2,7 +2,7 @@
 #include "smp/percpu.h"
 #include "x86/atomic.h"
 
-static struct count counts[NR_CPUS][MAX_OWNERS + 1] aligned(64);
+struct count counts[NR_CPUS][MAX_OWNERS + 1] aligned(64);
 
 /* The increment is one instruction, so that an interrupt does not come in between. */
 static always_inline void increment(u32 *number)

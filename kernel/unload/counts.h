@@ -2,7 +2,9 @@
 #pragma once
 #include "entry/owner.h"
 
+/* Each wraps, and only their difference counts, which does not: fewer than 2^32 are inside. */
 struct count { u32 entrances, exits; };
+extern struct count counts[NR_CPUS][MAX_OWNERS + 1];	/* each CPU writes its own */
 
 /* Two numbers for each CPU: how often a module was entered and left there. Any context;
  * an increment is one instruction without a lock prefix, on this CPU's own number. */

@@ -24,7 +24,7 @@
 
 struct grave {
 	/* Fixed once dug. */
-	u32 number;			/* 0: never used */
+	u64 number;			/* 0: never used */
 	char name[MODULE_NAME_LEN], unloader[TASK_NAME_LEN], strategy[16];
 	u32 base, size;
 	u64 died_at;
@@ -35,13 +35,14 @@ struct grave {
 
 	/* Under grave_lock. */
 	struct freed_image image;	/* laboratory mode: what to map back */
+	bool lent;			/* its frames are still the module's */
 	bool haunted;			/* some of it was mapped back */
 	u32 uses;
 };
 
 static struct spinlock grave_lock = SPINLOCK_IRQ("graveyard", RANK_LEAF);
 static struct grave graves[GRAVEYARD_SIZE];	/* a ring; under grave_lock */
-static u32 nr_graves;
+u64 last_grave;				/* number of the last one; its place is the rest */
 static struct use_after_unload uses[USES_KEPT];	/* a ring; under grave_lock */
 static u32 nr_uses;
 
@@ -78,9 +79,13 @@ static void free_image(const struct freed_image *image)
  * not answer: then they stay set aside with their frames. Not in interrupts. */
 static void clear_grave(struct grave *g)
 {
-	if (g->image.frame && (!g->haunted || lay_to_rest(g)))
+	if (g->lent) {
+		/* Whose they are unmaps them. */
+	} else if (g->image.frame && (!g->haunted || lay_to_rest(g))) {
 		free_image(&g->image);
-	kfree(g->image.frame);
+	}
+	if (!g->lent)
+		kfree(g->image.frame);
 	kfree(g->names);
 	kfree(g->symbol);
 	memset(g, 0, sizeof(*g));
@@ -102,35 +107,37 @@ static struct grave describe(const struct module *m, const char *unloader, const
 	return g;
 }
 
-static struct grave *dig(struct grave *new)
+static struct grave *place_of(u64 number) { return &graves[number % GRAVEYARD_SIZE]; }
+
+static u64 dig(struct grave *new)
 {
 	struct grave old;
 
 	u32 flags = spin_lock_irqsave(&grave_lock);
-	struct grave *g = &graves[nr_graves % GRAVEYARD_SIZE];
+	u64 number = new->number = ++last_grave;
+	struct grave *g = place_of(number);
 	old = *g;
 	*g = *new;
-	g->number = ++nr_graves;
 	spin_unlock_irqrestore(&grave_lock, flags);
 	clear_grave(&old);
-	return g;
+	return number;
 }
 
-struct grave *graveyard_dig(struct module *m, const char *unloader, const char *strategy_name)
+u64 graveyard_dig(struct module *m, const char *unloader, const char *strategy_name)
 {
 	struct grave new = describe(m, unloader, strategy_name, m->owner.base, m->owner.size);
 
 	new.names = m->names;
 	new.symbol = m->symbol;
 	new.nr_symbols = m->nr_symbols;
-	struct grave *g = dig(&new);
+	u64 number = dig(&new);
 	m->names = NULL;
 	m->symbol = NULL;
 	m->nr_symbols = 0;
-	return g;
+	return number;
 }
 
-struct grave *graveyard_dig_init(struct module *m, const char *strategy_name)
+u64 graveyard_dig_init(struct module *m, const char *strategy_name)
 {
 	u32 start = m->part_start[PART_INIT_TEXT];
 	struct grave new = describe(m, current->name, strategy_name, m->owner.base + start * PAGE_SIZE,
@@ -150,7 +157,7 @@ void graveyard_clear(void)
 	/* From the oldest on: an init section before its module, which has the addresses. */
 	for (u32 i = 0; i < GRAVEYARD_SIZE; i++) {
 		u32 flags = spin_lock_irqsave(&grave_lock);
-		struct grave *g = &graves[(nr_graves + i) % GRAVEYARD_SIZE];
+		struct grave *g = place_of(last_grave + 1 + i);
 		old = *g;
 		memset(g, 0, sizeof(*g));
 		spin_unlock_irqrestore(&grave_lock, flags);
@@ -158,11 +165,42 @@ void graveyard_clear(void)
 	}
 }
 
-void graveyard_fill(struct grave *g, struct freed_image *image)
+/* False: it has made room since for another, which is not to get these.
+ *
+ *	CPU 0 (unloads A)		CPU 1 (unloads others)
+ *	digs grave 7 for A
+ *	A's notifiers take their time
+ *					digs 8 to 39: 39 takes the place of 7
+ *	fills grave 7: there is none */
+static bool lay_in(u64 number, const struct freed_image *image, bool lent)
 {
 	u32 flags = spin_lock_irqsave(&grave_lock);
-	g->image = *image;
+	struct grave *g = place_of(number);
+	bool there = g->number == number;
+
+	if (there) {
+		g->image = *image;
+		g->lent = lent;
+	}
 	spin_unlock_irqrestore(&grave_lock, flags);
+	return there;
+}
+
+void graveyard_lend(u64 number, const struct freed_image *image)
+{
+	(void)lay_in(number, image, true);
+}
+
+void graveyard_fill(u64 number, struct freed_image *image)
+{
+	/* While they were lent a page may have been mapped back. */
+	struct grave gone = { .base = image->va, .image = *image };
+
+	if (!lay_in(number, image, false) && image->frame) {
+		if (!image->va || lay_to_rest(&gone))
+			free_image(image);
+		kfree(image->frame);
+	}
 	*image = (struct freed_image){ 0 };
 }
 
@@ -258,15 +296,20 @@ static bool may_kill_current(const struct regs *regs)
 /* Where the probe reads, and where it goes on when it cannot. */
 extern const char probe_reads[], probe_ends[];
 
-noinline bool graveyard_probe(const volatile u32 *p, u32 *word)
+noinline bool graveyard_probe_words(const u32 *from, u32 *to, u32 n)
 {
 	u32 done = 0;
 
-	__asm__ volatile("probe_reads: movl %2, %0\n\t"
-	                 "movl $1, %1\n"
+	__asm__ volatile("probe_reads: rep movsl\n\t"
+	                 "movl $1, %0\n"
 	                 "probe_ends:"
-	                 : "=&r"(*word), "+&r"(done) : "m"(*p) : "memory");
+	                 : "+r"(done), "+S"(from), "+D"(to), "+c"(n) : : "memory");
 	return done;
+}
+
+bool graveyard_probe(const volatile u32 *p, u32 *word)
+{
+	return graveyard_probe_words((const u32 *)p, word, 1);
 }
 
 /* Any context but NMI. */
@@ -307,7 +350,7 @@ static bool on_fault(struct regs *regs, u32 addr)
 
 void graveyard_init(void)
 {
-	trap_add_fault_hook(on_fault);
+	trap_set_fault_hook(FAULT_GRAVEYARD, on_fault);
 }
 
 u32 graveyard_uses(void)
@@ -327,9 +370,9 @@ bool graveyard_use_nth(u32 i, struct use_after_unload *out)
 
 bool graveyard_peek(u32 i, struct grave_info *out)
 {
-	const struct grave *g = &graves[(nr_graves - 1 - i) % GRAVEYARD_SIZE];
+	const struct grave *g = place_of(last_grave - i);
 
-	if (i >= MIN(nr_graves, (u32)GRAVEYARD_SIZE) || !g->number)
+	if (i >= MIN(last_grave, (u64)GRAVEYARD_SIZE) || !g->number)
 		return false;
 	*out = (struct grave_info){
 		.base = g->base, .size = g->size, .uses = g->uses,

@@ -22,21 +22,24 @@ void graveyard_init(void);
  * that it can walk out; otherwise the culprit is killed (or the kernel panics,
  * in an interrupt). Kernel command line: lab. */
 extern bool graveyard_laboratory;
-struct grave;
+extern u64 last_grave;			/* the last number (a test lets it begin elsewhere) */
 /* Opens a grave for module `m`, before its pages go: takes over its symbols for
- * later reports and notes who unloaded it, when and by which strategy. May
- * sleep. */
-struct grave *graveyard_dig(struct module *m, const char *unloader, const char *strategy_name);
+ * later reports and notes who unloaded it, when and by which strategy. Its number, by which
+ * it is known for ever, also when it has made room for a later one. May sleep. */
+u64  graveyard_dig(struct module *m, const char *unloader, const char *strategy_name);
 /* The same for its init section alone, which the calling task frees. May sleep. */
-struct grave *graveyard_dig_init(struct module *m, const char *strategy_name);
-/* Lays the module's frames in (laboratory mode; ownership passes), with their
- * contents. `image` may be empty. */
-void graveyard_fill(struct grave *g, struct freed_image *image);
+u64  graveyard_dig_init(struct module *m, const char *strategy_name);
+/* Lays the module's frames in (laboratory mode), with their contents: for the time of the unmapping,
+ * while they are still the module's, and for good. `image` may be empty. If the grave has made
+ * room, what is filled in is freed. Not in interrupts. */
+void graveyard_lend(u64 number, const struct freed_image *image);
+void graveyard_fill(u64 number, struct freed_image *image);
 /* Gives back all that is kept of the dead; late uses are still counted. May sleep. */
 void graveyard_clear(void);
 /* Reads a word that may be gone, as an instrument: that is no use after unload. False:
  * no translation. Any context but NMI. */
 bool graveyard_probe(const volatile u32 *p, u32 *word) must_use;
+bool graveyard_probe_words(const u32 *from, u32 *to, u32 n) must_use;	/* the same of n of them */
 u32  graveyard_uses(void);		/* uses after unload since boot */
 bool graveyard_use_nth(u32 i, struct use_after_unload *out);	/* latest first */
 struct grave_info {

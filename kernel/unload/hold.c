@@ -9,8 +9,20 @@
 #include "x86/panic.h"
 
 struct mutex module_remove_mutex = MUTEX(module_remove_mutex, "trap");
-static u32 last_trap;		/* under module_remove_mutex */
+u32 last_trap;			/* under module_remove_mutex */
 
+/* It wraps, and that does no harm. A CPU that carries number n in parking[] stands at
+ * module_remove == n with its registers in memory, or is about to look whether it shall:
+ *
+ *	CPU 0 (asker)			CPU 1
+ *	module_remove = n
+ *					stand(): n; registers to the stack
+ *	module_remove = 0		  (delayed by 2^32 traps)
+ *	...
+ *	module_remove = n, again
+ *					parking.trap = n: stands, as it says
+ *
+ * So who finds n there may read that stack, whichever trap the CPU came for. */
 u32 next_trap(void)
 {
 	ASSERT(mutex_held(&module_remove_mutex));

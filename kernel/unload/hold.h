@@ -18,6 +18,7 @@ struct hold {
 /* Who has it may set module_remove (sched/sched.h), to a number from next_trap(). */
 extern struct mutex module_remove_mutex;
 u32 next_trap(void);
+extern u32 last_trap;			/* the last number (a test lets it begin elsewhere) */
 
 /* Sends every other CPU into the trap and waits until each has parked, has said
  * that it cannot now, or HOLD_LIMIT_NS has passed. From here to release_cpus() the

@@ -93,8 +93,9 @@ int holders_wait(struct unload *u)
 		return -EBUSY;
 	if (u->flags & UNLOAD_FORCE)
 		kernel_taint |= TAINT_FORCED_UNLOAD;
-	while (!(u->flags & UNLOAD_FORCE) && bare_pointer_found(u)) {
-		int err = wait_a_little(u);
+	int found;
+	while (!(u->flags & UNLOAD_FORCE) && (found = bare_pointer_found(u))) {
+		int err = found < 0 ? found : wait_a_little(u);
 		if (err)
 			return err;
 	}

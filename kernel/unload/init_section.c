@@ -32,9 +32,9 @@ void free_init(struct module *m)
 		module_free_init(m, NULL);
 		return;
 	}
-	struct grave *g = graveyard_dig_init(m, strategy->name);
+	u64 grave = graveyard_dig_init(m, strategy->name);
 	module_free_init(m, &kept);
-	graveyard_fill(g, &kept);
+	graveyard_fill(grave, &kept);
 }
 
 void free_init_after_grace(struct module *m)

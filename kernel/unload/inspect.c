@@ -11,7 +11,7 @@
 
 #define SAMPLE_LIMIT_NS (20 * NSEC_PER_MSEC)
 
-static u32 last_number;		/* under module_remove_mutex */
+u64 last_inspection;			/* under module_remove_mutex */
 
 /* Field by field: most of it is written only when somebody is found. */
 void inspection_init(struct inspection *in, struct unload *u)
@@ -51,13 +51,30 @@ void inspection_take_turn(struct inspection *in)
 
 	mutex_lock(&module_remove_mutex);
 	in->u->deadline += clock_ns() - asked;
-	in->number = ++last_number;	/* in the order of turns: see raise_found() */
+	in->number = ++last_inspection;	/* in the order of turns: see pass() */
 	in->epoch = owner_epoch(in->owner);
 }
 
 void inspection_end_turn(void)
 {
 	mutex_unlock(&module_remove_mutex);
+}
+
+/* A mark says of its task: outside, at some instant of that inspection. It never goes back: a look
+ * that began in an earlier inspection, and comes late, leaves the later one's mark alone.
+ *
+ *	CPU 0 (census n ends, n + 1 begins)	CPU 1 (task T)
+ *						in schedule(): looks at itself for n
+ *	asks CPU 1				  answers: T has passed n + 1
+ *						  the look for n says: outside
+ *	round 2: T runs, passed n + 1		  (not: passed n, and T is seen as never
+ *						  looked at)
+ */
+static always_inline void pass(struct task *t, u64 number) { rising_raise(&t->inspected, number); }
+
+static always_inline bool has_passed(const struct task *t, u64 number)
+{
+	return rising_read(&t->inspected) == number;
 }
 
 /* The first word of [p, end) that points into the range; NULL. */
@@ -156,7 +173,7 @@ static noinline void look_at_self(struct inspection *in, const struct regs *regs
 	const u32 *hit = scan_words((const u32 *)sp, top, in->start, in->size);
 
 	if (!hit) {
-		t->inspected = in->number;
+		pass(t, in->number);
 		return;
 	}
 	task_get(t);		/* here, where it cannot go away before it is noted */
@@ -218,7 +235,7 @@ static u32 parked_sp(const struct task *t)
  * not run since the load. */
 static always_inline bool has_not_run_since(const struct task *t, u32 generation)
 {
-	return !load_acquire(&t->on_cpu) && (s32)(t->ran_generation - generation) < 0;
+	return !load_acquire(&t->on_cpu) && t->ran_generation < generation;
 }
 
 /* There is a hit on the stack of a task that rests. switch.asm and
@@ -233,7 +250,7 @@ static noinline void note_hit(struct inspection *in, struct task *t, const u32 *
 	struct insider found = describe(in, t, hit, sp, ((const u32 *)sp)[3]);
 
 	if (t == current && !found.certain)
-		t->inspected = in->number;
+		pass(t, in->number);
 	else if (note_insider(in, &found))
 		task_get(t);
 }
@@ -249,7 +266,7 @@ static void read_resting(struct inspection *in, struct task *t, u32 sp)
 	if (sp < top)
 		in->u->report.words += (top - sp) / sizeof(u32);
 	if (likely(!hit))
-		t->inspected = in->number;
+		pass(t, in->number);
 	else
 		note_hit(in, t, hit, sp);
 }
@@ -270,7 +287,7 @@ static void inspect_task(struct inspection *in, struct task *t)
 	bool rests;
 	u32 sp;
 
-	if (t->inspected == in->number)
+	if (has_passed(t, in->number))
 		return;
 	if (task_is_dead(t))		/* off its stack for good */
 		return;
@@ -346,32 +363,24 @@ bool inspect_tasks_and_commit(struct inspection *in)
  * that nobody asks for any more. */
 static struct {
 	u32 start, size;
-	u32 number;
-	u32 found;			/* number of the last inspection in which somebody was inside */
+	u64 number aligned(8);		/* rises */
+	u64 found aligned(8);		/* rises: the last inspection in which somebody was inside */
 } passing;				/* under module_remove_mutex, but read by all */
-
-/* For good: a look that comes late takes nothing back of what the next inspection knows. */
-static void raise_found(u32 number)
-{
-	u32 seen;
-
-	do {
-		seen = READ_ONCE(passing.found);
-	} while ((s32)(number - seen) > 0 && !atomic_cmpxchg(&passing.found, seen, number));
-}
 
 static void look_at_passer(u32 sp)
 {
-	u32 number = load_acquire(&passing.number);
+	u64 number = rising_read(&passing.number);
 	const u32 *top = (const u32 *)current->scan_top;
 	u64 since = rdtsc();
 
-	if (current->inspected == number)
+	if (has_passed(current, number))
 		return;
+	sync_point("census:look");
+	barrier();
 	if (scan_words((const u32 *)sp, top, passing.start, passing.size))
-		raise_found(number);	/* whoever finds it at rest gives it a name */
+		rising_raise(&passing.found, number);	/* it gets its name where it rests */
 	else
-		current->inspected = number;
+		pass(current, number);
 	held_since(since);
 }
 
@@ -379,10 +388,10 @@ void inspection_watch(struct inspection *in)
 {
 	inspection_take_turn(in);
 	read_resting(in, current, in->u->asker_sp);
-	in->newest = newest_task_id();
+	in->newest = newest_task();
 	passing.start = in->start;
 	passing.size = in->size;
-	store_release(&passing.number, in->number);
+	rising_raise(&passing.number, in->number);
 	look_in_passing = look_at_passer;
 	module_remove = next_trap();
 }
@@ -391,7 +400,7 @@ void inspection_unwatch(struct inspection *in)
 {
 	module_remove = 0;
 	look_in_passing = NULL;
-	if (READ_ONCE(passing.found) == in->number && !in->nr_insiders)
+	if (rising_read(&passing.found) == in->number && !in->nr_insiders)
 		in->nr_unseen++;
 	inspection_end_turn();
 }
@@ -403,7 +412,7 @@ static void look_at_resting(struct task *t, u32 sp, void *arg)
 	u64 since = rdtsc();
 
 	if (t->state == TASK_ZOMBIE)		/* and off its stack: it never runs again */
-		t->inspected = in->number;
+		pass(t, in->number);
 	else
 		read_resting(in, t, sp);
 	held_since(since);		/* who comes to this run queue waits */
@@ -426,13 +435,13 @@ static noinline bool look_at_task(struct task *t, struct resting *r)
 {
 	struct inspection *in = r->in;
 
-	if (t->inspected == in->number || is_noted(in, t))
+	if (has_passed(t, in->number) || is_noted(in, t))
 		return false;
 	if (task_look_at_rest(t, look_at_resting, in))
 		return true;
 	/* The second claim of census.c: after two rounds only the newly born are left. */
-	ASSERT(r->round < 2 || t->id > in->newest || t->inspected == in->number ||
-	       in->silent || in->nr_insiders || READ_ONCE(passing.found) == in->number);
+	ASSERT(r->round < 2 || t->born > in->newest || has_passed(t, in->number) ||
+	       in->silent || in->nr_insiders || rising_read(&passing.found) == in->number);
 	r->running |= CPU_BIT(READ_ONCE(t->cpu));
 	return false;
 }
@@ -444,8 +453,8 @@ static bool visit(struct task *t, void *arg)
 
 	if (!has_not_run_since(t, r->in->owner->generation))
 		return look_at_task(t, r);
-	if (t->inspected != r->in->number) {
-		t->inspected = r->in->number;
+	if (!has_passed(t, r->in->number)) {
+		pass(t, r->in->number);
 		r->in->u->report.skipped++;
 	}
 	return false;
@@ -461,7 +470,7 @@ cpumask_t inspect_resting_tasks(struct inspection *in, u32 round)
 
 bool inspection_is_void(const struct inspection *in)
 {
-	return in->nr_insiders || in->nr_unseen || in->silent || READ_ONCE(passing.found) == in->number;
+	return in->nr_insiders || in->nr_unseen || in->silent || rising_read(&passing.found) == in->number;
 }
 
 bool inspection_commit(struct inspection *in)

@@ -9,6 +9,9 @@
 #include "unload/hold.h"
 #include "unload/unload.h"
 
+/* Number of the last one, since the boot (a test lets it begin elsewhere). */
+extern u64 last_inspection;
+
 #define MAX_INSIDERS 16
 /* What an inspection wants to know of a module. */
 #define SEAL_BYTES (sizeof_field(struct owner, generation) + sizeof_field(struct owner, epoch))
@@ -28,14 +31,14 @@ struct inspection {
 	u32 start, size;		/* the range, margins included */
 
 	/* Of the attempt under way. */
-	u32 number;			/* tasks that passed carry it in task->inspected */
+	u64 number;			/* tasks that passed carry it in task->inspected */
 	u32 nr_insiders;		/* all of them; the first MAX_INSIDERS are kept */
 	struct insider insider[MAX_INSIDERS];
-	u32 epoch;			/* the owner's at its start */
+	u64 epoch;			/* the owner's at its start */
 	u32 nr_unseen;			/* running tasks that did not answer */
 	cpumask_t silent;
 	bool epoch_changed;
-	u32 newest;			/* id of the last task born before it */
+	u64 newest;			/* `born` of the last task before it */
 	struct insider on_cpu[NR_CPUS];	/* what each CPU found on itself; task NULL: nothing */
 };
 

@@ -69,20 +69,20 @@ void removal_begin(struct unload *u, struct removal *r)
 
 /* The frames are laid in before the pages go, each as it is unmapped: a timer that
  * was forgotten may fire on this very CPU between the first and the last. */
-static void lay_in(struct module *m, struct grave *g)
+static void lend_frames(struct module *m, u64 grave)
 {
 	struct freed_image image = {
 		.frame = m->frames, .pages = m->owner.size / PAGE_SIZE, .va = m->owner.base,
 	};
 
 	if (graveyard_laboratory)
-		graveyard_fill(g, &image);
+		graveyard_lend(grave, &image);
 }
 
 void removal_unmap(struct unload *u, struct removal *r)
 {
 	sync_point("unload:unmap");
-	lay_in(u->mod, r->grave);
+	lend_frames(u->mod, r->grave);
 	module_unmap_image(u->mod, graveyard_laboratory ? &r->kept : NULL, &r->silent);
 	graveyard_fill(r->grave, &r->kept);
 	r->unmapped = true;

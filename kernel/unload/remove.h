@@ -23,7 +23,7 @@ void cleanup_module(struct unload *u);
 /* Removes the module, in three parts: all that is known of it; its memory; its
  * record. Only the second may be done by who may not sleep. */
 struct removal {
-	struct grave *grave;
+	u64 grave;
 	struct freed_image kept;
 	cpumask_t silent;
 	bool unmapped;

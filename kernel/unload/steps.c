@@ -249,9 +249,9 @@ void unload_finish(struct unload *u)
 	u->report.forgotten_bytes = m->alloc_bytes;
 
 	/* The grave is dug before the pages go: the first late use may come at once. */
-	struct grave *g = graveyard_dig(m, current->name, u->strategy->name);
+	u64 grave = graveyard_dig(m, current->name, u->strategy->name);
 	module_unmap(m, graveyard_laboratory ? &kept : NULL, &silent);
-	graveyard_fill(g, &kept);
+	graveyard_fill(grave, &kept);
 	u->mod = NULL;
 	if (silent) {
 		printk("unload: CPUs %llx did not drop %s from their TLBs; its memory stays set aside\n",

@@ -34,9 +34,12 @@ static bool is_stale(const struct regs *regs, u32 cr2)
 	return true;
 }
 
-/* The kernel's access to memory of ring 3 fails: copy_user() says so. */
+/* The kernel's access to memory of ring 3 fails: copy_user() says so. The other side of the copy
+ * is the kernel's own, and a fault there is like any other. */
 static bool kernel_fault(struct regs *regs, u32 cr2)
 {
+	if (regs->vector == TRAP_PF && cr2 >= KERNEL_BASE)
+		return false;
 	if (regs->eip < (u32)copy_user || regs->eip >= (u32)copy_user_end)
 		return false;
 	if (regs->vector != TRAP_PF || !is_stale(regs, cr2))
@@ -117,7 +120,7 @@ static void on_way_to_ring3(struct regs *regs)
 void fault_init(void)
 {
 	trap_set_handler(TRAP_DB, on_debug);
-	trap_add_fault_hook(kernel_fault);
+	trap_set_fault_hook(FAULT_USER_COPY, kernel_fault);
 	user_exception = on_user_exception;
 	user_exit_work = on_way_to_ring3;
 }

@@ -28,7 +28,7 @@ static u64 idt[NR_VECTORS] aligned(8);
 
 /* Written during set-up, or while the vector is masked. */
 static trap_handler handlers[NR_VECTORS];
-static bool (*fault_hooks[4])(struct regs *regs, u32 cr2);
+static bool (*fault_hooks[NR_FAULT_STEPS])(struct regs *regs, u32 cr2);
 
 static void no_exit_work(struct regs *regs) { (void)regs; }
 void (*trap_exit_work)(struct regs *regs) = no_exit_work;
@@ -84,15 +84,10 @@ void trap_set_user_gate(u8 vector, const void *entry)
 	idt[vector] = make_gate(GATE_INTERRUPT | GATE_USER, SEL_KERNEL_CODE, (u32)entry);
 }
 
-void trap_add_fault_hook(bool (*hook)(struct regs *regs, u32 cr2))
+void trap_set_fault_hook(enum fault_step step, bool (*hook)(struct regs *regs, u32 cr2))
 {
-	for (u32 i = 0; i < ARRAY_SIZE(fault_hooks); i++) {
-		if (!fault_hooks[i]) {
-			WRITE_ONCE(fault_hooks[i], hook);
-			return;
-		}
-	}
-	panic("trap: no room for another fault hook");
+	ASSERT(!fault_hooks[step]);
+	WRITE_ONCE(fault_hooks[step], hook);
 }
 
 const char *trap_name(u32 vector)

@@ -39,10 +39,17 @@ void trap_set_handler(u8 vector, trap_handler handler);
 void trap_set_user_gate(u8 vector, const void *entry);
 const char *trap_name(u32 vector);
 
-/* A page fault, or a general protection fault, is first offered to these, in
- * the order of registration; true means it is dealt with and execution goes on.
- * At most 4. Handlers may be called in any context, NMI excepted. */
-void trap_add_fault_hook(bool (*hook)(struct regs *regs, u32 cr2));
+/* A page fault, or a general protection fault, of the kernel is offered to these, in this order,
+ * whoever was initialised first; true means it is dealt with and execution goes on. What nobody
+ * deals with is a panic. Any context, NMI excepted. */
+enum fault_step {
+	FAULT_USER_COPY,	/* user/fault.c: the kernel touches memory of ring 3 */
+	FAULT_GRAVEYARD,	/* unload/graveyard.c: anybody touches a dead module's, a live one too */
+	FAULT_CONTAINED,	/* module/contain.c: a driver faults in a call of ring 3 */
+	NR_FAULT_STEPS
+};
+/* Boot CPU, once for each. */
+void trap_set_fault_hook(enum fault_step step, bool (*hook)(struct regs *regs, u32 cr2));
 
 /* Runs on the way out of every interrupt, with interrupts off: where a CPU is
  * preempted. Set once by sched/. */

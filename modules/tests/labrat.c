@@ -66,6 +66,19 @@ static int labrat_read(struct file *f, void *buf, u32 len)
 	return MIN(snprintf(buf, len, "%u ticks, %u works, %u rounds\n", ticks, works, rounds), (int)len);
 }
 
+/* Four bytes are an address, which it reads. */
+static int labrat_write(struct file *f, const void *buf, u32 len)
+{
+	u32 at;
+
+	(void)f;
+	if (len != sizeof(at))
+		return -EINVAL;
+	memcpy(&at, buf, sizeof(at));
+	(void)*(const volatile u32 *)at;
+	return (int)len;
+}
+
 static int labrat_ioctl(struct file *f, u32 cmd, u32 arg)
 {
 	(void)f;
@@ -76,7 +89,7 @@ static int labrat_ioctl(struct file *f, u32 cmd, u32 arg)
 	return -EINVAL;
 }
 
-static const struct chrdev_ops ops = { .read = labrat_read, .ioctl = labrat_ioctl };
+static const struct chrdev_ops ops = { .read = labrat_read, .write = labrat_write, .ioctl = labrat_ioctl };
 
 static void on_reboot(u32 event, void *data, void *arg)
 {

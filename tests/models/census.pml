@@ -23,27 +23,46 @@
  * check: trail  ONE_ROUND        who runs after the first round was not asked in it
  * check: trail  UNLOCKED         "it rests", and while its stack is read it is switched in
  * check: trail  CHILD_PASSES     a child counts as passed whatever its parent is
+ * check: trail  MARKS_GO_BACK    a look that comes late overwrites the mark of the next inspection
  */
 
-/* park_cpu() with look_in_passing set. A look that comes late marks with a number that nobody
- * asks for any more: here, with the flag down, it does nothing. */
+/* park_cpu() with look_in_passing set: reads the number of the inspection, then looks, then marks.
+ * Interrupts are on: in between the CPU may answer (sample()), the inspection may end, and the
+ * next one begin and ask it. Then the look is late, for a number that nobody asks for any more. */
+#define NONE	0
+#define TIMELY	1
+#define LATE	2		/* its number is that of an earlier inspection */
+byte look[2];
 #ifndef NO_LOOK
 #define PASS_FLAG(c)								\
 	if									\
 	:: flag == 0								\
-	:: flag != 0 ->								\
+	:: atomic { flag != 0 ->						\
+		if								\
+		:: passed[me]							\
+		:: else -> look[c] = TIMELY					\
+		fi };								\
 	   atomic {								\
 		if								\
-		:: flag == 0 || passed[me]					\
-		:: flag != 0 && !passed[me] && holds[me] -> found_passing = true	\
-		:: flag != 0 && !passed[me] && !holds[me] ->			\
+		:: look[c] == NONE						\
+		:: look[c] == TIMELY && holds[me] -> found_passing = true	\
+		:: look[c] == TIMELY && !holds[me] ->				\
 			printf("task %d passes schedule(): outside\n", me);	\
 			passed[me] = true					\
-		fi								\
-	   }									\
+		:: look[c] == LATE && !holds[me] ->				\
+			printf("task %d passes schedule(), late\n", me);	\
+			LATE_MARK						\
+		:: look[c] == LATE && holds[me]	/* raises found to a number below */	\
+		fi;								\
+		look[c] = NONE }						\
 	fi
 #else
 #define PASS_FLAG(c)	skip
+#endif
+#ifndef MARKS_GO_BACK
+#define LATE_MARK	skip		/* rising_raise(): the mark is at a later number, or will be */
+#else
+#define LATE_MARK	passed[me] = false
 #endif
 bool found_passing;		/* passing.found */
 #include "machine.pml"
@@ -174,7 +193,11 @@ try:	atomic {
 		occupied = false;			/* the next inspection has another number */
 		found_passing = false;
 		for (t : 0 .. TASKS - 1) { passed[t] = false }
-		for (c : 0 .. CPUS - 1)  { to_ask[c] = false; cpu_passed[c] = false }
+		for (c : 0 .. CPUS - 1)  {
+			to_ask[c] = false;
+			cpu_passed[c] = false;
+			look[c] = (look[c] == NONE -> NONE : LATE)
+		}
 		t = 0; c = 0; round = 0
 	};
 	if

@@ -81,6 +81,9 @@ static void comes_zeroed(void **state)
 	(void)state;
 	memset(a, 0xa5, 112);
 	assert_true(arena_free(arena, a));
+	for (int i = 0; i < 112; i++)
+		assert_int_equal(a[i], 0);	/* at once: nothing is found in it by an inspection */
+	memset(a, 0xa5, 112);
 	a = arena_alloc(arena, 100, true);
 	for (int i = 0; i < 112; i++)
 		assert_int_equal(a[i], 0);
