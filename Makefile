@@ -2,8 +2,8 @@
 #
 # Variables:  BUILD=folder   where everything goes (build, or build-debug with DEBUG=1)
 #             DEBUG=1        costly assertions        CROSS=prefix-  another cross compiler
-#             CLANG=1        build with clang         M=folder       modules out of tree
-#                                                     U=folder       programs out of tree
+#             CLANG=1        build with clang, or     M=folder       modules out of tree
+#             CLANG=clang-19 with a certain one       U=folder       programs out of tree
 
 BUILD ?= $(if $(DEBUG),build-debug,build)
 GOALS := $(or $(MAKECMDGOALS),all)
@@ -16,12 +16,15 @@ SHELL := /bin/bash
 # -- Tools: what running and testing need is installed, a cross compiler found --
 LEVEL := $(if $(filter test soak,$(GOALS)),test,$(if $(filter bench,$(GOALS)),bench,$(if $(filter run iso debug hazards,$(GOALS)),run)))
 ifneq ($(filter-out help clean deps,$(GOALS)),)
-PREFIX := $(shell $(if $(LEVEL),tools/deps $(LEVEL) >&2 &&) CROSS='$(CROSS)' CLANG='$(CLANG)' tools/toolchain)
+PREFIX :=
+# tools/toolchain prints PREFIX:=i686-linux-gnu- and what this compiler and this NASM alone need.
+TOOLS := $(shell $(if $(LEVEL),tools/deps $(LEVEL) >&2 &&) CROSS='$(CROSS)' CLANG='$(CLANG)' tools/toolchain)
+$(foreach setting,$(TOOLS),$(eval $(setting)))
 ifeq ($(PREFIX),)
 $(error something is missing; see above)
 endif
 endif
-CC      := $(if $(CLANG),clang --target=i686-elf,$(PREFIX)gcc)
+CC      := $(if $(CLANG),$(patsubst 1,clang,$(CLANG)) --target=i686-elf,$(PREFIX)gcc)
 LD      := $(PREFIX)ld -m elf_i386
 NM      := $(PREFIX)nm
 OBJCOPY := $(PREFIX)objcopy
@@ -36,9 +39,9 @@ CFLAGS := -std=gnu11 -march=i686 -mtune=generic -O2 -g -ffreestanding -fno-pic -
 CFLAGS += -fno-omit-frame-pointer -fno-optimize-sibling-calls -ftrivial-auto-var-init=zero -mgeneral-regs-only
 # A kernel's C: aliasing, overflow and address 0 mean what the machine makes of them.
 CFLAGS += -fno-strict-aliasing -fno-common -fwrapv -fno-delete-null-pointer-checks
-CFLAGS += -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -I. -Ikernel $(if $(DEBUG),-DDEBUG)
-CFLAGS += $(if $(CLANG),-mstack-alignment=4 -enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang,\
-	-mpreferred-stack-boundary=2)
+CFLAGS += -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -I. -Ikernel $(if $(DEBUG),-DDEBUG)
+CFLAGS += $(if $(CLANG),-mstack-alignment=4,-mpreferred-stack-boundary=2) $(PROBED_CFLAGS)
+NASMFLAGS := -f elf32 -Ikernel/ -g -F dwarf -Wall $(PROBED_NASMFLAGS)
 # These define memcpy and memset: a loop in them must not become a call of them.
 $(BUILD)/obj/lib/string.c.o: CFLAGS += $(if $(CLANG),-fno-builtin,-fno-tree-loop-distribute-patterns)
 # Programs know nothing of the kernel but lib/abi.h.
@@ -97,7 +100,7 @@ define note_changes
 	@mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' >$@
 endef
 $(BUILD)/flags: FORCE
-	$(call note_changes,$(CC) $(CFLAGS) $(LDFLAGS) $(shell cksum <Makefile))
+	$(call note_changes,$(CC) $(CFLAGS) $(NASMFLAGS) $(LDFLAGS) $(shell cksum <Makefile))
 $(BUILD)/sources: FORCE
 	$(call note_changes,$(KERNEL_SRC))
 $(BUILD)/modules.list: FORCE
@@ -111,7 +114,7 @@ $(BUILD)/obj/server/%.c.o: %.c $(BUILD)/flags
 	@$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 $(BUILD)/obj/%.asm.o: %.asm $(BUILD)/flags
 	@mkdir -p $(@D); echo "  NASM  $<"
-	@nasm -f elf32 -Ikernel/ -g -F dwarf -Wall -Werror -MD $(@:.o=.d) -MP -o $@ $<
+	@nasm $(NASMFLAGS) -MD $(@:.o=.d) -MP -o $@ $<
 $(BUILD)/linker.ld: linker.ld $(BUILD)/flags
 	@$(CC) $(CFLAGS) -E -P -x assembler-with-cpp -MMD -MP -MT $@ -MF $@.d $< -o $@
 

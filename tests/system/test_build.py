@@ -31,16 +31,85 @@ def toolchain(**env):
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
+def pretend(folder, name, script):
+    """A program of that name in the folder, which goes before the real one."""
+    path = folder / name
+    path.write_text(f"#!/bin/sh\nreal={shutil.which(name)}\n{script}\n")
+    path.chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
 def test_host_compiler_is_refused():
     done = toolchain(CROSS="x86_64-linux-gnu-")
     assert done.returncode == 1 and not done.stdout
     assert "a host compiler will not do" in done.stderr
-    assert "apt-get install gcc-i686-linux-gnu" in done.stderr
+    assert "gcc-i686-linux-gnu" in done.stderr
 
 
 def test_missing_compiler_is_named():
     done = toolchain(CROSS="no-such-")
     assert done.returncode == 1 and "no-such-gcc is not installed" in done.stderr
+
+
+def test_known_compiler_has_errors_of_its_warnings():
+    done = toolchain()
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert "PROBED_CFLAGS+=-Werror" in done.stdout and "PROBED_NASMFLAGS+=-Werror" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("PREFIX:=")
+
+
+GCC = "i686-linux-gnu-gcc"
+
+
+def test_unknown_compiler_only_warns(tmp_path):
+    """GCC 99 is said to be unknown, in one line, and its warnings stop nothing."""
+    path = pretend(tmp_path, GCC, 'exec $real -U__GNUC__ -D__GNUC__=99 "$@"')
+    done = toolchain(PATH=path, CROSS="i686-linux-gnu-")
+    assert done.returncode == 0 and "PROBED_CFLAGS+=-Werror" not in done.stdout
+    assert done.stderr.count("\n") == 1 and "GCC 99 is not one of those known (GCC 12 to 16" in done.stderr
+
+
+def test_compiler_without_the_flags_is_refused(tmp_path):
+    """GCC 11 does not know -ftrivial-auto-var-init."""
+    path = pretend(tmp_path, GCC, """
+        case $* in *-ftrivial-auto-var-init*) exit 1 ;; esac
+        exec $real -U__GNUC__ -D__GNUC__=11 "$@" """)
+    done = toolchain(PATH=path, CROSS="i686-linux-gnu-")
+    assert done.returncode == 1 and not done.stdout
+    assert "(GCC 11) cannot compile with" in done.stderr and "GCC 12 or later can" in done.stderr
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_flags_of_nasm_are_probed(tmp_path, knows):
+    """2.16.03 warns of each reference between sections; 2.16.01 refuses the name of that warning."""
+    path = pretend(tmp_path, "nasm", f"""
+        case $* in
+        -v) echo "NASM version {'3.01' if knows else '2.16.01'}" ;;
+        *reloc-*) exit {0 if knows else 1} ;;
+        esac""")
+    done = toolchain(PATH=path)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    for flag in ("-w-reloc-abs-dword", "-w-reloc-rel-dword"):
+        assert (f"PROBED_NASMFLAGS+={flag}" in done.stdout) == knows
+
+
+ENABLE = "-enable-trivial-auto-var-init-zero"
+
+
+@pytest.mark.parametrize("major, refusal", [(14, f"*trivial-auto-var-init=zero*) case $* in *{ENABLE}*) ;; *) exit 1 ;; esac ;;"),
+                                            (19, f"*{ENABLE}*) exit 1 ;;"),
+                                            (99, f"*{ENABLE}*) exit 1 ;;")])
+def test_flags_of_clang_are_probed(tmp_path, major, refusal):
+    """clang 14 wants one more flag to zero variables, 16 has no need of it, 19 refuses it."""
+    path = pretend(tmp_path, "clang-x", f"""
+        case $* in
+        *-E*) cat | sed 's/__clang_major__/{major}/; s/__GNUC__/4/' ;;
+        {refusal}
+        esac""")
+    done = toolchain(PATH=path, CLANG="clang-x")
+    assert done.returncode == 0, done.stderr
+    assert (f"PROBED_CFLAGS+={ENABLE}" in done.stdout) == (major == 14)
+    assert ("PROBED_CFLAGS+=-Werror" in done.stdout) == (major != 99)
 
 
 def test_what_is_missing_is_said_exactly(tmp_path):
