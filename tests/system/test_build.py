@@ -1,7 +1,9 @@
 """The build: what it refuses, what it makes, modules out of tree."""
 
 import os
+import re
 import shutil
+import struct
 import subprocess
 
 import pytest
@@ -132,6 +134,33 @@ def test_module_out_of_tree(tmp_path):
                "-c", "insmod blink times=7; lsmod; rmmod blink")
     assert done.status == 0
     assert "blink: 7 times" in done.output
+
+
+def with_an_address(data, name):
+    """A relocatable file in which that section has an address, as from GNU ld 2.44."""
+    headers, = struct.unpack_from("<I", data, 32)
+    size, count, names = struct.unpack_from("<HHH", data, 46)
+    texts, = struct.unpack_from("<I", data, headers + names * size + 16)
+    changed = bytearray(data)
+    for at in range(headers, headers + count * size, size):
+        start = texts + struct.unpack_from("<I", data, at)[0]
+        if data[start:].startswith(name + b"\0"):
+            struct.pack_into("<I", changed, at + 12, 0x10)
+    assert changed != data
+    return changed
+
+
+def test_debugger_finds_lines_of_init(tmp_path):
+    """Where a section that is not even loaded has an address, GDB put all lines into .text."""
+    if not shutil.which("gdb"):
+        pytest.skip("environment: gdb is missing; remedy: apt-get install gdb")
+    with open(f"{BUILD}/modules/rtc.ko", "rb") as f:
+        (tmp_path / "rtc.ko").write_bytes(with_an_address(f.read(), b".note.GNU-stack"))
+    done = run("--direct", "--gdb", "-c", "insmod rtc", cpus=None, *[
+        word for command in (f"modules-folder {tmp_path}", "set breakpoint pending on",
+                             "break rtc_init", "continue", "bt")
+        for word in ("--gdb-command", command)])
+    assert re.search(r"#0  rtc_init \(\) at modules/rtc.c:\d+", done.output), done.output
 
 
 def test_clang_builds_it(tmp_path):
