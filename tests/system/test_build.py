@@ -290,7 +290,7 @@ def test_floating_point_is_refused(tmp_path, clang):
         (tmp_path / f"{name}.c").write_text(
             f'#include "module/api.h"\n{before}int f_{name}(int n); int f_{name}(int n) {{ {body} }}\n')
     (tmp_path / "whole.c").write_text('#include "module/api.h"\nint f(int n); int f(int n) { return n / 2; }\n')
-    built = make("-k", f"CLANG={clang}", f"BUILD={tmp_path}/build", f"M={tmp_path}")
+    built = make("-k", "-Otarget", f"CLANG={clang}", f"BUILD={tmp_path}/build", f"M={tmp_path}")
     assert built.returncode
     for name, (_, _, why) in FLOATS.items():
         assert not (tmp_path / f"{name}.ko").exists()
