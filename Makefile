@@ -2,30 +2,38 @@
 #
 # Variables:  BUILD=folder   where everything goes (build, or build-debug with DEBUG=1)
 #             DEBUG=1        costly assertions        CROSS=prefix-  another cross compiler
-#             CLANG=1        build with clang         M=folder       modules out of tree
-#                                                     U=folder       programs out of tree
+#             CLANG=1        build with clang, or     M=folder       modules out of tree
+#             CLANG=clang-19 with a certain one       U=folder       programs out of tree
 
 BUILD ?= $(if $(DEBUG),build-debug,build)
+$(if $(filter-out 1,$(words x$(BUILD)))$(findstring :,$(BUILD)),$(error BUILD=$(BUILD): make cannot write a name with a blank or a colon))
 GOALS := $(or $(MAKECMDGOALS),all)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-MAKEFLAGS += --no-builtin-rules -j$(shell nproc)
+MAKEFLAGS += --no-builtin-rules -j$(shell tools/places cpus)
 SHELL := /bin/bash
 
 # -- Tools: what running and testing need is installed, a cross compiler found --
-LEVEL := $(if $(filter test soak,$(GOALS)),test,$(if $(filter bench,$(GOALS)),bench,$(if $(filter run iso debug hazards,$(GOALS)),run)))
+LEVEL := $(if $(filter test soak,$(GOALS)),test,$(firstword $(filter bench iso,$(GOALS)) $(if $(filter run debug hazards,$(GOALS)),run)))
 ifneq ($(filter-out help clean deps,$(GOALS)),)
-PREFIX := $(shell $(if $(LEVEL),tools/deps $(LEVEL) >&2 &&) CROSS='$(CROSS)' CLANG='$(CLANG)' tools/toolchain)
-ifeq ($(PREFIX),)
-$(error something is missing; see above)
+# tools/toolchain prints settings: what this compiler and this NASM need, at last PREFIX:=i686-linux-gnu-
+TOOLS := $(shell export CROSS='$(CROSS)' CLANG='$(CLANG)'; $(if $(LEVEL),tools/deps $(LEVEL) >&2 &&) tools/toolchain)
+$(if $(filter PREFIX:=%,$(TOOLS)),,$(error something is missing; see above))
+$(foreach setting,$(TOOLS),$(eval $(setting)))
+# Without GRUB for BIOS and UEFI (Debian has it on x86 alone) the kernel still runs, without an image.
+NO_ISO := $(if $(filter run test,$(GOALS)),$(shell tools/mkiso --lacks))
 endif
-endif
-CC      := $(if $(CLANG),clang --target=i686-elf,$(PREFIX)gcc)
+CC      := $(if $(CLANG),$(patsubst 1,clang,$(CLANG)) --target=i686-elf,$(PREFIX)gcc)
 LD      := $(PREFIX)ld -m elf_i386
 NM      := $(PREFIX)nm
 OBJCOPY := $(PREFIX)objcopy
 AR      := $(PREFIX)ar
+
+# M and U as make can write them: tools/out-of-tree has a link for a name with a blank in it.
+out_of_tree = $(if $1,$(or $(shell tools/out-of-tree '$(BUILD)' '$1'),$(error $1: see above)))
+M_DIR := $(call out_of_tree,$(M))
+U_DIR := $(call out_of_tree,$(U))
 
 # -- Flags: every one that matters is said, none is left to the compiler's defaults --
 # Code for any i686, without PIC, stack protector, CET notes or unwind tables.
@@ -36,13 +44,16 @@ CFLAGS := -std=gnu11 -march=i686 -mtune=generic -O2 -g -ffreestanding -fno-pic -
 CFLAGS += -fno-omit-frame-pointer -fno-optimize-sibling-calls -ftrivial-auto-var-init=zero -mgeneral-regs-only
 # A kernel's C: aliasing, overflow and address 0 mean what the machine makes of them.
 CFLAGS += -fno-strict-aliasing -fno-common -fwrapv -fno-delete-null-pointer-checks
-CFLAGS += -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -I. -Ikernel $(if $(DEBUG),-DDEBUG)
-CFLAGS += $(if $(CLANG),-mstack-alignment=4 -enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang,\
-	-mpreferred-stack-boundary=2)
+CFLAGS += -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -I. -Ikernel $(if $(DEBUG),-DDEBUG)
+CFLAGS += $(if $(CLANG),-mstack-alignment=4,-mpreferred-stack-boundary=2) $(PROBED_CFLAGS)
+# No floating point: its registers are not saved, and there is no library that does without.
+CFLAGS += -include lib/no_float.h -Werror=float-conversion $(if $(CLANG),,-Werror=unsuffixed-float-constants)
+soft_float := __[a-z]+[hsdxt][fc]([0-9]|[sdt]i|[hsdxt]f2)|__float(un)?[sdt]i[hsdxt]f
+NASMFLAGS := -f elf32 -Ikernel/ -g -F dwarf -Wall $(PROBED_NASMFLAGS)
 # These define memcpy and memset: a loop in them must not become a call of them.
 $(BUILD)/obj/lib/string.c.o: CFLAGS += $(if $(CLANG),-fno-builtin,-fno-tree-loop-distribute-patterns)
 # Programs know nothing of the kernel but lib/abi.h.
-$(BUILD)/obj/user/% $(if $(U),$(BUILD)/obj/$(abspath $(U))/%): CFLAGS := $(filter-out -Ikernel,$(CFLAGS))
+$(BUILD)/obj/user/% $(if $(U),$(BUILD)/obj/$(U_DIR)/%): CFLAGS := $(filter-out -Ikernel,$(CFLAGS))
 # Drivers as servers find there what they know by the names of the kernel.
 $(BUILD)/obj/server/%: CFLAGS := $(filter-out -Ikernel,$(CFLAGS)) -Iuser/driver
 # The build lists the in-kernel tests itself, so they need no header.
@@ -62,15 +73,15 @@ KTEST_OBJ   := $(KTEST_SRC:%=$(BUILD)/obj/%.o)
 TEST_KERNEL := $(BUILD)/quiesce-test.elf
 # A .c file below modules/ (or M) is a module, unless its folder holds a file of the
 # folder's name: then all files of that folder are one module (tg3/tg3.c, tg3/rings.c: tg3.ko).
-MODULE_SRC := $(sort $(shell find $(if $(M),$(abspath $(M)),modules) -name '*.c'))
-MODULE_DIR := $(if $(M),$(abspath $(M)),$(BUILD)/modules)
-folder      = $(notdir $(patsubst %/,%,$(dir $(abspath $1))))
+MODULE_SRC := $(sort $(shell find -H $(or $(M_DIR),modules) -name '*.c'))
+MODULE_DIR := $(or $(M_DIR),$(BUILD)/modules)
+folder      = $(notdir $(patsubst %/,%,$(dir $1)))
 whole_of    = $(if $(wildcard $(dir $1)$(call folder,$1).c),$(call folder,$1),$(basename $(notdir $1)))
 parts_of    = $(foreach s,$2,$(if $(filter $1,$(call whole_of,$s)),$s))
 MODULES    := $(sort $(foreach s,$(MODULE_SRC),$(MODULE_DIR)/$(call whole_of,$s).ko))
 # In the same way those below user/ (or U) are programs. user/lib is what all are linked with.
-USER_SRC   := $(sort $(shell find $(if $(U),$(abspath $(U)),user) -name '*.c' -not -path 'user/lib/*' -not -path 'user/driver/*'))
-USER_DIR   := $(if $(U),$(abspath $(U)),$(BUILD)/user)
+USER_SRC   := $(sort $(shell find -H $(or $(U_DIR),user) -name '*.c' -not -path 'user/lib/*' -not -path 'user/driver/*'))
+USER_DIR   := $(or $(U_DIR),$(BUILD)/user)
 # A driver's other home (docs/SERVERS.md): the module's source, with the core that user/driver is.
 SERVER_SRC := $(if $(M)$(U),,modules/rtc.c modules/uart.c modules/tests/faulty.c)
 SERVERS    := $(foreach s,$(SERVER_SRC),$(USER_DIR)/$(basename $(notdir $s))-server)
@@ -97,7 +108,7 @@ define note_changes
 	@mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' >$@
 endef
 $(BUILD)/flags: FORCE
-	$(call note_changes,$(CC) $(CFLAGS) $(LDFLAGS) $(shell cksum <Makefile))
+	$(call note_changes,$(CC) $(CFLAGS) $(NASMFLAGS) $(LDFLAGS) $(shell cksum <Makefile))
 $(BUILD)/sources: FORCE
 	$(call note_changes,$(KERNEL_SRC))
 $(BUILD)/modules.list: FORCE
@@ -111,14 +122,14 @@ $(BUILD)/obj/server/%.c.o: %.c $(BUILD)/flags
 	@$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 $(BUILD)/obj/%.asm.o: %.asm $(BUILD)/flags
 	@mkdir -p $(@D); echo "  NASM  $<"
-	@nasm -f elf32 -Ikernel/ -g -F dwarf -Wall -Werror -MD $(@:.o=.d) -MP -o $@ $<
+	@nasm $(NASMFLAGS) -MD $(@:.o=.d) -MP -o $@ $<
 $(BUILD)/linker.ld: linker.ld $(BUILD)/flags
 	@$(CC) $(CFLAGS) -E -P -x assembler-with-cpp -MMD -MP -MT $@ -MF $@.d $< -o $@
 
 # Sources that are made: the screen's font, the list of in-kernel tests, names for backtraces.
-FONT := /usr/share/grub/unicode.pf2
+FONT = $(shell tools/places font)
 $(BUILD)/made/font.c: tools/mkfont
-	@mkdir -p $(@D); tools/mkfont $(FONT) $@
+	@mkdir -p $(@D); tools/mkfont '$(FONT)' $@
 $(BUILD)/made/ktests.c: $(KTEST_SRC) $(BUILD)/sources tools/ktests
 	@mkdir -p $(@D); tools/ktests $(filter %.c,$^) >$@
 $(BUILD)/made/no-ktests.c: tools/ktests
@@ -152,6 +163,8 @@ $(foreach p,$(filter-out $(SERVERS),$(PROGRAMS)),$(eval $(call made_of,$p,$(call
 $(MODULES):
 	@mkdir -p $(@D); echo "  KO    $@"
 	@$(LD) -r -o $@ $(filter %.o,$^)
+	@! called=$$($(NM) -u $@ | grep -Ewo '$(soft_float)') || \
+		{ echo "$@: uses floating point (calls" $$called"), which the kernel does not save: see docs/MODULES.md" >&2; exit 1; }
 $(foreach s,$(SERVER_SRC),$(eval $(USER_DIR)/$(basename $(notdir $s))-server: $(BUILD)/obj/server/$s.o $(DRIVER_LIB)))
 $(PROGRAMS): user/lib/program.ld $(BUILD)/user.a
 	@mkdir -p $(@D); echo "  LD    $@"
@@ -163,18 +176,20 @@ $(BUILD)/modules.tar: $(MODULES) $(PROGRAMS) $(BUILD)/modules.list
 	@echo "  TAR   $@"; rm -rf $(BUILD)/archive; mkdir -p $(BUILD)/archive
 	@for ko in $(MODULES); do $(OBJCOPY) --strip-debug $$ko $(BUILD)/archive/$${ko##*/} || exit 1; done
 	@for p in $(PROGRAMS); do $(OBJCOPY) --strip-all $$p $(BUILD)/archive/$${p##*/} || exit 1; done
-	@tar --format=ustar --sort=name --owner=0 --group=0 --numeric-owner --mode=0644 --mtime=@0 \
+	@$$(tools/places tar) --format=ustar --sort=name --owner=0 --group=0 --numeric-owner --mode=0644 --mtime=@0 \
 		-C $(BUILD)/archive -cf $@ $(notdir $(MODULES) $(PROGRAMS))
 
 # -- The ISO: hybrid, for BIOS and for 64-bit and 32-bit UEFI --
-$(BUILD)/quiesce.iso: $(KERNEL) $(BUILD)/modules.tar iso/grub.cfg tools/mkiso
+$(BUILD)/quiesce.iso: $(KERNEL) $(BUILD)/modules.tar iso/grub.cfg NOTICE tools/mkiso
 	@echo "  ISO   $@"; $(OBJCOPY) --strip-all $(KERNEL) $(BUILD)/stripped.elf
 	@tools/mkiso $(BUILD)/stripped.elf $(BUILD)/modules.tar $@
 
 # -- Running --
 RUN := tools/run --build $(BUILD)
-run: iso					## boot the ISO; at a terminal the prompt, otherwise the tour
-	@$(RUN) $(if $(shell test -t 0 && echo yes),,-c tour) $(ARGS)
+no_iso = $(if $(NO_ISO),echo "make: no image can be made without $(NO_ISO): $1")
+run: $(if $(NO_ISO),kernel $(BUILD)/modules.tar,iso)	## boot the ISO; at a terminal the prompt, otherwise the tour
+	@$(call no_iso,QEMU loads the kernel itself (--direct))
+	@$(RUN) $(if $(NO_ISO),--direct) $(if $(shell test -t 0 && echo yes),,-c tour) $(ARGS)
 debug: kernel $(BUILD)/modules.tar		## QEMU stopped, GDB attached, symbols of kernel and modules
 	@$(RUN) --direct --gdb $(ARGS)
 # Figures of 1, 2, 4 and 8 CPUs in build/bench/N.txt, in instructions, and plots of them.
@@ -191,7 +206,8 @@ soak: iso $(TEST_KERNEL)			## table, torture and fuzzer on many machines for SOA
 	@tools/hazards --build $(BUILD) --soak $(or $(SOAK),3600) $(ARGS)
 
 # -- Tests: tests/host-cc builds those for the host, tests/run-all runs all of them --
-test: iso $(TEST_KERNEL) $(UNIT_TESTS) $(FUZZERS)		## everything: host, fuzz, in the kernel, whole machines
+test: $(if $(NO_ISO),kernel,iso) $(TEST_KERNEL) $(UNIT_TESTS) $(FUZZERS)	## everything: host, fuzz, in the kernel, whole machines
+	@$(call no_iso,what boots it is skipped)
 	@tests/run-all --build $(BUILD) $(ARGS)
 unit: $(UNIT_TESTS)				## tests of parts, on the host
 	@tests/run-all --build $(BUILD) --only unit
@@ -204,12 +220,12 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/fixtures tests/host-cc
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/fixtures tests/host-cc
 	@echo "  FUZZ  $<"; tests/host-cc fuzz $< $@
 $(BUILD)/fixtures: tests/unit/make_fixtures.sh
-	@mkdir -p $(@D); CROSS=$(PREFIX) $< $(BUILD) && touch $@
+	@mkdir -p $(@D); CROSS='$(PREFIX)' CC='$(CC)' $< $(BUILD) && touch $@
 
 clean:						## throw all of it away
 	rm -rf build build-debug $(BUILD)
 help:						## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1@/p' Makefile | awk -F@ '{ printf "  make %-9s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' Makefile | awk -F@ '{ printf "  make %-11s %s\n", $$1, $$2 }'
 	@sed -n '3,6s/^#//p' Makefile
 
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)

@@ -39,17 +39,19 @@ static const char *text_at(const struct module *m, const void *text)
 	return strnlen(text, left) < left ? text : NULL;
 }
 
-/* Section `name` as a table of `entry` bytes each. False: it is damaged. */
-static bool table_of(const struct loading *l, const char *name, u32 entry, const void **table, u32 *n)
+/* Section `name` as a table of `*n` entries of `entry` bytes each. NULL: the module has no
+ * such section, and *n is 0. ERR_PTR(-ENOEXEC): its size is no multiple of an entry's. */
+static const void *table_of(const struct loading *l, const char *name, u32 entry, u32 *n)
 {
 	u32 offset, size;
 
 	*n = 0;
 	if (!elf_section(&l->view, name, &offset, &size))
-		return true;
-	*table = (const void *)(l->mod->owner.base + offset);
+		return NULL;
+	if (size % entry)
+		return ERR_PTR(-ENOEXEC);
 	*n = size / entry;
-	return size % entry == 0;
+	return (const void *)(l->mod->owner.base + offset);
 }
 
 /* -- exports --------------------------------------------------------------- */
@@ -108,7 +110,8 @@ static int read_exports(struct loading *l)
 	u32 n, name_bytes = 0;
 	int e = 0;
 
-	if (!table_of(l, ".exports", sizeof(*in), (const void **)&in, &n) || n > MAX_MODULE_EXPORTS)
+	in = table_of(l, ".exports", sizeof(*in), &n);
+	if (IS_ERR(in) || n > MAX_MODULE_EXPORTS)
 		return load_fail(l->err, -ENOEXEC, "section .exports: damaged, or more than %u symbols",
 		                 MAX_MODULE_EXPORTS);
 	for (u32 i = 0; !e && i < n; i++)
@@ -269,7 +272,8 @@ int set_params(struct loading *l)
 	if (strlcpy(text, l->mod->params, sizeof(text)) >= sizeof(text))
 		return load_fail(l->err, -E2BIG, "the parameters are longer than %u characters",
 		                 MAX_PARAM_TEXT - 1);
-	if (!table_of(l, ".params", sizeof(*table), (const void **)&table, &n))
+	table = table_of(l, ".params", sizeof(*table), &n);
+	if (IS_ERR(table))
 		return load_fail(l->err, -ENOEXEC, "section .params: damaged");
 	for (u32 i = 0; i < n; i++)
 		if (!param_is_sound(l->mod, &table[i]))

@@ -5,14 +5,37 @@ brings them up to date by hand (after attaching to a running machine),
 `modules-folder FOLDER` says where the .ko files are.
 """
 
+import atexit
 import os
+import shutil
 import struct
+import tempfile
 
 import gdb
 
 SHF_ALLOC = 2
 SHN_LORESERVE = 0xff00
 STB_TYPES = (0, 1, 2)           # no type, object, function
+
+
+scratch = None                  # folder of copies
+
+
+def without_addresses(path, data, headers):
+    """A copy of the file in which all sections are at 0. GNU ld 2.44 gives some of a
+    relocatable file an address (.note.GNU-stack), and GDB takes a file with any for one whose
+    sections lie where they should: all of its lines would be counted from .text."""
+    global scratch
+    if not scratch:
+        scratch = tempfile.mkdtemp(prefix="quiesce-gdb-")
+        atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    copy = bytearray(data)
+    for header in headers:
+        struct.pack_into("<I", copy, header + 12, 0)            # sh_addr
+    path = os.path.join(scratch, os.path.basename(path))
+    with open(path, "wb") as f:
+        f.write(copy)
+    return path
 
 
 class RelocatableFile:
@@ -24,6 +47,9 @@ class RelocatableFile:
         offset, = struct.unpack_from("<I", data, 32)            # e_shoff
         size, count, names = struct.unpack_from("<HHH", data, 46)
         headers = [struct.unpack_from("<10I", data, offset + i * size) for i in range(count)]
+        self.path = path
+        if any(h[3] for h in headers):
+            self.path = without_addresses(path, data, [offset + i * size for i in range(count)])
 
         def string(table, at):
             start = headers[table][4] + at
@@ -88,11 +114,12 @@ class Symbols:
         if not path:
             print(f"{name}: no {name}.ko in {', '.join(self.folders)}; see modules-folder")
             return
-        addresses = section_addresses(module, RelocatableFile(path))
+        file = RelocatableFile(path)
+        addresses = section_addresses(module, file)
         if not addresses:
             print(f"{name}: the kernel has no symbol of {path}; is it the file that was loaded?")
             return
-        command = f"add-symbol-file {path}"
+        command = f"add-symbol-file {file.path}"
         for section, address in sorted(addresses.items()):
             command += f" -s {section} {address:#x}"
         gdb.execute(command, to_string=True)
