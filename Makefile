@@ -202,8 +202,8 @@ bench: kernel $(BUILD)/modules.tar		## what things cost, in instructions; plots 
 	@tools/plot-bench $(BUILD)/bench $(BUILD)/bench/{1,2,4,8}.txt
 hazards: kernel $(BUILD)/modules.tar		## docs/HAZARDS.md anew: each hazard under each strategy
 	@tools/hazards --build $(BUILD) --write $(ARGS)
-soak: iso $(TEST_KERNEL)			## table, torture and fuzzer on many machines for SOAK=3600 seconds
-	@tools/hazards --build $(BUILD) --soak $(or $(SOAK),3600) $(ARGS)
+soak: $(if $(filter list,$(PART)),,iso $(TEST_KERNEL) $(FUZZERS))	## long runs for what seldom happens; PART=list, PART=name,name
+	@tools/soak --build $(BUILD) --part "$(PART)" $(if $(SOAK),--seconds $(SOAK)) $(ARGS)
 
 # -- Tests: tests/host-cc builds those for the host, tests/run-all runs all of them --
 test: $(if $(NO_ISO),kernel,iso) $(TEST_KERNEL) $(UNIT_TESTS) $(FUZZERS)	## everything: host, fuzz, in the kernel, whole machines

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import struct
 import subprocess
@@ -9,7 +10,9 @@ import zlib
 
 import pytest
 
-from machine import BUILD, LACKING, PANICKED, ROOT, TIMED_OUT, TOOL, run
+from machine import BUILD, LACKING, PANICKED, ROOT, TIMED_OUT, TOOL, run, skip_if_lacking
+
+USAGE = 2
 
 WAYS = {"direct": ["--direct"], "iso": []}
 
@@ -47,6 +50,88 @@ def test_environment_lacks_something(tmp_path):
                           env={"PATH": str(tmp_path)}, stderr=subprocess.PIPE, text=True)
     assert done.returncode == LACKING
     assert "apt-get install qemu-system-x86" in done.stderr
+
+
+@pytest.mark.parametrize("options,said", [
+    (["--direct", "--mem", "1"], "--mem 1: too little to start with; at least 2"),
+    (["--mem", "3"], "--mem 3: too little to start with; at least 4"),
+    (["--uefi", "x64", "--mem", "63"], "--mem 63: too little to start with; at least 64"),
+    (["--direct", "--archive", "no-such-file"], "--archive no-such-file: no such file"),
+    (["--archive", "no-such-file"], "--archive no-such-file: no such file"),
+    (["--archive", BUILD], f"--archive {BUILD}: not a file"),
+    (["--archive", ""], "--archive '' needs --direct"),
+    (["--direct", "--archive", "", "--module", TOOL], "leave out --archive ''"),
+    (["--direct", "--archive", TOOL, "--module", TOOL], f"--archive {TOOL}: no tar archive"),
+])
+def test_wrong_usage_is_a_line(options, said):
+    done = subprocess.run([TOOL, "--build", BUILD, *options, "-c", "cpus"], stderr=subprocess.PIPE, text=True)
+    assert done.returncode == USAGE
+    assert said in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("emulator,status,said", [
+    ("exit 1", LACKING, "environment: the emulator did not start (its status: 1): no such device"),
+    ("echo Quiesce: >$console; exit 1", PANICKED, "the emulator gave up (its status: 1); why is above"),
+    ("echo Quiesce: >$console; exit 0", PANICKED, "a triple fault?"),
+    ("echo 'quiesce: exit status 3' >$console; exit 7", 3, "the emulator said:\n    no such device\n"),
+])
+def test_what_the_emulator_says_is_shown(tmp_path, emulator, status, said):
+    """One that ends by itself: before the kernel's first word, after it, and when all is well."""
+    fake = tmp_path / "qemu-system-i386"
+    fake.write_text('#!/bin/sh\nfor last; do :; done; console=${last#file:}\n'
+                    f"echo 'no such device' >&2\n{emulator}\n")
+    fake.chmod(0o755)
+    done = subprocess.run([TOOL, "--build", BUILD, "--direct", "--deterministic", "-c", "cpus"],
+                          env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == status
+    assert said in done.stderr and done.stderr.count("no such device") == 1
+
+
+@pytest.mark.parametrize("options,model", [
+    ([], "max,-x2apic"), (["--cpu", "n270"], "n270,-x2apic"), (["--cpu", "max,+x2apic"], "max,+x2apic")])
+def test_deterministic_without_x2apic(options, model):
+    """Its registers read the clock where QEMU under -icount cannot: "Bad icount read"."""
+    done = subprocess.run([TOOL, "--build", BUILD, "--direct", "--deterministic", *options, "--dry-run",
+                           "-c", "cpus"], stderr=subprocess.PIPE, text=True)
+    assert f" -cpu {model} " in done.stderr
+
+
+def test_examples_of_the_help():
+    """They are commands; with --dry-run none of them is refused."""
+    text = subprocess.run([TOOL, "--help"], stdout=subprocess.PIPE, text=True).stdout
+    examples = re.findall(r"^    tools/run(.*?)(?:   .*)?$", text, re.M)
+    assert len(examples) >= 4
+    for example in examples:
+        done = subprocess.run([TOOL, "--build", BUILD, "--dry-run", *shlex.split(example)],
+                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        skip_if_lacking(done.returncode, done.stderr)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("options", [["--direct"], ["--direct", "--deterministic"], [], ["--usb"], ["--on", "bochs"]],
+                         ids=["direct", "deterministic", "cd", "usb", "bochs"])
+def test_paths_with_spaces_and_commas(tmp_path, monkeypatch, options):
+    build, work = tmp_path / "a build, with it", tmp_path / "a folder, for it"
+    build.mkdir()
+    work.mkdir()
+    for name in ("quiesce.elf", "quiesce.iso", "modules.tar"):
+        os.symlink(os.path.abspath(f"{BUILD}/{name}"), build / name)
+    monkeypatch.setenv("TMPDIR", str(work))
+    assert run(*options, "--build", str(build), "-c", "cpus").status == 0
+
+
+def test_the_path_of_the_build_is_no_part_of_a_run(tmp_path):
+    """QEMU puts the kernel's path on the kernel's command line, and a module's on its own."""
+    def output(build):
+        done = run("--direct", "--deterministic", "--seed", "1", "--build", str(build), "-c", "bench yield; ps")
+        return done.status, done.output
+
+    longer = tmp_path / ("far" * 30)
+    longer.mkdir()
+    for name in ("quiesce.elf", "modules.tar"):
+        os.symlink(os.path.abspath(f"{BUILD}/{name}"), longer / name)
+    assert output(longer) == output(BUILD)
 
 
 def test_deterministic():
