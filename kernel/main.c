@@ -2,9 +2,9 @@
 #include "entry/irq.h"
 #include "entry/owner.h"
 #include "entry/work.h"
+#include "lib/boot_option.h"
 #include "lib/errno.h"
 #include "lib/parse.h"
-#include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/kmap.h"
@@ -29,32 +29,36 @@
 
 void kmain(u32 magic, u32 info_phys);
 
-/* -- the kernel command line ---------------------------------------------------- */
+/* -- the kernel's command line: what lower floors do not read themselves ---------- */
 
-static char init_program[24] = "init";
+BOOT_OPTION(unload, BOOT_TEXT, .min = 1, .max = 15);
+BOOT_OPTION(init, BOOT_TEXT, .min = 1, .max = 23);
+BOOT_OPTION(seed, BOOT_NUMBER, .max = ~0u);
+BOOT_OPTION(lab, BOOT_FLAG);
 
 static void read_options(void)
 {
-	char value[24];
-
-	int len = cmdline_get(boot_info.cmdline, "seed", value, sizeof(value));
-	if (len != -ENOENT && (len < 0 || parse_u32(value, &sched_seed)))
-		printk("seed=%s is not a number; regular ticks\n", len < 0 ? "..." : value);
-	graveyard_laboratory = cmdline_get(boot_info.cmdline, "lab", value, sizeof(value)) >= 0;
-	len = cmdline_get(boot_info.cmdline, "init", value, sizeof(value));
-	if (len > 0)
-		strlcpy(init_program, value, sizeof(init_program));
-	else if (len != -ENOENT)
-		printk("init=: no program has such a name; init\n");
+	boot_options_init();
+	sched_seed = seed.number;
+	graveyard_laboratory = lab.given;
 }
 
 static void choose_strategy(void)
 {
 	char name[16] = "";
 
-	if (cmdline_get(boot_info.cmdline, "unload", name, sizeof(name)) == -ENAMETOOLONG)
-		printk("unload=: the name is too long, using trap\n");
+	if (unload.given)
+		(void)cmdline_get(boot_info.cmdline, "unload", name, sizeof(name));
 	unload_init(name);
+}
+
+static void start_first_program(void)
+{
+	char name[24] = "init";
+
+	if (init.given)
+		(void)cmdline_get(boot_info.cmdline, "init", name, sizeof(name));
+	start_init(name);
 }
 
 /* -- steps of the story ----------------------------------------------------------- */
@@ -119,7 +123,7 @@ static void boot_task(void *unused)
 	(void)unused;
 	module_init_syscalls();
 	shell_init_syscalls();
-	start_init(init_program);
+	start_first_program();
 }
 
 static void start_boot_task(void)

@@ -187,6 +187,22 @@ static int copy_word(struct word w, char *out, size_t size)
 	return (int)n;
 }
 
+int cmdline_word(const char **cmdline, char *out, size_t size)
+{
+	struct word w = { .at = skip_blanks(*cmdline) };
+	size_t n = 0;
+
+	if (!*w.at)
+		return -ENOENT;
+	for (char c; (c = word_next(&w)) != '\0'; n++) {
+		if (n + 1 < size)
+			out[n] = c;
+	}
+	out[MIN(n, size - 1)] = '\0';
+	*cmdline = w.at;
+	return (int)n;
+}
+
 int cmdline_get(const char *cmdline, const char *name, char *out, size_t size)
 {
 	struct word w = { .at = skip_blanks(cmdline) };

@@ -23,3 +23,7 @@ int split_words(char *line, char *words[], int max) must_use;
  * length, -ENOENT when it is not there, -ENAMETOOLONG when it does not fit. A bare
  * `name` has value "". */
 int cmdline_get(const char *cmdline, const char *name, char *out, size_t size);
+
+/* Copies the next word of a kernel command line to out[size], size > 0, without its quotes, cut if
+ * need be, and moves *cmdline behind it. Returns its whole length, -ENOENT at the end. */
+int cmdline_word(const char **cmdline, char *out, size_t size);

@@ -1,26 +1,26 @@
 /* bench: what things cost. */
 #include "shell/commands.h"
 #include "entry/chrdev.h"
+#include "lib/boot_option.h"
 #include "lib/math64.h"
-#include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "sched/sched.h"
 #include "shell/bench.h"
 #include "smp/ipi.h"
-#include "x86/bootinfo.h"
 #include "x86/clock.h"
 #include "x86/console.h"
 
 #define SLEEPERS 20
 
+/* An instruction takes 2^N ns: QEMU's -icount shift. */
+BOOT_OPTION(icount, BOOT_NUMBER, .max = 10);
+
 static void bench_init(struct bench *b, bool json)
 {
-	char value[8];
-
 	b->json = json;
-	if (cmdline_get(boot_info.cmdline, "icount", value, sizeof(value)) > 0)
-		b->instructions = !parse_u32(value, &b->shift);
+	b->instructions = icount.given;
+	b->shift = icount.number;
 }
 
 u32 figure(const struct bench *b, u64 cycles)

@@ -3,6 +3,7 @@
  * nothing in memory is to be trusted. So the monitor takes no lock (the console's are busted),
  * allocates nothing, follows no pointer before the page tables say that it leads somewhere,
  * and has a stack of its own. If it faults all the same, panic() calls it anew. */
+#include "lib/boot_option.h"
 #include "lib/format.h"
 #include "lib/parse.h"
 #include "lib/string.h"
@@ -281,16 +282,15 @@ static void enter_monitor(void)
 	                 :: "r"(stack + sizeof(stack)), "r"(converse) : "memory");
 }
 
-/* Whoever drives the machine by run= wants to hear its exit status. */
+BOOT_OPTION(monitor, BOOT_SWITCH);
+/* These two are the prompt's (user/shell/shell.c). */
+BOOT_OPTION(run, BOOT_TEXT, .max = sizeof(boot_info.cmdline) - 1);
+BOOT_OPTION(stay, BOOT_FLAG);
+
+/* What drives the machine by run= waits for its exit status. */
 void monitor_init(void)
 {
-	char value[8] = "";
-	bool wanted = cmdline_get(boot_info.cmdline, "run", value, sizeof(value)) == -ENOENT;
-	int len = cmdline_get(boot_info.cmdline, "monitor", value, sizeof(value));
+	bool wanted = monitor.given ? monitor.number : !run.given;
 
-	if (len == 0)
-		wanted = true;
-	else if (len != -ENOENT && (len < 0 || parse_bool(value, &wanted)))
-		printk("monitor= is neither on nor off; %s\n", wanted ? "on" : "off");
 	panic_monitor = wanted ? enter_monitor : NULL;
 }

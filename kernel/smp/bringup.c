@@ -18,8 +18,8 @@
  * After a failure the page is left as it is, for that CPU to find, and the
  * next attempt takes another one. */
 #include "smp/bringup.h"
+#include "lib/boot_option.h"
 #include "lib/errno.h"
-#include "lib/parse.h"
 #include "lib/string.h"
 #include "smp/machine_check.h"
 #include "x86/acpi.h"
@@ -188,18 +188,11 @@ static int start_cpu(struct cpu *c, u32 page, u32 stack, void (*run)(void))
 	return 0;
 }
 
+BOOT_OPTION(maxcpus, BOOT_NUMBER, .min = 1, .max = NR_CPUS);
+
 static u32 cpu_limit(void)
 {
-	char value[8];
-	u32 limit;
-	int len = cmdline_get(boot_info.cmdline, "maxcpus", value, sizeof(value));
-	if (len == -ENOENT)
-		return NR_CPUS;
-	if (len < 0 || parse_u32(value, &limit) != 0 || limit == 0) {
-		printk("smp: maxcpus= wants a number from 1 to %u; ignored\n", NR_CPUS);
-		return NR_CPUS;
-	}
-	return limit;
+	return maxcpus.given ? maxcpus.number : NR_CPUS;
 }
 
 static struct cpu *new_area(struct cpu *(*alloc_cpu)(void), u32 apic_id)

@@ -1,4 +1,5 @@
 #include "x86/bootinfo.h"
+#include "lib/boot_option.h"
 #include "lib/string.h"
 #include "x86/console.h"
 #include "x86/panic.h"
@@ -62,4 +63,17 @@ void boot_info_init(u32 magic, u32 info_phys)
 	printk("boot: %s, Multiboot%s, %u MiB of memory\n",
 	       boot_info.loader[0] ? boot_info.loader : "nameless loader",
 	       magic == MULTIBOOT2_LOADED ? "2" : " 1", usable_mib());
+}
+
+extern struct boot_option *const __boot_options_start[], *const __boot_options_end[];
+
+static void say(const char *line)
+{
+	printk("%s\n", line);
+}
+
+void boot_options_init(void)
+{
+	boot_options_read(boot_info.cmdline, __boot_options_start,
+	                  (u32)(__boot_options_end - __boot_options_start), say);
 }

@@ -46,3 +46,6 @@ int multiboot1_parse(const void *info, const void *(*phys)(u32 addr, u32 len),
 extern struct boot_info boot_info;
 /* Fills boot_info, while the early map is in force, from the values the loader left in EAX and EBX. */
 void boot_info_init(u32 magic, u32 info_phys);
+/* Reads the command line into every BOOT_OPTION() (lib/boot_option.h). What is wrong there gets a
+ * line each. */
+void boot_options_init(void);

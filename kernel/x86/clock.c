@@ -1,12 +1,11 @@
 /* Time from the TSC, whose rate nothing tells reliably: it is measured once
  * against a clock whose rate is known. */
 #include "x86/clock.h"
+#include "lib/boot_option.h"
 #include "lib/errno.h"
 #include "lib/math64.h"
-#include "lib/parse.h"
 #include "lib/string.h"
 #include "x86/acpi.h"
-#include "x86/bootinfo.h"
 #include "x86/console.h"
 #include "x86/cpu.h"
 #include "x86/paging.h"
@@ -33,7 +32,7 @@ u32 tsc_khz(void)               { return khz; }
 /* -- clocks of known rate -------------------------------------------------- */
 /* Each counts upwards, modulo mask + 1. */
 struct reference {
-	const char *name, *option;
+	const char *name;
 	bool (*start)(struct reference *ref);
 	u32 (*read)(void);
 	u32 mask;
@@ -115,10 +114,14 @@ static u32 pit_read(void)
 }
 
 static struct reference references[] = {
-	{ "HPET",     "hpet", hpet_start,     hpet_read,     0xffffffff, 0 },
-	{ "PM timer", "pm",   pm_timer_start, pm_timer_read, 0x00ffffff, 3579545 },
-	{ "PIT",      "pit",  pit_start,      pit_read,      0x0000ffff, 1193182 },
+	{ "HPET",     hpet_start,     hpet_read,     0xffffffff, 0 },
+	{ "PM timer", pm_timer_start, pm_timer_read, 0x00ffffff, 3579545 },
+	{ "PIT",      pit_start,      pit_read,      0x0000ffff, 1193182 },
 };
+/* For machines where the best one is wrong. */
+static const char *const reference_options[] = { "hpet", "pm", "pit", NULL };
+BOOT_OPTION(clock, BOOT_CHOICE, .choices = reference_options);
+_Static_assert(ARRAY_SIZE(reference_options) == ARRAY_SIZE(references) + 1, "a name for each");
 
 /* -- measuring ------------------------------------------------------------- */
 #define WINDOW_HZ   100		/* a window lasts 1/100 s */
@@ -196,20 +199,10 @@ static bool calibrate(const struct reference *ref)
 	return khz != 0;
 }
 
-/* `clock=` on the command line, for machines where the best one is wrong. NULL: none is
- * asked for. */
+/* NULL: none is asked for. */
 static const struct reference *wanted(void)
 {
-	char name[8] = "";
-	int len = cmdline_get(boot_info.cmdline, "clock", name, sizeof(name));
-
-	for (u32 i = 0; i < ARRAY_SIZE(references); i++) {
-		if (streq(references[i].option, name))
-			return &references[i];
-	}
-	if (len != -ENOENT)
-		printk("clock= wants hpet, pm or pit; ignored\n");
-	return NULL;
+	return clock.given ? &references[clock.number] : NULL;
 }
 
 #define CPUID_POWER 0x80000007u

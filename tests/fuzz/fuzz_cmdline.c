@@ -1,8 +1,9 @@
-// sources: lib/parse.c lib/string.c lib/param.c lib/load_error.c lib/format.c
+// sources: lib/boot_option.c lib/parse.c lib/string.c lib/param.c lib/load_error.c lib/format.c
 // cflags: -include tests/unit/rename.h
 // Everything that takes text apart: the kernel command line, lines of the prompt,
 // numbers, module parameters.
 #include <stdlib.h>
+#include "lib/boot_option.h"
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "module/param.h"
@@ -20,6 +21,26 @@ static void get_options(const char *line, size_t len)
 		if (n > (int)len || (n >= 0 && strlen(value) != (size_t)n))
 			abort();
 	}
+}
+
+static void check_line(const char *line)
+{
+	if (!line[0] || strlen(line) > 260 || strchr(line, '\n'))
+		abort();
+}
+
+static void read_boot_options(const char *line)
+{
+	static const char *const clocks[] = { "hpet", "pm", NULL };
+	static struct boot_option lab = { .name = "lab", .kind = BOOT_FLAG };
+	static struct boot_option seed = { .name = "seed", .kind = BOOT_NUMBER, .max = 9 };
+	static struct boot_option clock = { .name = "clock", .kind = BOOT_CHOICE, .choices = clocks };
+	static struct boot_option run = { .name = "run", .kind = BOOT_TEXT, .max = 100 };
+	static struct boot_option *const table[] = { &lab, &seed, &clock, &run };
+
+	boot_options_read(line, table, ARRAY_SIZE(table), check_line);
+	if (seed.number > 9 || clock.number > 1)
+		abort();
 }
 
 static void read_numbers(const char *text)
@@ -72,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			memcpy(line, data, size);
 		line[size] = '\0';
 		switch (use) {
-		case 0: get_options(line, size); break;
+		case 0: get_options(line, size); read_boot_options(line); break;
 		case 1: read_numbers(line); break;
 		case 2: split(line, size); break;
 		case 3: set_params(line); break;

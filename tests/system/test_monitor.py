@@ -108,6 +108,6 @@ def test_wanted_or_not_wanted(boot):
     m.expect("quiesce: exit status 125")        # before any monitor says a word
     assert m.wait_for_end() == PANICKED
     m = boot("--direct", "--append", "monitor=perhaps", cpus=2)
-    assert "monitor= is neither on nor off; on" in m.boot_text
+    assert "monitor=perhaps: monitor= wants on or off; ignored" in m.boot_text
     m.send("panic\r")
     m.expect(MONITOR)
