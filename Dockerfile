@@ -8,8 +8,8 @@
 FROM debian:stable-slim
 RUN apt-get update && apt-get install -y --no-install-recommends make git ca-certificates
 # The packages are a layer of their own, which a change of the source leaves as it is.
-COPY tools/deps /deps
-RUN /deps test
+COPY tools /tools
+RUN /tools/deps test
 RUN useradd --create-home student
 USER student
 COPY --chown=student:student . /home/student/quiesce
