@@ -282,6 +282,8 @@ static int bench_run(int argc, char **argv)
 		return shell_error(-ENOMEM, "bench: no memory");
 	bench_init(b, json);
 	if (argc > 1 && streq(argv[1], "strategies")) {
+		b->only = argv + 3;
+		b->nr_only = MAX(argc - 3, 0);
 		err = bench_strategies(b, argc > 2 ? argv[2] : NULL);
 		found = true;
 	}
@@ -306,6 +308,6 @@ static bool complete_bench(u32 i, char *out, u32 size)
 }
 
 const struct command bench_command = {
-	"bench", "bench [-j] [boot | unload | unload-woken | yield | call | ipi | ipc | driver-homes | strategies [PART]]",
+	"bench", "bench [-j] [boot | unload | unload-woken | yield | call | ipi | ipc | driver-homes | strategies [PART [STRATEGY]...]]",
 	"what things cost: median, p99 and maximum; strategies: what each of them costs", bench_run, complete_bench,
 };

@@ -25,6 +25,8 @@ struct bench {
 	u32 sample[SAMPLES];
 	struct unload unload;		/* off the stack, which is inspected */
 	struct sleepers sleepers;
+	char **only;			/* names of strategies; */
+	int nr_only;			/* 0: all of them */
 };
 
 /* TSC cycles into what is printed, and what that is. */
@@ -53,5 +55,5 @@ void print_figure(const struct bench *b, const char *what, struct stats *s, cons
 /* bench_program.c */
 int  bench_ipc(struct bench *b) must_use;
 int  bench_homes(struct bench *b) must_use;
-/* `bench strategies [PART]`: bench_strategies.c. */
+/* `bench strategies [PART [STRATEGY]...]`: bench_strategies.c. */
 int  bench_strategies(struct bench *b, const char *part) must_use;

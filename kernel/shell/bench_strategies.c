@@ -35,6 +35,30 @@ struct tally {
 	u32 leaked;			/* bytes that one unload lost for good */
 };
 
+/* -- which strategies --------------------------------------------------------------------- */
+
+static bool is_wanted(const struct bench *b, const struct strategy *s)
+{
+	for (int i = 0; i < b->nr_only; i++) {
+		if (streq(b->only[i], s->name))
+			return true;
+	}
+	return !b->nr_only;
+}
+
+static int check_wanted(const struct bench *b)
+{
+	for (int n = 0; n < b->nr_only; n++) {
+		u32 i = 0;
+
+		while (i < nr_strategies && !streq(b->only[n], strategies[i]->name))
+			i++;
+		if (i == nr_strategies)
+			return shell_error(-ENOENT, "bench: no strategy is called %s; `strategy` lists them", b->only[n]);
+	}
+	return 0;
+}
+
 /* -- one strategy, many unloads -------------------------------------------------------- */
 
 /* A refusal has its price, too. */
@@ -207,6 +231,8 @@ static int each_unload(struct bench *b, const char *measure, int (*body)(struct 
 		printk("%-16s %9s %9s %9s %9s %7s %9s %5s %9s %5s\n", measure, "median", "p99", "max", "held",
 		       "asker", "IPIs", "tries", "refused", "late");
 	for (u32 i = 0; i < nr_strategies && !err && !shell_interrupted(); i++) {
+		if (!is_wanted(b, strategies[i]))
+			continue;
 		err = under(b, t, strategies[i], body);
 		if (err)
 			break;
@@ -367,6 +393,8 @@ static int entry(struct bench *b)
 		       "%-16s %14s %14s %14s %14s %7s\n", unit(b), "entry", "open and close", "read",
 		       "interrupt", "yield", "bytes");
 	for (u32 i = 0; i < nr_strategies && !err && !shell_interrupted(); i++) {
+		if (!is_wanted(b, strategies[i]))
+			continue;
 		err = strategy_choose(strategies[i]->name);
 		if (!err)
 			err = measure_entry(b, &c);
@@ -422,6 +450,8 @@ static int growth_point(struct bench *b, struct growth *g, u32 at, int (*body)(s
 	for (u32 i = 0; i < nr_strategies && !err && !shell_interrupted(); i++) {
 		struct json j;
 
+		if (!is_wanted(b, strategies[i]))
+			continue;
 		err = under(b, t, strategies[i], body);
 		if (err)
 			break;
@@ -470,6 +500,8 @@ static void print_growth(const struct bench *b, const struct growth *g)
 	for (u32 i = 0; i < nr_strategies; i++) {
 		int tenths = slope(g->median[i], g);
 
+		if (!is_wanted(b, strategies[i]))
+			continue;
 		printk("%-16s", strategies[i]->name);
 		for (u32 n = 0; n < g->nr; n++)
 			printk(" %11u", g->median[i][n]);
@@ -567,8 +599,10 @@ static const struct { const char *name; int (*run)(struct bench *b); } parts[] =
 int bench_strategies(struct bench *b, const char *part)
 {
 	bool found = false;
-	int err = 0;
+	int err = check_wanted(b);
 
+	if (err)
+		return err;
 	if (is_loaded())
 		return shell_error(-EEXIST, "bench: " MODULE " is loaded; rmmod it first");
 	for (u32 i = 0; i < ARRAY_SIZE(parts) && !err && !shell_interrupted(); i++) {

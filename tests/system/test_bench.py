@@ -85,6 +85,13 @@ def test_trap_with_thousands_of_tasks(costs):
     assert of(lines, "tasks-ran", "census")[-1]["held"] < 3000
 
 
+def test_only_some_strategies():
+    done = run("--direct", "-c", "bench -j strategies entry trap census; bench strategies entry trap nobody", cpus=2)
+    assert [line.split('"')[7] for line in done.output.splitlines() if line.startswith("{")] == ["trap", "census"]
+    assert "bench: no strategy is called nobody; `strategy` lists them" in done.output
+    assert done.status == 2         # ENOENT
+
+
 @pytest.mark.parametrize("cpus, most", [(1, 20000), (4, 40000)])
 def test_trap_with_20_tasks(cpus, most):
     _, lines = count_instructions("bench -j unload; bench -j unload-woken; bench -j strategies idle", cpus)
