@@ -54,7 +54,7 @@ static const struct row {
 	{ "C10", NULL, "it is not asked" },
 	{ "C11 C17 C19", NULL, "there is no roll-back: nobody can keep it" },
 	{ "C12 C14 C14t", NULL, "to end it is one call that waits for nobody" },
-	{ "E1 E1w E1n E1c E1d E1i E2 E3 E9 E10 E18", NULL, "no record of the core leads into it" },
+	{ "E1 E1w E1n E1c E1i E2 E3 E9 E10 E18", NULL, "no record of the core leads into it" },
 	{ "E4 E5 E6 E7 E8", NULL, "no driver's function runs in the kernel" },
 	{ "E16 E17", NULL, "no kernel code to be inside of" },
 	{ "D1 D2 D3 D4 D8", NULL, "no kernel text or data is freed" },

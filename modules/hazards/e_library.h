@@ -7,9 +7,9 @@ struct e_object { volatile u32 touched; };	/* a user's */
 
 /* What is made, and afterwards what ioctl does with it. */
 enum e_kind {
-	E_TIMER = 1, E_WORK, E_NOTIFIER, E_CALLBACK, E_DEVICE, E_IRQ, E_THREAD,
+	E_TIMER = 1, E_WORK, E_NOTIFIER, E_CALLBACK, E_IRQ, E_THREAD,
 	E_HANDLE,		/* of a timer of its user's */
-	E_NR_KINDS
+	E_REMEMBERED, E_FORGET,	/* an address */
 };
 
 /* A record whose function is the library's and whose argument is `o`. 0 or an error. May sleep. */
@@ -20,5 +20,5 @@ int  e_keep(void (*fn)(void *arg));
 int  e_wait(void);
 /* Leaves `p` in a freed block of the library's heap. */
 void e_scratch(const void *p);
-/* Remembers `p`; ioctl E_NR_KINDS reads what is there. */
+/* Remembers `p`; ioctl E_REMEMBERED reads what is there, until E_FORGET. */
 void e_remember(const volatile u32 *p);

@@ -8,9 +8,9 @@
  *                                     its timer fires: the function is the
  *                                     library's, the argument is gone
  *
- * Derived. A record leads into every module that it has an address of. E1: a timer. E1w: a work
- * item; E1n: a notifier; E1c: a callback; E1d: a device, by its private data; E1i: an interrupt
- * handler. E9: a thread of the library works on the object.
+ * Derived. A record leads into every module that it has an address of. E1: a timer; E1w: a work
+ * item; E1n: a notifier; E1c: a callback; E1i: an interrupt handler. E9: a thread of the library
+ * works on the object.
  */
 #include "modules/hazards/hazard.h"
 #include "modules/hazards/e_library.h"
@@ -44,9 +44,7 @@ HAZARD("E1w", "library-work", "derived",
 HAZARD("E1n", "library-notifier", "derived", "insmod; ask 3; unload; out; notify; sleep 10");
 HAZARD("E1c", "library-callback", "derived",
        "insmod; ask 4; unload; out; call ioctl 4 - h_e_library; left; sleep 10");
-HAZARD("E1d", "library-device", "derived",
-       "insmod; ask 5; unload; out; call read 1 - h_e_device; left; sleep 10");
-HAZARD("E1i", "library-irq", "derived", "insmod; ask 6; sleep 2; unload; out; sleep 20");
-HAZARD("E9", "thread-in-library", "derived", "insmod; ask 7; sleep 2; unload; out; sleep 20");
+HAZARD("E1i", "library-irq", "derived", "insmod; ask 5; sleep 2; unload; out; sleep 20");
+HAZARD("E9", "thread-in-library", "derived", "insmod; ask 6; sleep 2; unload; out; sleep 20");
 MODULE_DESCRIPTION("Hazards E1, E9: a library works on its user's object");
 MODULE_LICENSE("MIT");

@@ -37,6 +37,6 @@ static void __exit handle_exit(void)
 module_exit(handle_exit);
 
 HAZARD("E3", "library-handle", "derived",
-       "insmod; unload; out; call ioctl 8 - h_e_library; left; sleep 20");
+       "insmod; unload; out; call ioctl 7 - h_e_library; left; sleep 20");
 MODULE_DESCRIPTION("Hazard E3: a handle outlives its record");
 MODULE_LICENSE("MIT");

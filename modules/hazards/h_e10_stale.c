@@ -40,6 +40,7 @@ module_exit(stale_exit);
 
 HAZARD("E10", "stale-block", "derived", "insmod; ask 1; unload; out");
 HAZARD("E18", "live-touches-dead", "derived",
-       "insmod; ask 2; unload; out; program h_client ioctl h_e_library 9; sleep 10");
+       "insmod; ask 2; unload; out; program h_client ioctl h_e_library 8; sleep 10; "
+       "call ioctl 9 - h_e_library; left");
 MODULE_DESCRIPTION("Hazards E10, E18: what a library keeps");
 MODULE_LICENSE("MIT");

@@ -42,7 +42,7 @@ static void __exit briefly_exit(void)
 module_exit(briefly_exit);
 
 HAZARD("E16", "inside-briefly", "derived",
-       "cpus 2; insmod; call open 1 1 h_e16_door; at 1; unload; out; left");
+       "cpus 2; insmod; call open 1 1 h_e16_door; at 1; unload revoke; out; left");
 HAZARD("E17", "not-preemptible", "derived", "cpus 2; insmod; busy 1; at 1; unload; out");
 MODULE_DESCRIPTION("Hazards E16, E17: inside for a moment; a CPU that cannot be preempted");
 MODULE_LICENSE("MIT");

@@ -46,15 +46,6 @@ static void touch_on(void *arg)
 	}
 }
 
-static int touch_read(struct file *f, void *buf, u32 len)
-{
-	(void)buf;
-	touch(chrdev_private(f->dev));
-	return (int)len;
-}
-
-static const struct chrdev_ops object_ops = { .read = touch_read };
-
 static int result_of(const void *handle)
 {
 	return IS_ERR(handle) ? PTR_ERR(handle) : 0;
@@ -74,8 +65,6 @@ int e_watch(enum e_kind kind, struct e_object *o)
 	case E_CALLBACK:
 		callback = callback_register("h_e", touch_called, o);
 		return MIN(callback, 0);
-	case E_DEVICE:
-		return result_of(chrdev_register("h_e_device", &object_ops, o));
 	case E_IRQ:
 		clock_start();
 		return result_of(request_irq(CLOCK_IRQ, touch_interrupted, 0, "h_e", o));
@@ -124,7 +113,8 @@ static int library_ioctl(struct file *f, u32 cmd, u32 arg)
 	case E_WORK:     return work_queue(work);
 	case E_CALLBACK: return callback_call(callback, NULL);
 	case E_HANDLE:   return timer_arm(kept_timer, stage.ms);
-	case E_NR_KINDS: return remembered ? (int)(*remembered & 0xff) : 0;
+	case E_REMEMBERED: return remembered ? (int)(*remembered & 0xff) : 0;
+	case E_FORGET:   remembered = NULL; return 0;
 	}
 	return answer_probe(f, cmd, arg);
 }
