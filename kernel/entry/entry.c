@@ -38,12 +38,15 @@ static bool is_for_init_only(const struct entry_part *part, const char *kind, co
 	return true;
 }
 
-/* Into *l, unless it is there. */
-static void note_owner(struct entry_link *l, struct owner *o)
+/* Into the first free link from `l` on, unless it has one. */
+static void note_owner(struct entry_link *l, struct owner *o, u32 addr)
 {
 	while (l->owner && l->owner != o)
 		l++;
+	if (l->owner)
+		return;
 	l->owner = o;
+	l->addr = addr;
 }
 
 /* Fills in e->link[].owner: the modules that the parts lie in, each once; else the core. */
@@ -60,7 +63,7 @@ static int find_owners(struct entry *e, const char *kind, const char *name,
 		if (is_for_init_only(&part[i], kind, name))
 			return -EINVAL;
 		if (o != &core_owner)
-			note_owner(e->link, o);
+			note_owner(e->link, o, part[i].addr);
 	}
 	if (!e->link[0].owner)
 		e->link[0].owner = &core_owner;
@@ -145,13 +148,17 @@ bool entry_hold_back(struct entry *e)
 void entry_call_begin(struct entry_call *c, const struct entry *e)
 {
 	c->handle = e->handle;
+	for (u32 i = 0; i < ENTRY_LINKS; i++)
+		c->shown[i] = e->link[i].addr;
 	c->outer = current->entry_calls;
 	current->entry_calls = c;
 }
 
-void entry_call_end(const struct entry_call *c)
+void entry_call_end(struct entry_call *c)
 {
 	current->entry_calls = c->outer;
+	for (u32 i = 0; i < ENTRY_LINKS; i++)
+		WRITE_ONCE(c->shown[i], 0);	/* or it would stay, for a while, in dead stack */
 }
 
 static bool runs_in(u32 handle)
@@ -515,10 +522,9 @@ void entry_describe(struct entry *e, char *buf, u32 size)
 		e->ops->describe(e, buf, size);
 	else
 		snprintf(buf, size, "%s %s", e->ops->kind, e->name);
-	/* Its other owners. */
 	for_each_link(l, e) {
 		len = strlen(buf);
-		if (l->owner != e->owner)
+		if (l != e->link)
 			snprintf(buf + len, size - len, ", also of %s", l->owner->name);
 	}
 }
