@@ -135,8 +135,8 @@ static void end_call(struct callback_record *cb)
 /*   CPU 0 (callback_call, in B)       CPU 1 (unload of A)
  *   registry_lock: fn = A's
  *                                     registry_lock: closes
- *   fn and arg lie on its stack: an
- *   inspection finds them
+ *   `call` lies on its stack: an
+ *   inspection finds it
  * or
  *                                     registry_lock: closes
  *   registry_lock: closed: -ENODEV
@@ -152,15 +152,14 @@ int callback_call(int id, void *data)
 		return -ENODEV;
 	}
 	callback_fn fn = READ_ONCE(cb->fn);
-	void *arg = READ_ONCE(cb->arg);
+	entry_call_begin(&call, &cb->e);
 	const struct turnstile *ts = turnstile_enter(cb->e.slot);
 	spin_unlock_irqrestore(&registry_lock, flags);
 
 	ASSERT(stack_is_read());
-	entry_call_begin(&call, &cb->e);
 	sync_point("callback:call");
 	current->must_return++;		/* callback_unlink() waits for it */
-	int result = fn(data, arg);
+	int result = fn(data, cb->arg);
 	current->must_return--;
 	entry_call_end(&call);
 	turnstile_leave(ts, cb->e.slot);

@@ -34,24 +34,23 @@ static struct dma_record *to_dma(struct entry *e)
 }
 
 /* Caller holds registry_lock. False: stop() has been called, or is being called. */
-static bool claim_stop(struct dma_record *d)
+static bool claim_stop(struct dma_record *d, struct entry_call *call)
 {
 	if (d->stopped)
 		return false;
 	d->stopped = true;
 	d->stopper = current;
+	entry_call_begin(call, &d->e);
 	return true;
 }
 
 /* By a caller that has claimed it. The record stays: dma_unlink() waits. */
-static void run_stop(struct dma_record *d)
+static void run_stop(struct dma_record *d, struct entry_call *call)
 {
-	struct entry_call call;
 	u32 flags;
 
-	entry_call_begin(&call, &d->e);
 	d->stop(d->arg);
-	entry_call_end(&call);
+	entry_call_end(call);
 	flags = spin_lock_irqsave(&registry_lock);
 	WRITE_ONCE(d->stopper, NULL);
 	wake_all(&stop_returned);
@@ -86,12 +85,13 @@ static bool nobody_in_stop(const struct dma_record *d)
 static void dma_unlink(struct entry *e)
 {
 	struct dma_record *d = to_dma(e);
+	struct entry_call call;
 	u32 flags = spin_lock_irqsave(&registry_lock);
-	bool mine = is_orderly_end(d) && claim_stop(d);
+	bool mine = is_orderly_end(d) && claim_stop(d, &call);
 
 	spin_unlock_irqrestore(&registry_lock, flags);
 	if (mine)
-		run_stop(d);
+		run_stop(d, &call);
 	(void)wait_event_core(&stop_returned, nobody_in_stop(d), WAIT_FOREVER);
 	/* Who was in it may hold the lock still. */
 	flags = spin_lock_irqsave(&registry_lock);
@@ -174,6 +174,7 @@ u64 dma_address(const struct dma *handle)
 int dma_unmap(struct dma *handle)
 {
 	u32 caller = (u32)__builtin_return_address(0), flags;
+	struct entry_call call;
 	struct dma_record *d;
 	bool mine;
 
@@ -181,9 +182,9 @@ int dma_unmap(struct dma *handle)
 		return -EDEADLK;
 	flags = spin_lock_irqsave(&registry_lock);
 	d = find(handle);
-	mine = d && claim_stop(d);
+	mine = d && claim_stop(d, &call);
 	spin_unlock_irqrestore(&registry_lock, flags);
 	if (mine)
-		run_stop(d);
+		run_stop(d, &call);
 	return entry_destroy(handle, &dma_ops, caller);
 }

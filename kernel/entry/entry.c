@@ -38,12 +38,15 @@ static bool is_for_init_only(const struct entry_part *part, const char *kind, co
 	return true;
 }
 
-/* Into *l, unless it is there. */
-static void note_owner(struct entry_link *l, struct owner *o)
+/* Into the first free link from `l` on, unless it has one. */
+static void note_owner(struct entry_link *l, struct owner *o, u32 addr)
 {
 	while (l->owner && l->owner != o)
 		l++;
+	if (l->owner)
+		return;
 	l->owner = o;
+	l->addr = addr;
 }
 
 /* Fills in e->link[].owner: the modules that the parts lie in, each once; else the core. */
@@ -60,7 +63,7 @@ static int find_owners(struct entry *e, const char *kind, const char *name,
 		if (is_for_init_only(&part[i], kind, name))
 			return -EINVAL;
 		if (o != &core_owner)
-			note_owner(e->link, o);
+			note_owner(e->link, o, part[i].addr);
 	}
 	if (!e->link[0].owner)
 		e->link[0].owner = &core_owner;
@@ -145,13 +148,17 @@ bool entry_hold_back(struct entry *e)
 void entry_call_begin(struct entry_call *c, const struct entry *e)
 {
 	c->handle = e->handle;
+	for (u32 i = 0; i < ENTRY_LINKS; i++)
+		c->shown[i] = e->link[i].addr;
 	c->outer = current->entry_calls;
 	current->entry_calls = c;
 }
 
-void entry_call_end(const struct entry_call *c)
+void entry_call_end(struct entry_call *c)
 {
 	current->entry_calls = c->outer;
+	for (u32 i = 0; i < ENTRY_LINKS; i++)
+		WRITE_ONCE(c->shown[i], 0);	/* or it would stay, for a while, in dead stack */
 }
 
 static bool runs_in(u32 handle)
@@ -230,9 +237,29 @@ static bool is_busy(u32 handle)
 	return busy;
 }
 
+static u32 nr_waiting;			/* for a record to be left alone; under registry_lock */
+
+static void count_waiting(u32 n)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+
+	nr_waiting += n;
+	spin_unlock_irqrestore(&registry_lock, flags);
+}
+
 static void wait_until_left_alone(u32 handle)
 {
+	count_waiting(1);
 	(void)wait_event_core(&left_alone, !is_busy(handle), WAIT_FOREVER);
+	count_waiting(-1u);
+}
+
+/* Caller holds registry_lock, and has just left a record alone: who counts himself later
+ * sees that. */
+static void wake_waiting(void)
+{
+	if (unlikely(nr_waiting))
+		wake_all(&left_alone);
 }
 
 /* Claims the end of a record for the caller: close(), reopen() and entries_unlink() pass it
@@ -267,7 +294,7 @@ static void unlink_entry(struct entry *e)
 	e->ops->unlink(e);
 	flags = spin_lock_irqsave(&registry_lock);
 	handle_drop(&handles, e);
-	wake_all(&left_alone);
+	wake_waiting();
 	spin_unlock_irqrestore(&registry_lock, flags);
 }
 
@@ -387,7 +414,7 @@ static void resume_entries(struct owner *o)
 		e->ops->resume(e);
 		u32 flags = spin_lock_irqsave(&registry_lock);
 		WRITE_ONCE(e->resuming, false);
-		wake_all(&left_alone);
+		wake_waiting();
 		spin_unlock_irqrestore(&registry_lock, flags);
 	}
 }
@@ -446,38 +473,36 @@ void entries_unlink(struct owner *o, void (*seen)(struct entry *e, void *ctx), v
 	}
 }
 
-/* The first record of `o` leaves it, and if it is this unload's to free, its other owners
- * as well: then *e. False: there was none. */
-static bool take_first(struct owner *o, struct entry **e)
+/* The first record of `o` leaves it; returned, if it is this unload's to free: then it has
+ * left its other owners as well. Else NULL. */
+static struct entry *take_first(struct owner *o)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
-	struct entry_link *l;
+	struct entry *e = NULL;
 
-	*e = NULL;
-	if (list_empty(&o->entries)) {
-		spin_unlock_irqrestore(&registry_lock, flags);
-		return false;
-	}
-	l = list_first(&o->entries, struct entry_link, node);
-	ASSERT(l->entry->unlinked);
-	if (l->entry->ender == o) {
-		*e = l->entry;
-		leave_owners(*e);
-	} else {
-		list_del(&l->node);
-		WRITE_ONCE(l->owner, NULL);
+	if (!list_empty(&o->entries)) {		/* a task that ends one may take it off meanwhile */
+		struct entry_link *l = list_first(&o->entries, struct entry_link, node);
+
+		ASSERT(l->entry->unlinked);
+		if (l->entry->ender == o) {
+			e = l->entry;
+			leave_owners(e);
+		} else {
+			list_del(&l->node);
+			WRITE_ONCE(l->owner, NULL);
+		}
 	}
 	spin_unlock_irqrestore(&registry_lock, flags);
-	return true;
+	return e;
 }
 
 void entries_free(struct owner *o)
 {
-	struct entry *e;
-
-	while (take_first(o, &e))
+	while (!list_empty(&o->entries)) {
+		struct entry *e = take_first(o);
 		if (e)
 			e->ops->free(e);
+	}
 }
 
 void entries_each(struct owner *o, void (*see)(struct entry *e, void *ctx), void *ctx)
@@ -515,10 +540,9 @@ void entry_describe(struct entry *e, char *buf, u32 size)
 		e->ops->describe(e, buf, size);
 	else
 		snprintf(buf, size, "%s %s", e->ops->kind, e->name);
-	/* Its other owners. */
 	for_each_link(l, e) {
 		len = strlen(buf);
-		if (l->owner != e->owner)
+		if (l != e->link)
 			snprintf(buf + len, size - len, ", also of %s", l->owner->name);
 	}
 }

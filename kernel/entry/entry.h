@@ -53,6 +53,7 @@ struct entry_link {
 	struct list node;		/* in owner->entries */
 	struct owner *owner;		/* NULL: none (any more) */
 	struct entry *entry;
+	u32 addr;			/* the first part of the record that lies in it; fixed */
 	bool closed;			/* by this owner */
 };
 
@@ -104,12 +105,18 @@ int  entry_destroy(const void *handle, const struct entry_ops *ops, u32 caller);
 bool entry_hold_back(struct entry *e) must_use;
 
 /* -- who is in a function of a record, in task context ----------------------- */
-struct entry_call {			/* on the caller's stack */
+/* On the stack of who calls it. For as long as the call lasts it shows an address of each
+ * module that the record belongs to, so that an inspection finds the task for the sake of
+ * any of them: unlink() will wait for the call, and the code that runs may be the
+ * library's, with nothing of its user on the stack any more. */
+struct entry_call {
 	u32 handle;
+	u32 shown[ENTRY_LINKS];
 	const struct entry_call *outer;
 };
+/* Before anything shows that the call has begun, under the lock of close(). */
 void entry_call_begin(struct entry_call *c, const struct entry *e);
-void entry_call_end(const struct entry_call *c);
+void entry_call_end(struct entry_call *c);
 /* May a function of the interface wait for the record's function, or (handle NULL) for
  * anything? False, after a message that names `caller`: the task runs in that function, or
  * may not sleep. Any context. */

@@ -153,17 +153,16 @@ static struct notifier_record *next_callable(struct notifier_chain *c, struct li
 static u32 call_one(struct notifier_record *n, u32 event, void *data, u32 flags)
 {
 	notifier_fn fn = READ_ONCE(n->fn);
-	void *arg = READ_ONCE(n->arg);	/* on this stack with fn: either may show who is inside */
 	const struct turnstile *ts;
 	struct entry_call call;
 
 	n->walkers++;
+	entry_call_begin(&call, &n->e);
 	ts = turnstile_enter(n->e.slot);
 	spin_unlock_irqrestore(&registry_lock, flags);
-	entry_call_begin(&call, &n->e);
 	sync_point("notifier:call");
 	current->must_return++;		/* notifier_unlink() waits for it */
-	fn(event, data, arg);
+	fn(event, data, n->arg);
 	current->must_return--;
 	entry_call_end(&call);
 	turnstile_leave(ts, n->e.slot);

@@ -74,14 +74,12 @@ static void thread_main(void *arg)
 	void (*fn)(void *arg);
 
 	do {
-		/* The argument first: what is on the stack when fn is looked at may be all
-		 * that tells an inspection that this task is on its way into a module. */
-		void *its_arg = READ_ONCE(t->arg);
-		fn = READ_ONCE(t->fn);
+		/* First: if fn is not NULL then, an inspection finds this task. */
 		entry_call_begin(&call, &t->e);
+		fn = READ_ONCE(t->fn);
 		sync_point("thread:start");
 		if (fn)
-			fn(its_arg);
+			fn(t->arg);
 		entry_call_end(&call);
 	} while (begins_again(t, fn != NULL));
 }

@@ -68,8 +68,8 @@ static noinline bool run_next(void)
 {
 	u32 flags = spin_lock_irqsave(&work_lock);
 	struct work_record *w = first_runnable();
-	void (*fn)(void *arg);
 	struct entry_call call;
+	void (*fn)(void *arg);
 	void *arg;
 
 	if (!w) {
@@ -79,15 +79,13 @@ static noinline bool run_next(void)
 	list_del(&w->node);
 	w->state = WORK_IDLE;
 	w->worker = current;
-	/* Both are on this stack before the lock is released: either may be all that
-	 * tells an inspection that this task is on its way into a module. */
 	fn = READ_ONCE(w->fn);
 	arg = READ_ONCE(w->arg);
+	entry_call_begin(&call, &w->e);
 	/* Under the lock of close(): who is not counted here was not taken. */
 	const struct turnstile *ts = turnstile_enter(w->e.slot);
 	spin_unlock_irqrestore(&work_lock, flags);
 
-	entry_call_begin(&call, &w->e);
 	sync_point("work:taken");
 	fn(arg);
 	entry_call_end(&call);
@@ -183,7 +181,7 @@ static bool dequeue(struct work_record *w)
 /*   CPU 0 (worker)                     CPU 1 (close)
  *   work_lock: takes w out, fn = w->fn
  *                                      work_lock: not queued, nothing to hold
- *   fn lies on its stack: an
+ *   `call` lies on its stack: an
  *   inspection finds it
  * or
  *                                      work_lock: takes w out, held

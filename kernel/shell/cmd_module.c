@@ -51,10 +51,10 @@ bool complete_archive_module(u32 i, char *out, u32 size)
 
 static void describe_entry(struct entry *e, void *ctx)
 {
-	char text[64];
+	char text[96];
 
 	(void)ctx;
-	e->ops->describe(e, text, sizeof(text));
+	entry_describe(e, text, sizeof(text));
 	printk("    %s\n", text);
 }
 

@@ -98,6 +98,11 @@ static LIB_TEXT struct timer *lib_makes_timer(void (*fn)(void *), void *arg)
 	return timer_create("made", fn, arg);
 }
 
+static LIB_TEXT struct work *lib_makes_work(void (*fn)(void *), void *arg)
+{
+	return work_create("made", fn, arg);
+}
+
 static LIB_TEXT int lib_claims(enum console_source s)
 {
 	return console_claim(s);
@@ -278,6 +283,57 @@ static int maker_body(void)
 int test_owners_maker(void)
 {
 	return with_both(maker_body);
+}
+
+/* Who runs a record's function shows each of its modules to an inspection, were it only the
+ * maker; and no longer than that. */
+static u32 showing;
+
+static void look_for_lib(struct task *task, u32 sp, void *arg)
+{
+	(void)arg;
+	for (const u32 *word = (const u32 *)sp; word < (const u32 *)task->scan_top; word++)
+		if (owner_holds(&lib, *word)) {
+			showing++;
+			return;
+		}
+}
+
+static u32 tasks_that_show(void)
+{
+	showing = 0;
+	for (struct task *task = task_next(NULL); task; task = task_next(task))
+		if (task != current)
+			(void)task_look_at_rest(task, look_for_lib, NULL);
+	return showing;
+}
+
+static u32 core_runs;
+
+static void core_count(void *arg)
+{
+	(void)arg;
+	atomic_add(&core_runs, 1);
+}
+
+static int shown_body(void)
+{
+	core_runs = 0;
+	w = lib_makes_work(core_count, NULL);
+	CHECK(!IS_ERR(w) && entries_count(&lib) == 1);
+	CHECK(tasks_that_show() == 0);
+	CHECK(!sync_hold("work:taken", 1) && work_queue(w));
+	CHECK(!sync_wait_held("work:taken", clock_ns() + PATIENCE));
+	CHECK_SOON(tasks_that_show() == 1);
+	sync_release("work:taken");
+	CHECK(!work_flush(w) && core_runs == 1);
+	CHECK_SOON(tasks_that_show() == 0);
+	return 0;
+}
+
+int test_owners_shown(void)
+{
+	return with_both(shown_body);
 }
 
 /* A source of the console comes back with the module that has claimed it. */

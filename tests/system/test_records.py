@@ -1,0 +1,63 @@
+"""Records that lead into more than one module, and lines that more than one driver shares."""
+
+import re
+
+from accounts import ask, assert_back, lines, used, wait_until
+
+
+def test_records_go_with_each_of_their_modules(boot):
+    """A library's records on objects of its user; the user forgets all of them."""
+    m = boot("--direct", cpus=4)
+    before = used(m)
+    lines(m, "insmod borrower")
+    listed = lines(m, "lsmod -v")
+    assert "    timer wake, armed" in listed
+    # Under both, and each time with the other one's name.
+    assert sum("timer lender" in line for line in listed) == 2
+    assert sum(line.endswith("also of borrower") for line in listed) == 8
+    assert lines(m, "rmmod -v borrower")[0] == (
+        "borrower has no exit: timer wake, timer lender, work lender, thread lender, "
+        "callback lender (taken back)")
+    lines(m, "sleep 300ms")
+    # Handles that lead nowhere: to the library they are errors, and no more.
+    assert ask(m, "dev ioctl lender 0").status == "ENODEV"
+    assert lines(m, "dev ioctl lender 3") == ["0"]
+    lines(m, "insmod borrower; dev ioctl lender 0; dev ioctl lender 3")
+    lines(m, "rmmod borrower lender")
+    assert lines(m, "graveyard")[-1] == "0 uses after unload"
+    assert_back(m, before)
+
+
+def test_library_is_inside_for_its_user(boot):
+    """A work item of a library that has forgotten the object, and does not return: the user
+    stays, is told who it is, and the unload ends."""
+    m = boot("--direct", cpus=4)
+    before = used(m)
+    lines(m, "insmod borrower; dev ioctl lender 1; sleep 20ms")
+    refused = ask(m, "rmmod -t 200ms borrower")
+    assert refused.status in ("EBUSY", "ETIMEDOUT")
+    assert re.match(r"rmmod: borrower: task \d+ \(worker/\d\) is possibly inside, at loan\+0x0 "
+                    r"\[borrower\]; still live", refused.output)
+    lines(m, "dev ioctl lender 2; rmmod -w -t 10s borrower; rmmod lender")
+    assert_back(m, before)
+
+
+def listing(m):
+    return "\n".join(lines(m, "lsmod"))
+
+
+def test_shared_line_of_a_going_module(boot):
+    """Two drivers on one level-triggered line. One is going for as long as its reader stays, and
+    its device interrupts all the time: the other one hears its own all the same."""
+    m = boot("--direct", "--extra", "-device ne2k_pci,addr=4 -device ne2k_pci,addr=8", cpus=4)
+    lines(m, "insmod pull_a; insmod pull_b")
+    assert lines(m, "dev read pull_a 4; dev read pull_b 4") == ["00 00 00 00"] * 2
+    lines(m, "run dev ioctl pull_b 1 6000")
+    wait_until(m, lambda: re.search(r"^pull_b +\d+ +Live +1 ", listing(m), re.M))
+    lines(m, "run rmmod -f -t 60s pull_b")
+    wait_until(m, lambda: re.search(r"^pull_b .*Unloading", listing(m), re.M))
+    for _ in range(5):
+        assert lines(m, "dev read pull_a 4") == ["00 00 00 00"]
+    wait_until(m, lambda: "pull_b" not in listing(m))
+    assert lines(m, "dev read pull_a 4") == ["00 00 00 00"]
+    lines(m, "rmmod pull_a")
