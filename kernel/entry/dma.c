@@ -11,7 +11,12 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "mm/heap.h"
+#include "sched/way_out.h"
+#include "x86/console.h"
 #include "x86/paging.h"
+#include "x86/symbols.h"
+
+#define STOP_NS (1000 * NSEC_PER_MSEC)
 
 struct dma {
 	struct entry e;
@@ -29,12 +34,33 @@ static struct dma *to_dma(struct entry *e)
 	return container_of(e, struct dma, e);
 }
 
+/* If it does not return, the device may write on: the memory must stay. */
+static void stop_for_so_long(struct dma *d)
+{
+	struct owner *o = d->e.owner;
+	struct way_out w;
+	char where[64];
+
+	if (call_with_way_out(d->stop, d->arg, o->base, o->size, STOP_NS, &w))
+		return;
+	o->stays = true;
+	symbolise(w.left_at, where, sizeof(where));
+	printk("dma %s of %s: its stop function did not return, and was left at %s; the module's memory stays set aside\n",
+	       d->e.name, o->name, where);
+}
+
 static void stop_once(struct dma *d)
 {
+	const struct owner *o = d->e.owner;
+
 	if (d->stopped)
 		return;
 	d->stopped = true;
-	d->stop(d->arg);
+	/* The driver's own dma_unmap() is as long as it likes. */
+	if (READ_ONCE(o->state) == OWNER_GONE)
+		stop_for_so_long(d);
+	else
+		d->stop(d->arg);
 }
 
 static void dma_stays(struct entry *e)

@@ -179,6 +179,9 @@ struct file *file_open(const char *name, u32 flags)
 
 	ASSERT(may_sleep());
 	wipe_dead_stack();	/* it may rest at the gate */
+	/* An exit begins nothing new. */
+	if (READ_ONCE(opener->state) == OWNER_GONE)
+		return ERR_PTR(-ENODEV);
 	f = new_file(flags);
 	if (!f)
 		return ERR_PTR(-ENOMEM);
@@ -190,7 +193,6 @@ struct file *file_open(const char *name, u32 flags)
 	err = entry_add(&f->e, &file_entry_ops, opener, name);
 	if (!err)
 		return f;
-	f->e.ops = NULL;
 	file_close(f);
 	return ERR_PTR(err);
 }

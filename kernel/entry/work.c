@@ -305,7 +305,9 @@ bool work_cancel(struct work *w)
 static bool is_busy(struct work *w)
 {
 	u32 flags = spin_lock_irqsave(&work_lock);
-	bool busy = w->worker || w->state != WORK_IDLE;
+	/* What a closed door held back when the module went is not run any more. */
+	bool dropped = w->state == WORK_HELD && READ_ONCE(w->e.owner->state) == OWNER_GONE;
+	bool busy = w->worker || (w->state != WORK_IDLE && !dropped);
 
 	spin_unlock_irqrestore(&work_lock, flags);
 	return busy;

@@ -43,6 +43,8 @@ int interrupted(u32 heeds, u32 caller)
 {
 	if ((heeds & HEEDS_SIGNS) && (task_killed() || task_should_stop() || way_out_overdue()))
 		return -EINTR;
+	if ((heeds & HEEDS_TIME) && way_out_overdue())
+		return -EINTR;
 	if ((heeds & HEEDS_GATE) && unlikely(READ_ONCE(wait_gate_active)))
 		return wait_gate(caller);
 	return 0;
