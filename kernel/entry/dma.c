@@ -12,7 +12,12 @@
 #include "lib/format.h"
 #include "mm/heap.h"
 #include "sched/sched.h"
+#include "sched/way_out.h"
+#include "x86/console.h"
 #include "x86/paging.h"
+#include "x86/symbols.h"
+
+#define STOP_NS (1000 * NSEC_PER_MSEC)
 
 struct dma_record {
 	struct entry e;
@@ -44,12 +49,31 @@ static bool claim_stop(struct dma_record *d, struct entry_call *call)
 	return true;
 }
 
-/* By a caller that has claimed it. The record stays: dma_unlink() waits. */
-static void run_stop(struct dma_record *d, struct entry_call *call)
+/* If it does not return, the device may write on: the memory must stay. */
+static void stop_for_so_long(struct dma_record *d)
+{
+	const struct owner *o = d->e.owner;
+	struct way_out w;
+	char where[64];
+
+	if (call_with_way_out(d->stop, d->arg, o->base, o->size, STOP_NS, &w))
+		return;
+	d->e.ender->stays = true;
+	symbolise(w.left_at, where, sizeof(where));
+	printk("dma %s of %s: its stop function did not return, and was left at %s; the module's memory stays set aside\n",
+	       d->e.name, d->e.ender->name, where);
+}
+
+/* By a caller that has claimed it. The record stays: dma_unlink() waits. The driver's own
+ * dma_unmap() takes as long as it likes, an unload has a bound. */
+static void run_stop(struct dma_record *d, struct entry_call *call, bool bounded)
 {
 	u32 flags;
 
-	d->stop(d->arg);
+	if (bounded)
+		stop_for_so_long(d);
+	else
+		d->stop(d->arg);
 	entry_call_end(call);
 	flags = spin_lock_irqsave(&registry_lock);
 	WRITE_ONCE(d->stopper, NULL);
@@ -91,7 +115,7 @@ static void dma_unlink(struct entry *e)
 
 	spin_unlock_irqrestore(&registry_lock, flags);
 	if (mine)
-		run_stop(d, &call);
+		run_stop(d, &call, true);
 	(void)wait_event_core(&stop_returned, nobody_in_stop(d), WAIT_FOREVER);
 	/* Who was in it may hold the lock still. */
 	flags = spin_lock_irqsave(&registry_lock);
@@ -185,6 +209,6 @@ int dma_unmap(struct dma *handle)
 	mine = d && claim_stop(d, &call);
 	spin_unlock_irqrestore(&registry_lock, flags);
 	if (mine)
-		run_stop(d, &call);
+		run_stop(d, &call, false);
 	return entry_destroy(handle, &dma_ops, caller);
 }

@@ -143,6 +143,16 @@ bool entry_hold_back(struct entry *e)
 	return keep;
 }
 
+bool entry_is_lost(const struct entry *e)
+{
+	for (u32 i = 0; i < ENTRY_LINKS; i++) {
+		const struct owner *o = READ_ONCE(e->link[i].owner);
+		if (o && READ_ONCE(o->state) == OWNER_GONE)
+			return true;
+	}
+	return false;
+}
+
 /* -- who is in a record's function ------------------------------------------------ */
 
 void entry_call_begin(struct entry_call *c, const struct entry *e)

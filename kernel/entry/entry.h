@@ -104,6 +104,9 @@ int  entry_destroy(const void *handle, const struct entry_ops *ops, u32 caller);
  * them, so nobody will ever want it. As entry_find(). */
 bool entry_hold_back(struct entry *e) must_use;
 
+/* Is one of its owners GONE? Then it is never opened again. As entry_find(). */
+bool entry_is_lost(const struct entry *e) must_use;
+
 /* -- who is in a function of a record, in task context ----------------------- */
 /* On the stack of who calls it. For as long as the call lasts it shows an address of each
  * module that the record belongs to, so that an inspection finds the task for the sake of

@@ -10,7 +10,7 @@
 #include "x86/clock.h"
 #include "x86/console.h"
 
-#define ROUND_NS     (20 * NSEC_PER_MSEC)
+#define ROUND_NS     (1000 * NSEC_PER_MSEC)
 #define TAKE_BACK_NS (1000 * NSEC_PER_MSEC)
 
 /* -- 1: calls lead nowhere --------------------------------------------------------- */
@@ -48,10 +48,7 @@ static void answer(void *arg, const struct regs *regs, u32 sp)
 /* What each CPU stored before it saw a file cut off is visible afterwards (file.c draws it). */
 static int all_cpus_have_seen(void)
 {
-	preempt_disable();
-	cpumask_t silent = smp_call(cpus_others(), answer, NULL, ROUND_NS);
-	preempt_enable();
-	return silent ? -EIO : 0;
+	return smp_call_until(cpus_online, answer, NULL, clock_ns() + ROUND_NS) ? -EIO : 0;
 }
 
 static void sort_out(struct file *f)
@@ -99,17 +96,25 @@ static bool ended_at_gate(struct file *f)
 	return o != NULL;
 }
 
+/* One file. A function of its own, so that what it knows of the module leaves the stack with its
+ * frame. */
+static noinline struct file *release_next(struct owner *o)
+{
+	release_fn release;
+	struct file *f = claim_idle(o, &release);
+
+	if (f)
+		file_release(f, release);
+	return f;
+}
+
 /* A task of the core, at the gate of the owner, so that it stays. */
 static void releaser(void *arg)
 {
-	struct owner *o = arg;
-	release_fn release;
 	struct file *f;
 
 	do {
-		f = claim_idle(o, &release);
-		if (f)
-			file_release(f, release);
+		f = release_next(arg);
 		wipe_dead_stack();
 	} while (f && ended_at_gate(f));
 }

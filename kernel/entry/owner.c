@@ -120,7 +120,7 @@ int owner_register(struct owner *o)
 	o->nr_files = o->files_ended = 0;
 	o->epoch = 0;
 	o->refs = 1;
-	o->marked = false;
+	o->marked = o->stays = false;
 	list_init(&o->entries);
 	wait_queue_init(&o->gate, "module gate");
 

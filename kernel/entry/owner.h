@@ -27,6 +27,7 @@ struct owner {
 	enum owner_state state;
 	struct list entries;	/* links to every record that leads into it, oldest first */
 	struct task *exiting;	/* runs the module's exit: may still destroy records */
+	bool stays;		/* a device may write to it: its memory must not be freed */
 	u32 nr_files;		/* files of its devices that its driver has not done with */
 	u32 files_ended;	/* so many have ceased to be among them: is there progress? */
 	u32 gate_users;		/* callers that still touch `gate` */

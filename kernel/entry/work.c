@@ -326,7 +326,9 @@ static int look_at(const struct work *handle)
 {
 	u32 flags = spin_lock_irqsave(&work_lock);
 	const struct work_record *w = find(handle);
-	int what = !w ? -ENODEV : w->worker || w->state != WORK_IDLE ? -EBUSY : 0;
+	/* What a closed door held back when the module went is not run any more. */
+	bool dropped = w && w->state == WORK_HELD && entry_is_lost(&w->e);
+	int what = !w ? -ENODEV : w->worker || (w->state != WORK_IDLE && !dropped) ? -EBUSY : 0;
 
 	spin_unlock_irqrestore(&work_lock, flags);
 	return what;

@@ -212,6 +212,9 @@ int bind_module(struct loading *l)
 	l->value = kmalloc(l->view.nr_symbols * sizeof(l->value[0]));
 	if (!l->value)
 		return load_fail(l->err, -ENOMEM, "no memory for its symbols");
+	mutex_lock(&modules_mutex);
+	list_add_tail(&modules_binding, &l->mod->node);
+	mutex_unlock(&modules_mutex);
 	e = need_declared(l);
 	return e ? e : elf_resolve(&l->view, l->mod->owner.base, l->value, resolve, l, l->err);
 }

@@ -18,6 +18,7 @@
 
 struct mutex modules_mutex = MUTEX(modules_mutex, "modules");
 struct list modules = LIST_INIT(modules);
+struct list modules_binding = LIST_INIT(modules_binding);
 u32 kernel_taint;
 void (*module_take_back)(struct module *m);
 void (*module_init_done)(struct module *m);
@@ -152,6 +153,8 @@ static int reserve(struct module *m)
 /* A record whose range is not reserved. */
 static void free_record(struct module *m)
 {
+	if (m->veto_task)
+		task_put(m->veto_task);
 	arena_destroy(m->arena);
 	kfree(m->names);
 	kfree(m->symbol);

@@ -82,6 +82,7 @@ static int enter_in_list(struct loading *l)
 	mutex_lock(&modules_mutex);
 	e = check_not_there(l);
 	if (!e) {
+		list_del(&l->mod->node);
 		list_add_tail(&modules, &l->mod->node);
 		symbolise_add(l->mod);
 	}

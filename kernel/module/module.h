@@ -44,6 +44,7 @@ struct module {
 	/* Under modules_mutex. */
 	u32 nr_users;			/* modules that have it in dep[] */
 	bool unloading;			/* somebody's rmmod is at work on it, or the reaper */
+	struct task *veto_task;		/* in a veto() that did not return in time; a reference */
 	bool failed;			/* its init failed: the reaper takes it out (unload/failed_load.c) */
 	u64 failed_id;
 	struct list failed_node;
@@ -72,6 +73,7 @@ struct module {
  * sleep; never held while a module's code runs or an unload waits. */
 extern struct mutex modules_mutex;
 extern struct list modules;
+extern struct list modules_binding;	/* not in the list yet, but they may have users of others pinned */
 extern u32 kernel_taint;		/* TAINT_* */
 #define TAINT_FORCED_UNLOAD 1u
 #define TAINT_MODULE_FAULT  2u

@@ -16,11 +16,18 @@
  *				gives back		has B
  *
  * A lent priority is given back with the last mutex that the task holds: to know
- * which mutex brought which priority would need a list in each task. */
+ * which mutex brought which priority would need a list in each task.
+ *
+ * A mutex is its locker's until it is unlocked, by whatever task: a driver may lock one in
+ * open() and unlock it in release(), and a file is closed by who has it then. A task may even
+ * end meanwhile: its record stays, as the owner to lend priority to, until each mutex that it
+ * left locked is unlocked. */
 #include "sched/mutex.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "sched/rq.h"
+#include "sched/way_out.h"
+#include "x86/atomic.h"
 #include "x86/panic.h"
 
 void mutex_init(struct mutex *m, const char *name)
@@ -36,6 +43,8 @@ static bool take(struct mutex *m)
 		return false;
 	m->owner = current;
 	current->nr_mutexes++;
+	if (unlikely(current->way_out))
+		way_out_count_mutex((u32)m, 1);
 	return true;
 }
 
@@ -89,7 +98,7 @@ static noinline int lock_slowly(struct mutex *m, u32 heeds, u32 caller)
 	int err = 0;
 
 	ASSERT(current != this_cpu()->idle);	/* nobody runs when it sleeps */
-	ASSERT(m->owner != current);
+	ASSERT(heeds || m->owner != current);
 	current->lends = true;
 	while (!take_or_queue(m, &w, heeds, caller)) {
 		err = interrupted(heeds, caller);
@@ -105,11 +114,20 @@ static noinline int lock_slowly(struct mutex *m, u32 heeds, u32 caller)
 	return err;
 }
 
+/* Only one whose time is over gives up, if it may be left: it does not return from here. */
 void mutex_lock(struct mutex *m)
 {
+	u32 caller = (u32)__builtin_return_address(0);
+
 	ASSERT(may_sleep());
-	if (!mutex_trylock(m))
-		(void)lock_slowly(m, 0, (u32)__builtin_return_address(0));
+	if (mutex_trylock(m))
+		return;
+	u32 heeds = unlikely(current->way_out) ? HEEDS_TIME : 0;
+	while (lock_slowly(m, heeds, caller)) {
+		way_out_take_at(caller);	/* the first time it is told, */
+		way_out_take_at(caller);	/* the second left */
+		heeds = 0;
+	}
 }
 
 int mutex_lock_interruptible(struct mutex *m)
@@ -123,16 +141,62 @@ int mutex_lock_interruptible(struct mutex *m)
 	return lock_slowly(m, HEEDS_SIGNS | HEEDS_GATE, caller);
 }
 
+/* In task.unlocked_by_others, once the task has ended: then each of its mutexes has a
+ * reference to its record. */
+#define ENDED 0x80000000u
+
+u32 task_mutexes(const struct task *t)
+{
+	return t->nr_mutexes - (READ_ONCE(t->unlocked_by_others) & ~ENDED);
+}
+
+/* The references come before the bit, and who unlocked before the bit has none:
+ *
+ *	CPU 0 (task ends with 2 locked)		CPU 1 (unlocks one of them)
+ *	2 references
+ *						unlocked_by_others = 1: not ended
+ *	ENDED: 1 was unlocked before: gives
+ *	back 1 reference
+ */
+void task_leave_mutexes(void)
+{
+	struct task *t = current;
+	u32 n = t->nr_mutexes, before;
+
+	for (u32 i = 0; i < n; i++)
+		task_get(t);
+	before = atomic_add(&t->unlocked_by_others, ENDED) & ~ENDED;
+	for (u32 i = 0; i < before; i++)
+		task_put(t);
+}
+
+/* Caller holds the queue's lock. The count comes last: until then the mutex is among those
+ * that keep the record. Returns the owner when a reference to it is to be given back. */
+static noinline struct task *unlock_for(struct task *owner)
+{
+	if (task_mutexes(owner) == 1 && READ_ONCE(owner->lent_prio))
+		task_return_prio(owner);
+	return atomic_add(&owner->unlocked_by_others, 1) & ENDED ? owner : NULL;
+}
+
 /* First our priority falls, then the next one wakes up: so it is compared with what
  * we are by ourselves. */
 void mutex_unlock(struct mutex *m)
 {
 	u32 flags = spin_lock_irqsave(&m->queue.lock);
 
-	ASSERT(m->owner == current);
+	struct task *owner = m->owner, *ended = NULL;
+
+	ASSERT(owner);
 	m->owner = NULL;
-	if (--current->nr_mutexes == 0 && unlikely(current->lent_prio))
-		task_return_prio();
+	if (unlikely(current->way_out) && owner == current)
+		way_out_count_mutex((u32)m, -1u);
+	if (unlikely(owner != current))
+		ended = unlock_for(owner);
+	else if (--current->nr_mutexes == current->unlocked_by_others && unlikely(current->lent_prio))
+		task_return_prio(current);
 	wake_most_urgent(&m->queue);
 	spin_unlock_irqrestore(&m->queue.lock, flags);
+	if (unlikely(ended))
+		task_put(ended);
 }

@@ -11,11 +11,12 @@ struct mutex {
 #define MUTEX(var, n) { .queue = WAIT_QUEUE((var).queue, n) }
 /* `name` must last as long as the mutex. */
 void mutex_init(struct mutex *m, const char *name);
-/* May sleep. The owner must not take it again (asserted). */
+/* May sleep. The owner must not take it again (asserted): it would wait for itself. */
 void mutex_lock(struct mutex *m);
 int  mutex_lock_interruptible(struct mutex *m) must_use;	/* 0, -EINTR, -ENODEV */
 /* Task context. */
 bool mutex_trylock(struct mutex *m) must_use;
-/* By the owner, in task context. */
+/* Task context. By its owner, or by another task to which it was handed over (from open() to
+ * release(), say). */
 void mutex_unlock(struct mutex *m);
 static inline bool mutex_held(const struct mutex *m) { return READ_ONCE(m->owner) == current; }

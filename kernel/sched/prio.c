@@ -69,17 +69,39 @@ static void set_one(struct task *t, u32 *which, u32 prio)
 }
 
 void task_set_prio(struct task *t, u32 prio)      { set_one(t, &t->base_prio, prio); }
-void task_boost(struct task *t, u32 prio)         { set_one(t, &t->helped, prio); }
 void task_set_call_prio(struct task *t, u32 prio) { set_one(t, &t->call_prio, prio); }
 
-/* Gives back all that was lent to the calling task. */
-void task_return_prio(void)
+/* Two unloads may want the same task out: what one gives back is its own.
+ *
+ *	CPU 0 (unload of A)			CPU 1 (unload of B)
+ *	raises T
+ *						raises T
+ *	A is free: takes back
+ *						T still goes first, until B does
+ */
+static void change_boost(struct task *t, u32 prio, u32 by)
 {
 	u32 flags;
-	struct rq *rq = task_rq_lock(current, &flags);
+	struct rq *rq = task_rq_lock(t, &flags);
+	u32 *boosts = prio == PRIO_TOP ? &t->boosts_top : &t->boosts_insider;
 
-	current->lent_prio = 0;
-	update_and_unlock(rq, current, flags);
+	ASSERT(prio == PRIO_TOP || prio == PRIO_INSIDER);
+	*boosts += by;
+	ASSERT((s32)*boosts >= 0);
+	t->helped = t->boosts_top ? PRIO_TOP : t->boosts_insider ? PRIO_INSIDER : 0;
+	update_and_unlock(rq, t, flags);
+}
+
+void task_boost(struct task *t, u32 prio)   { change_boost(t, prio, 1); }
+void task_unboost(struct task *t, u32 prio) { change_boost(t, prio, -1u); }
+
+void task_return_prio(struct task *t)
+{
+	u32 flags;
+	struct rq *rq = task_rq_lock(t, &flags);
+
+	t->lent_prio = 0;
+	update_and_unlock(rq, t, flags);
 }
 
 /* -- affinity ------------------------------------------------------------------- */

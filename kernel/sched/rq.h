@@ -38,7 +38,9 @@ void rq_enqueue(struct rq *rq, struct task *t);
 void rq_check_preempt(struct rq *rq, const struct task *t);
 /* prio.c: mutexes lend the priority of those who wait to those who hold. */
 void task_lend_prio(struct task *t, u32 prio);
-void task_return_prio(void);
+void task_return_prio(struct task *t);
+/* mutex.c: the calling task ends; what it has locked stays locked. */
+void task_leave_mutexes(void);
 /* Takes a task that left its CPU for good (LEAVING_CPU) to one where it may run. */
 void move_misplaced(struct task *t);
 /* Where a task that wakes up should run. Any context. */
@@ -71,6 +73,7 @@ void tick_reprogram(u64 deadline);
 
 /* wait.c: sleeps once. `heeds` says what may end it besides a wake-up. */
 #define HEEDS_SIGNS 1u		/* killed, asked to stop */
+#define HEEDS_TIME  4u		/* its way out is overdue */
 #define HEEDS_GATE  2u		/* the caller's module is closing */
 int  sleep_once(struct waiter *w, u64 deadline, u32 heeds, u32 caller);
 /* 0, -EINTR, -ENODEV. */

@@ -7,6 +7,7 @@
 #include "sched/rq.h"
 #include "smp/ipi.h"
 #include "x86/atomic.h"
+#include "x86/console.h"
 #include "x86/paging.h"
 #include "x86/panic.h"
 
@@ -272,8 +273,11 @@ void task_exit(void)
 	struct task *t = current;
 
 	ASSERT(may_sleep() && t != this_cpu()->idle);
-	if (t->nr_mutexes)
-		panic("task %u (%s) exits with a mutex locked", t->id, t->name);
+	if (unlikely(task_mutexes(t)))
+		printk("task %u (%s) ends with %u mutexes locked; they stay so until somebody unlocks them\n",
+		       t->id, t->name, task_mutexes(t));
+	if (unlikely(t->nr_mutexes))
+		task_leave_mutexes();
 	task_begin_exit();
 	set_state(TASK_ZOMBIE);
 	schedule();

@@ -32,7 +32,8 @@ enum task_leaving {
 #define PRIO_LOW      8
 #define PRIO_NORMAL  16
 #define PRIO_HIGH    24
-#define PRIO_TOP     31	/* those whom an unload wants out; stopper threads */
+#define PRIO_TOP     31	/* an unload that looks again; stopper threads */
+#define PRIO_INSIDER 30	/* those whom it wants out: below who looks, above all others */
 
 /* In task.refs, until the task is off its stack and the stack is given back. */
 #define TASK_LIVING 0x40000000u
@@ -76,7 +77,8 @@ struct task {
 	u32 base_prio;			/* its own */
 	u32 lent_prio;			/* from those who wait for its mutexes; 0: nothing */
 	u32 call_prio;			/* from those whose calls it is to answer; 0: nothing */
-	u32 helped;			/* from an unload that wants it out; 0: nothing */
+	u32 helped;			/* from unloads that want it out: the highest below; 0: nothing */
+	u32 boosts_top, boosts_insider;	/* how many have raised it so far, and not taken it back */
 	struct rq_node rq_node;
 	cpumask_t affinity;		/* where it may run */
 	u64 run_cycles;			/* TSC cycles it ran, up to its last switch */
@@ -87,7 +89,7 @@ struct task {
 
 	/* Own task only. */
 	bool exiting;
-	u32 nr_mutexes;			/* held */
+	u32 nr_mutexes;			/* locked by it; mutex.c knows how many of them it holds */
 	u32 must_return;		/* frames that others rely on: on wait queues, in callbacks */
 	bool told_to_leave;		/* it saw a sign to stop: a wait that ended with an error for it,
 					 * or kthread_should_stop(). entry/thread.c takes it back */
@@ -102,6 +104,7 @@ struct task {
 	bool lends;			/* it waits for a mutex, and lends its priority */
 
 	/* Atomic. */
+	u32 unlocked_by_others;		/* of its mutexes, and a bit once it has ended: see mutex.c */
 	u32 refs;			/* and TASK_LIVING */
 	bool killed;
 	bool should_stop;
@@ -150,6 +153,8 @@ u64 newest_task(void);
 /* From here on the calling task counts as exiting: said before others are told that it
  * ends, so that they can wait until nothing is left of it (nr_exiting). Task context. */
 void task_begin_exit(void);
+/* How many mutexes it holds. (mutex.c) */
+u32  task_mutexes(const struct task *t);
 /* Ends the calling task. Context: as schedule(). */
 void task_exit(void) noreturn;
 /* Asks a task to end: its interruptible waits return -EINTR. Any context. */
@@ -167,9 +172,11 @@ static inline bool task_is_dead(const struct task *t) { return __atomic_load_n(&
 /* Changes the priority of `t`, also while it runs or waits. What others lend it
  * stays. Any context. */
 void task_set_prio(struct task *t, u32 prio);
-/* Raises `t` to at least `prio` until it is called with 0, and with it whoever
- * owns the mutex that `t` waits for, and so on. Any context. */
+/* Raises `t` to at least `prio` (PRIO_INSIDER or PRIO_TOP), and with it whoever owns the mutex
+ * that `t` waits for, and so on, until the same is taken back. Several may do so at once; each
+ * takes back its own. Any context. */
 void task_boost(struct task *t, u32 prio);
+void task_unboost(struct task *t, u32 prio);
 /* The highest priority of those whose calls it is to answer; 0: none. Any context. */
 void task_set_call_prio(struct task *t, u32 prio);
 /* At least one running CPU must be in `mask`. A running task is moved when it

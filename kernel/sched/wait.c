@@ -45,6 +45,8 @@ int interrupted(u32 heeds, u32 caller)
 
 	if ((heeds & HEEDS_SIGNS) && (task_killed() || task_should_stop() || way_out_overdue()))
 		err = -EINTR;
+	else if ((heeds & HEEDS_TIME) && way_out_overdue())
+		err = -EINTR;
 	else if ((heeds & HEEDS_GATE) && unlikely(READ_ONCE(wait_gate_active)))
 		err = wait_gate(caller);
 	/* Who heeds no signs gets no error to see: sleep_ns(). */

@@ -1,6 +1,6 @@
-; u32 call_and_keep_sp(void (*fn)(void), struct way_out *w)
+; u32 call_and_keep_sp(void (*fn)(void *arg), struct way_out *w, void *arg)
 ;
-; Calls fn() with the registers of the caller saved where w->sp says, and returns 1.
+; Calls fn(arg) with the registers of the caller saved where w->sp says, and returns 1.
 ; Whoever is sent to way_out_taken, with w->sp in EAX, returns 0 to that caller; or calls
 ; void take_way_out(u32 sp).
 
@@ -18,7 +18,9 @@ call_and_keep_sp:
 	push edi
 	mov eax, [ebp + 12]		; w
 	mov [eax + WAY_OUT_SP], esp
+	push dword [ebp + 16]		; arg
 	call [ebp + 8]			; fn
+	add esp, 4
 	mov eax, 1
 	jmp back
 

@@ -17,6 +17,7 @@ struct way_out {
 	u32 base, size;			/* the code that may be left at any instruction of it */
 	u32 nr_mutexes, must_return;	/* of the task, before the call */
 	const struct entry_call *entry_calls;	/* likewise */
+	u32 own_mutexes;		/* taken since, and they lie in the range: they go with the code */
 	struct way_out *outer;
 	struct task *task;
 	struct ktimer alarm;
@@ -27,12 +28,14 @@ struct way_out {
 	u32 left_at;			/* the instruction that it never came to; 0: it returned */
 };
 
-/* Calls fn(), which lies in [base, base + size), and gives it that long: true when it
+/* Calls fn(arg), which lies in [base, base + size), and gives it that long: true when it
  * returned, false when it was left, w->left_at then tells where. May sleep. */
-bool call_with_way_out(void (*fn)(void), u32 base, u32 size, u64 patience_ns, struct way_out *w) must_use;
+bool call_with_way_out(void (*fn)(void *arg), void *arg, u32 base, u32 size, u64 patience_ns, struct way_out *w) must_use;
 
 /* In the tick of a CPU whose task has a way out. Interrupts off. */
 void way_out_take(struct regs *regs);
+/* The calling task, which has a way out, has locked (1) or unlocked (-1) the mutex at `addr`. */
+void way_out_count_mutex(u32 addr, u32 by);
 /* At the end of a wait that returns to `caller`. Context: task. */
 void way_out_take_at(u32 caller);
 /* Is the calling task's time over? Any context. */

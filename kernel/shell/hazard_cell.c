@@ -435,7 +435,7 @@ void cell_run(struct cell *c)
 	take_the_chair();
 	task_boost(current, PRIO_TOP);	/* level with those whom an unload moves to the front */
 	play(c);
-	task_boost(current, 0);
+	task_unboost(current, PRIO_TOP);
 	task_set_affinity(current, ~0ull);
 	strategy_set(&trap_strategy);
 	if (!c->unfit)

@@ -31,6 +31,7 @@
 #define PAUSE_LAST_NS   (500 * NSEC_PER_MSEC)
 
 static struct list failed = LIST_INIT(failed);	/* under modules_mutex */
+static u64 finishing;				/* off that list, and not gone yet: its id; under modules_mutex */
 static u64 last_id;				/* under modules_mutex; does not wrap */
 static struct wait_queue reaper_queue = WAIT_QUEUE(reaper_queue, "failed loads");
 static struct wait_queue gone = WAIT_QUEUE(gone, "failed load gone");
@@ -67,11 +68,18 @@ static u32 try_from(void *arg, u32 sp)
 	return (u32)make_quiet(u);
 }
 
-static void set_off_list(struct module *m)
+/* Who waits for it waits until all of it is gone. */
+static void finish(struct unload *u)
 {
 	mutex_lock(&modules_mutex);
-	list_del(&m->failed_node);
+	list_del(&u->mod->failed_node);
+	finishing = u->mod->failed_id;
 	mutex_unlock(&modules_mutex);
+	unload_finish(u);
+	mutex_lock(&modules_mutex);
+	finishing = 0;
+	mutex_unlock(&modules_mutex);
+	wake_all(&gone);
 }
 
 static void note_why(struct module *m, const struct unload *u)
@@ -105,8 +113,7 @@ static bool take_out(struct module *m)
 		note_why(m, u);
 		return false;
 	}
-	set_off_list(m);
-	unload_finish(u);
+	finish(u);
 	return true;
 }
 
@@ -174,9 +181,10 @@ static void kick(void)
 static bool is_there(u64 id, const char *name, char *why, u32 size)
 {
 	struct module *m;
-	bool there = false;
+	bool there;
 
 	mutex_lock(&modules_mutex);
+	there = finishing && (id ? finishing == id : streq(request.name, name));
 	list_for_each(m, &failed, failed_node) {
 		if (id ? m->failed_id != id : !streq(m->owner.name, name))
 			continue;
@@ -186,11 +194,6 @@ static bool is_there(u64 id, const char *name, char *why, u32 size)
 	}
 	mutex_unlock(&modules_mutex);
 	return there;
-}
-
-bool failed_load_is(const char *name)
-{
-	return is_there(0, name, NULL, 0);
 }
 
 void failed_load_take_back(struct module *m)
@@ -220,9 +223,9 @@ int failed_load_unload(struct unload *u)
 
 	kick();
 	if (u->flags & UNLOAD_WAIT)
-		err = wait_event_until(&gone, !failed_load_is(u->name), u->deadline);
+		err = wait_event_until(&gone, !is_there(0, u->name, NULL, 0), u->deadline);
 	else	/* a round that was under way, and one that began behind the kick */
-		err = wait_event_until(&gone, !failed_load_is(u->name) || READ_ONCE(rounds) - seen >= 2,
+		err = wait_event_until(&gone, !is_there(0, u->name, NULL, 0) || READ_ONCE(rounds) - seen >= 2,
 		                       u->deadline);
 	if (!is_there(0, u->name, why, sizeof(why)))
 		return 0;

@@ -10,5 +10,3 @@ void failed_load_take_back(struct module *m);
 /* rmmod of one: has the reaper look at once, and waits as u->flags say. 0: it is gone; -EBUSY,
  * -ETIMEDOUT, -EINTR, with who is in the way in u->report.error. May sleep. */
 int  failed_load_unload(struct unload *u) must_use;
-/* Is there one of that name? May sleep. */
-bool failed_load_is(const char *name);

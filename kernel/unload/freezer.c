@@ -19,6 +19,7 @@ static bool freezing;
 static struct task *exempt;		/* the asker, who has the mutex; written before `freezing` */
 static u32 again;			/* how often it froze once more meanwhile; the asker's */
 static u64 frozen_since;		/* TSC; the asker's */
+static bool boosted;			/* the asker: it runs against tasks of the highest priority */
 static struct wait_queue refrigerator = WAIT_QUEUE(refrigerator, "refrigerator");
 static struct wait_queue left = WAIT_QUEUE(left, "freezer");
 
@@ -108,6 +109,7 @@ int freeze_anywhere(void)
 		return 0;
 	mutex_lock(&freezer_mutex);
 	task_boost(current, PRIO_TOP);
+	boosted = true;
 	exempt = current;
 	frozen_since = rdtsc();
 	store_release(&freezing, true);
@@ -154,7 +156,9 @@ void thaw_tasks(void)
 	if (exempt != current)
 		return;
 	held_since(frozen_since);
-	task_boost(current, 0);
+	if (boosted)
+		task_unboost(current, PRIO_TOP);
+	boosted = false;
 	exempt = NULL;
 	mutex_unlock(&freezer_mutex);
 }

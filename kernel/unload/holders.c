@@ -11,20 +11,30 @@
 
 #define POLL_NS (5 * NSEC_PER_MSEC)
 
-int name_dependents(struct unload *u)
+/* Those in `list` that have bound to it; how long the text is then. */
+static u32 add_dependents(struct unload *u, const struct list *list, const char *how, u32 len)
 {
 	struct unload_report *r = &u->report;
 	struct module *m;
-	int len;
 
-	len = snprintf(r->error, sizeof(r->error), "%s is used by", u->name);
-	list_for_each(m, &modules, node) {
-		for (u32 i = 0; i < m->nr_deps && len < (int)sizeof(r->error); i++) {
+	list_for_each(m, list, node) {
+		for (u32 i = 0; i < m->nr_deps && len < sizeof(r->error); i++) {
 			if (m->dep[i] == u->mod)
-				len += snprintf(r->error + len, sizeof(r->error) - len, " %s", m->owner.name);
+				len += (u32)snprintf(r->error + len, sizeof(r->error) - len, " %s%s",
+				                     m->owner.name, how);
 		}
 	}
-	if (len < (int)sizeof(r->error))
+	return len;
+}
+
+int name_dependents(struct unload *u)
+{
+	struct unload_report *r = &u->report;
+	u32 len = (u32)snprintf(r->error, sizeof(r->error), "%s is used by", u->name);
+
+	len = add_dependents(u, &modules, "", len);
+	len = add_dependents(u, &modules_binding, " (which is being loaded)", len);
+	if (len < sizeof(r->error))
 		snprintf(r->error + len, sizeof(r->error) - len, "; unload %s first",
 		         u->mod->nr_users == 1 ? "it" : "them");
 	return -EBUSY;

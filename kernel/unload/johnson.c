@@ -58,7 +58,7 @@ static int johnson_unload(struct unload *u)
 	module_remove = 0;			/*     reset the flag */
 	held_since(since);
 	preempt_enable();
-	task_boost(current, 0);
+	task_unboost(current, PRIO_TOP);
 	mutex_unlock(&module_remove_mutex);
 	removal_end(u, &r);
 	return 0;

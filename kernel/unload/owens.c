@@ -23,11 +23,13 @@
 #include "sched/grace.h"
 #include "sched/sched.h"
 #include "sched/wait.h"
+#include "sched/way_out.h"
 #include "unload/freezer.h"
 #include "unload/remove.h"
 #include "unload/stop_machine.h"
 #include "x86/clock.h"
 #include "x86/console.h"
+#include "x86/symbols.h"
 
 #define DELAYED_NS NSEC_PER_MSEC
 
@@ -50,10 +52,42 @@ static int delayed_delete(struct unload *u, int err)
 	return err;
 }
 
+/* Calls one of the module's functions. False: it did not return in time, and was left. The
+ * mail knows no such bound; it is the request's. */
+static bool call_for_so_long(struct unload *u, void (*fn)(void *u))
+{
+	u64 patience = u->patience_ns ? u->patience_ns : UNLOAD_PATIENCE_NS;
+	const struct owner *o = &u->mod->owner;
+	char where[64];
+	struct way_out w;
+
+	if (call_with_way_out(fn, u, o->base, o->size, patience, &w))
+		return true;
+	symbolise(w.left_at, where, sizeof(where));
+	snprintf(u->report.error, sizeof(u->report.error),
+	         "%s: its clean-up did not return, and was left at %s; it is half dead", u->name, where);
+	return false;
+}
+
+static void call_unregister(void *u)
+{
+	((struct unload *)u)->mod->unregister();
+}
+
+static void reregister(void *u)
+{
+	((struct unload *)u)->report.reregister_failed = ((struct unload *)u)->mod->reregister() != 0;
+}
+
+static int unregister(struct unload *u)
+{
+	return call_for_so_long(u, call_unregister) ? 0 : -ETIMEDOUT;
+}
+
 /* "Reactivate the module by calling the module's register routine." */
 static void reactivate(struct unload *u)
 {
-	if (u->mod->reregister())
+	if (!call_for_so_long(u, reregister) || u->report.reregister_failed)
 		printk("%s could not register again: half dead\n", u->name);
 	u->report.rolled_back = true;
 }
@@ -71,7 +105,9 @@ static int owens_unload(struct unload *u, int (*handwaving)(struct unload *u))
 		         "module_reregister()", u->name);
 		return -ENOTSUP;
 	}
-	u->mod->unregister();			/* "Call module unregister routine" */
+	err = unregister(u);			/* "Call module unregister routine" */
+	if (err)
+		return err;
 	err = handwaving(u);			/* "<handwaving>" */
 	if (!err)
 		err = look_locked(u);		/* "Check the usecount again" */

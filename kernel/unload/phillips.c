@@ -31,14 +31,37 @@
 
 #define LATER_NS   (NSEC_PER_MSEC)
 #define ANSWER_NS  (20 * NSEC_PER_MSEC)
+#define MAX_BUMPED 16u
 
 struct look {
 	struct unload *u;
 	u32 inside;
 	bool impatient;
+	u32 nr_bumped;
+	struct task *bumped[MAX_BUMPED];	/* with a reference */
 	/* Each CPU writes its own: who runs there, if it is inside (with a reference), and where. */
 	struct picked { struct task *task; u32 eip; } on_cpu[NR_CPUS];
 };
+
+/* "bump ... to the front of the run queue" */
+static void bump(struct look *l, struct task *t)
+{
+	if (l->nr_bumped == MAX_BUMPED)
+		return;
+	task_get(t);
+	task_boost(t, PRIO_TOP);
+	l->bumped[l->nr_bumped++] = t;
+}
+
+static void take_back_bumps(struct look *l)
+{
+	while (l->nr_bumped) {
+		struct task *t = l->bumped[--l->nr_bumped];
+
+		task_unboost(t, PRIO_TOP);
+		task_put(t);
+	}
+}
 
 static void found(struct look *l, struct task *t, u32 eip)
 {
@@ -48,7 +71,7 @@ static void found(struct look *l, struct task *t, u32 eip)
 		r->insider[0] = (struct unload_insider){ .task_id = t->id, .cpu = t->cpu,
 		                                         .offset = eip - l->u->mod->owner.base };
 	if (l->impatient)
-		task_boost(t, PRIO_TOP);	/* "bump ... to the front of the run queue" */
+		bump(l, t);
 }
 
 /* "Walk all runnable processes to ensure none has an execution address inside." Those
@@ -119,6 +142,7 @@ static int phillips_unload(struct unload *u)
 	cleanup_module(u);			/*  and the module deregistered" */
 	while (somebody_is_inside(&look)) {
 		sleep_ns(LATER_NS);		/* "we try again later, or */
+		take_back_bumps(&look);
 		look.impatient = true;		/*  if we're impatient, also bump" */
 	}
 	remove_module(u);

@@ -1,9 +1,11 @@
 #include "unload/steps.h"
 #include "entry/chrdev.h"
+#include "entry/notifier.h"
 #include "entry/thread.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "module/loading.h"
 #include "sched/sched.h"
 #include "sched/sync.h"
 #include "sched/way_out.h"
@@ -17,9 +19,6 @@
 
 #define BACKOFF_FIRST_NS (50 * NSEC_PER_USEC)
 #define BACKOFF_LAST_NS  (10 * NSEC_PER_MSEC)
-/* Above everybody but the asker, or insiders that spin on every CPU would keep
- * it from ever looking again. */
-#define PRIO_INSIDER     (PRIO_TOP - 1)
 
 /* -- 1 --------------------------------------------------------------------- */
 
@@ -125,17 +124,18 @@ static int say_who(struct unload *u, const struct inspection *in, int err)
 	return err;
 }
 
+/* Below the asker, or insiders that spin on every CPU would keep it from ever looking again. */
 static void move_to_front(const struct inspection *in)
 {
 	for (u32 i = 0; i < MIN(in->nr_insiders, MAX_INSIDERS); i++)
 		task_boost(in->insider[i].task, PRIO_INSIDER);
 }
 
-/* Undoes move_to_front() for the tasks that are still known. */
+/* Undoes move_to_front(). */
 static void move_back(const struct inspection *in)
 {
 	for (u32 i = 0; i < MIN(in->nr_insiders, MAX_INSIDERS); i++)
-		task_boost(in->insider[i].task, 0);
+		task_unboost(in->insider[i].task, PRIO_INSIDER);
 }
 
 /* Another look would find the same words on the same stacks before all insiders have run,
@@ -180,7 +180,7 @@ int help_insiders_out(struct unload *u, struct inspection *in)
 	wait_recheck_range(o->base, o->size);
 	int err = wait_until_they_have_run(u, in, pause);
 	move_back(in);
-	task_boost(current, 0);
+	task_unboost(current, PRIO_TOP);
 	if (err == -EINTR) {
 		snprintf(u->report.error, sizeof(u->report.error),
 		         "%s: the unload was interrupted; still live", o->name);
@@ -218,7 +218,7 @@ static void bounded_exit(struct unload *u)
 	u64 patience = u->patience_ns ? u->patience_ns : UNLOAD_PATIENCE_NS;
 	struct way_out w;
 
-	if (!call_with_way_out(m->exit, m->owner.base, m->owner.size, patience, &w))
+	if (!call_with_way_out((void (*)(void *))m->exit, NULL, m->owner.base, m->owner.size, patience, &w))
 		symbolise(w.left_at, u->report.exit_left_at, sizeof(u->report.exit_left_at));
 }
 
@@ -248,6 +248,15 @@ void unload_finish(struct unload *u)
 	u->report.forgotten_allocs = m->nr_allocs;
 	u->report.forgotten_bytes = m->alloc_bytes;
 
+	if (m->owner.stays) {
+		if (m->loaded_at)
+			notifier_call(&module_chain, OWNER_GONE, m->owner.name);
+		module_forget(m);
+		u->report.leaked = m->owner.size;
+		u->mod = NULL;
+		leave_behind(m, true);
+		return;
+	}
 	/* The grave is dug before the pages go: the first late use may come at once. */
 	u64 grave = graveyard_dig(m, current->name, u->strategy->name);
 	module_unmap(m, graveyard_laboratory ? &kept : NULL, &silent);

@@ -1,5 +1,6 @@
 /* rmmod: from a name to a strategy. */
 #include "unload/unload.h"
+#include "unload/veto.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -18,9 +19,7 @@ static int not_now(struct unload *u, const struct module *m)
 	char *text = u->report.error;
 	u32 size = sizeof(u->report.error);
 
-	if (m->failed)
-		snprintf(text, size, "%s: its init has just failed, and it is being taken out", u->name);
-	else if (m->unloading)
+	if (m->unloading)
 		snprintf(text, size, "%s is being unloaded by task %u (%s)", u->name,
 		         m->unloader_id, m->unloader);
 	else
@@ -28,7 +27,8 @@ static int not_now(struct unload *u, const struct module *m)
 	return -EBUSY;
 }
 
-/* Finds the module and makes it this task's to unload. */
+/* Finds the module and makes it this task's to unload: u->mod. NULL and 0: its init had failed,
+ * and it is gone. */
 static int claim(struct unload *u)
 {
 	int err = 0;
@@ -39,6 +39,9 @@ static int claim(struct unload *u)
 		snprintf(u->report.error, sizeof(u->report.error),
 		         "%s is not loaded; `lsmod` lists what is", u->name);
 		err = -ENOENT;
+	} else if (m->failed) {
+		mutex_unlock(&modules_mutex);
+		return failed_load_unload(u);
 	} else if (m->unloading || m->owner.state != OWNER_LIVE) {
 		err = not_now(u, m);
 	} else {
@@ -57,17 +60,6 @@ static void unclaim(struct unload *u)
 	mutex_lock(&modules_mutex);
 	u->mod->unloading = false;
 	mutex_unlock(&modules_mutex);
-}
-
-static int ask_veto(struct unload *u)
-{
-	int no = u->mod->veto ? u->mod->veto() : 0;
-
-	if (!no)
-		return 0;
-	snprintf(u->report.error, sizeof(u->report.error), "%s says no (%s)", u->name,
-	         errno_name(no));
-	return -EPERM;
 }
 
 /* `sp`: above it lies all that the asker's callers hold. */
@@ -100,7 +92,7 @@ int module_unload(struct unload *u)
 	memset(&u->report, 0, offsetof(struct unload_report, insider));
 	u->mod = NULL;
 	u->report.forgotten_names[0] = u->report.exit_left_at[0] = u->report.error[0] = '\0';
-	int err = failed_load_is(u->name) ? failed_load_unload(u) : claim(u);
+	int err = claim(u);
 	if (err || !u->mod)
 		return err;
 	err = (int)with_registers_on_stack(unload_from, u);

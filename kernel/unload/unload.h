@@ -41,6 +41,7 @@ struct unload_report {
 	u32 forgotten_allocs, forgotten_bytes;
 	u32 revoked;
 	bool rolled_back;
+	bool reregister_failed;		/* the split form */
 	bool left_behind;		/* what was forgotten is registered still, and leads nowhere */
 	u32 leaked;			/* bytes of image that were not given back */
 	/* Written when there is something to say: nr_insiders, forgotten and the

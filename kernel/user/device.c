@@ -200,7 +200,7 @@ bool device_call_ends(struct regs *regs)
 {
 	bool task_context = !in_interrupt() && (regs->eflags & EFLAGS_IF) && !this_cpu_read(preempt_count);
 
-	if (!task_context || !current->user || !current->user->in_file || current->nr_mutexes != 1 ||
+	if (!task_context || !current->user || !current->user->in_file || task_mutexes(current) != 1 ||
 	    current->must_return)
 		return false;
 	regs->eip = (u32)end_in_driver;

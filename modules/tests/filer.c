@@ -1,0 +1,121 @@
+/* For the tests of files (tests/kernel/test_files.c): a driver whose release(), open() and calls do
+ * what is awkward. What it did is counted on the stage, which outlives it: stage.at rises with
+ * each release(). */
+#include "module/api.h"
+#include "entry/stage.h"
+#include "sched/sync.h"
+
+enum { PLAIN, DRAINS, HANGS, APART, OPEN_APART, EXCLUSIVE, NESTED, OPEN_FAILS };
+
+static u32 mode;
+module_param(mode, uint);
+static bool forgets, fails, stubborn;
+module_param(forgets, bool);
+module_param(fails, bool);
+module_param(stubborn, bool);
+
+static struct chrdev *dev, *inner;
+static struct timer *transfer;
+static volatile bool busy;
+static u32 is_apart;
+static struct mutex one = MUTEX(one, "one opener");
+static struct wait_queue never = WAIT_QUEUE(never, "filer never");
+
+static int filer_open(struct file *f)
+{
+	sync_point("filer:open");
+	if (mode == OPEN_FAILS)
+		return -EACCES;
+	if (mode == OPEN_APART)
+		chrdev_unregister(dev);
+	if (mode == EXCLUSIVE)
+		return mutex_trylock(&one) ? 0 : -EBUSY;
+	if (mode == NESTED) {
+		f->private = file_open("filer-inner", 0);
+		return IS_ERR(f->private) ? PTR_ERR(f->private) : 0;
+	}
+	return 0;
+}
+
+static void filer_release(struct file *f)
+{
+	sync_point("filer:release");
+	while (mode == DRAINS && busy)
+		sleep_ms(1);
+	if (mode == HANGS)
+		sync_point("filer:hang");
+	if (mode == APART && !atomic_xchg(&is_apart, 1))
+		chrdev_unregister(dev);
+	if (mode == EXCLUSIVE)
+		mutex_unlock(&one);
+	if (mode == NESTED)
+		file_close(f->private);
+	f->private = NULL;
+	atomic_add(&stage.at, 1);
+}
+
+/* len 2: sleeps until it is sent home. */
+static int filer_read(struct file *f, void *buf, u32 len)
+{
+	(void)f, (void)buf;
+	if (mode == DRAINS) {
+		busy = true;
+		int err = timer_arm(transfer, 20 * NSEC_PER_MSEC);
+		if (err)
+			return err;
+	}
+	return len == 2 ? wait_event(&never, false) : (int)len;
+}
+
+/* The transfer has ended; and a call that closes its own file. */
+static void transfer_ends(void *arg)
+{
+	(void)arg;
+	busy = false;
+}
+
+static int filer_ioctl(struct file *f, u32 cmd, u32 arg)
+{
+	(void)cmd, (void)arg;
+	file_close(f);
+	return f->private ? -EIO : 0;	/* it is there still */
+}
+
+static const struct chrdev_ops ops = {
+	.open = filer_open, .release = filer_release, .read = filer_read, .ioctl = filer_ioctl,
+};
+static const struct chrdev_ops inner_ops = { .read = filer_read, .release = NULL };
+
+static int __init filer_init(void)
+{
+	struct file *f;
+
+	transfer = timer_create("filer", transfer_ends, NULL);
+	if (IS_ERR(transfer))
+		return PTR_ERR(transfer);
+	inner = chrdev_register("filer-inner", &inner_ops, NULL);
+	if (IS_ERR(inner))
+		return PTR_ERR(inner);
+	dev = chrdev_register("filer", &ops, NULL);
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
+	if (forgets) {
+		f = file_open("labrat", 0);
+		if (IS_ERR(f))
+			return PTR_ERR(f);
+	}
+	sync_point("filer:init");
+	return fails ? -EIO : 0;
+}
+module_init(filer_init);
+
+static int filer_veto(void)
+{
+	if (stubborn)
+		sync_point("filer:veto");
+	return 0;
+}
+module_veto(filer_veto);
+
+MODULE_DESCRIPTION("A driver for the tests of files.");
+MODULE_LICENSE("MIT");
