@@ -66,6 +66,7 @@ static void thread_main(void *arg)
 	struct thread *t = arg;
 	void (*fn)(void *arg);
 
+	WRITE_ONCE(current->works_on, (u32)t->arg);	/* gates that its sleeps ask */
 	do {
 		fn = READ_ONCE(t->fn);
 		sync_point("thread:start");

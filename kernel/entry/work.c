@@ -83,7 +83,9 @@ static noinline bool run_next(void)
 	spin_unlock_irqrestore(&work_lock, flags);
 
 	sync_point("work:taken");
+	WRITE_ONCE(current->works_on, (u32)w->arg);	/* gates that its sleeps ask */
 	fn(w->arg);
+	WRITE_ONCE(current->works_on, 0);
 	turnstile_leave(ts, w->e.slot);
 
 	flags = spin_lock_irqsave(&work_lock);
