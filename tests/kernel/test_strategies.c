@@ -171,6 +171,16 @@ static int with_guinea(const char *name, int (*body)(void))
 	return err;
 }
 
+/* His ticks are of a real length, also when a seed makes ours short. */
+static int johnson_waits(void)
+{
+	CHECK(unload_guinea(0, PATIENCE) == 0);
+	CHECK(request.report.total_ns >= nr_cpus * 10 * NSEC_PER_MSEC);
+	return 0;
+}
+
+int test_strategy_johnson_waits(void) { return with_guinea("johnson", johnson_waits); }
+
 /* "If it's not unused, quit unless we are told to block." */
 static int russell_waits(void)
 {
