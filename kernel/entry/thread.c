@@ -73,6 +73,7 @@ static void thread_main(void *arg)
 	struct entry_call call;
 	void (*fn)(void *arg);
 
+	WRITE_ONCE(current->works_on, (u32)t->arg);	/* gates that its sleeps ask */
 	do {
 		/* First: if fn is not NULL then, an inspection finds this task. */
 		entry_call_begin(&call, &t->e);

@@ -87,7 +87,9 @@ static noinline bool run_next(void)
 	spin_unlock_irqrestore(&work_lock, flags);
 
 	sync_point("work:taken");
+	WRITE_ONCE(current->works_on, (u32)arg);	/* gates that its sleeps ask */
 	fn(arg);
+	WRITE_ONCE(current->works_on, 0);
 	entry_call_end(&call);
 	turnstile_leave(ts, w->e.slot);
 

@@ -8,7 +8,7 @@
 struct point {
 	struct sync_info info;
 	bool armed;
-	u32 only;			/* id of the one task that is held; 0: whoever comes */
+	struct sync_how how;
 	u32 round;			/* rises with each release: those held before go on */
 };
 
@@ -42,20 +42,20 @@ static void serve_while_spinning(void)
 	cpu_relax();
 }
 
-static void stay(const struct point *p, u32 round, bool spins)
+static void stay(const struct point *p, u32 round)
 {
-	if (!spins && may_sleep() && current != this_cpu()->idle)
+	if (!p->how.spins && may_sleep() && current != this_cpu()->idle)
 		(void)wait_event_core(&news, READ_ONCE(p->round) != round, WAIT_FOREVER);
 	else
 		while (READ_ONCE(p->round) == round)
 			serve_while_spinning();
 }
 
-noinline void sync_point_hit(const char *name, bool spins)
+noinline void sync_point_hit(const char *name)
 {
 	u32 flags = lock(), round = 0;
 	struct point *p = find_armed(name);
-	bool held = p && p->info.hits_left && (!p->only || p->only == current->id);
+	bool held = p && p->info.hits_left && (!p->how.only || p->how.only == current->id);
 
 	if (held) {
 		round = p->round;
@@ -68,7 +68,7 @@ noinline void sync_point_hit(const char *name, bool spins)
 	if (!held)
 		return;
 	wake_all(&news);
-	stay(p, round, spins);
+	stay(p, round);
 	flags = lock();
 	p->info.held--;
 	unlock(flags);
@@ -87,7 +87,7 @@ static struct point *find_free(void)
 }
 
 /* Caller holds the lock. */
-static int arm(const char *name, u32 hits, u32 only)
+static int arm(const char *name, u32 hits, struct sync_how how)
 {
 	struct point *p = find_free();
 
@@ -97,13 +97,13 @@ static int arm(const char *name, u32 hits, u32 only)
 		return -ENOSPC;
 	p->info = (struct sync_info){ .hits_left = hits };
 	strlcpy(p->info.name, name, sizeof(p->info.name));
-	p->only = only;
+	p->how = how;
 	p->armed = true;
 	WRITE_ONCE(sync_armed, sync_armed + 1);
 	return 0;
 }
 
-int sync_hold_task(const char *name, u32 hits, u32 only)
+int sync_hold_how(const char *name, u32 hits, struct sync_how how)
 {
 	u32 flags;
 	int err;
@@ -111,12 +111,15 @@ int sync_hold_task(const char *name, u32 hits, u32 only)
 	if (strlen(name) >= SYNC_NAME_LEN)
 		return -ENAMETOOLONG;
 	flags = lock();
-	err = arm(name, hits, only);
+	err = arm(name, hits, how);
 	unlock(flags);
 	return err;
 }
 
-int sync_hold(const char *name, u32 hits) { return sync_hold_task(name, hits, 0); }
+int sync_hold(const char *name, u32 hits)
+{
+	return sync_hold_how(name, hits, (struct sync_how){ 0 });
+}
 
 /* 1: somebody is held there; 0: nobody; -ENOENT: it is not armed. */
 static int anybody_held(const char *name)

@@ -8,28 +8,25 @@
 
 /* Number of armed points; sync_point() costs one load and one branch while 0. */
 extern u32 sync_armed;
-void sync_point_hit(const char *name, bool spins);
+void sync_point_hit(const char *name);
 
 /* A place. Any context: a task that may sleep sleeps, others spin and serve IPIs. */
 static inline void sync_point(const char *name)
 {
 	if (unlikely(READ_ONCE(sync_armed)))
-		sync_point_hit(name, false);
+		sync_point_hit(name);
 }
-/* The same, but a task that may sleep spins as well, with preemption as it is: it stays on its
- * CPU (if nothing takes that from it), and answers IPIs. So it can stand inside a look of an
- * unload, or be the one task that a CPU runs; to sleep would be to pass schedule(). Any context. */
-static inline void sync_point_spin(const char *name)
-{
-	if (unlikely(READ_ONCE(sync_armed)))
-		sync_point_hit(name, true);
-}
-
 /* Arms `name`: the next `hits` passers-by are held. 0, -ENOSPC (SYNC_MAX are
  * armed), -EEXIST (it is armed), -ENAMETOOLONG. Any context. */
 int  sync_hold(const char *name, u32 hits) must_use;
-/* The same, but only the task with this id is held (0: any). */
-int  sync_hold_task(const char *name, u32 hits, u32 only) must_use;
+/* The same, for one task only, or so that a task spins there even if it may sleep: then it keeps
+ * its CPU, as far as nothing takes that from it, and answers IPIs. So somebody may stand inside a
+ * look of an unload (to sleep is to pass schedule()), or alone on his CPU. */
+struct sync_how {
+	u32 only;			/* id of the task; 0: whoever comes */
+	bool spins;
+};
+int  sync_hold_how(const char *name, u32 hits, struct sync_how how) must_use;
 /* Waits until somebody is held there: 0, -ETIMEDOUT, or -ENOENT when it is not
  * armed. May sleep. */
 int  sync_wait_held(const char *name, u64 deadline) must_use;

@@ -102,6 +102,8 @@ struct task {
 	char waiting_for[WAIT_NAME_LEN];	/* a copy: the name may lie in a module */
 	u32 wait_caller;		/* return address of who asked to sleep */
 	bool lends;			/* it waits for a mutex, and lends its priority */
+	u32 works_on;			/* what the function of a module that it runs was given, a
+					 * thread's or work item's argument; 0: nothing */
 
 	/* Atomic. */
 	u32 unlocked_by_others;		/* of its mutexes, and a bit once it has ended: see mutex.c */

@@ -17,6 +17,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "sched/ktimer.h"
+#include "sched/callers.h"
 #include "sched/rq.h"
 #include "sched/way_out.h"
 #include "x86/atomic.h"
@@ -39,6 +40,20 @@ void set_state(enum task_state s)
 	atomic_xchg(&current->state, s);
 }
 
+/* The gates of all modules that the sleep is for: that of who asked for it, of whoever called
+ * that one (a driver that waits in a library), and of the object that this task works on. */
+static noinline int ask_gates(u32 caller)
+{
+	struct caller_walk w = callers_of_me();
+	int err = wait_gate(caller);
+
+	if (!err && current->works_on)
+		err = wait_gate(current->works_on);
+	while (!err && (caller = caller_next(&w)))
+		err = wait_gate(caller);
+	return err;
+}
+
 int interrupted(u32 heeds, u32 caller)
 {
 	int err = 0;
@@ -48,7 +63,7 @@ int interrupted(u32 heeds, u32 caller)
 	else if ((heeds & HEEDS_TIME) && way_out_overdue())
 		err = -EINTR;
 	else if ((heeds & HEEDS_GATE) && unlikely(READ_ONCE(wait_gate_active)))
-		err = wait_gate(caller);
+		err = ask_gates(caller);
 	/* Who heeds no signs gets no error to see: sleep_ns(). */
 	if (err && (heeds & HEEDS_SIGNS))
 		current->told_to_leave = true;
@@ -235,13 +250,30 @@ void wake_one(struct wait_queue *q)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
-struct recheck { u32 base, size; };
+struct recheck { u32 base, size; bool found; };
+
+/* Its run queue is locked. switch.asm has pushed edi, esi, ebx, ebp. */
+static void look_for_caller(struct task *t, u32 sp, void *arg)
+{
+	struct recheck *r = arg;
+	struct caller_walk w = callers_of(t, sp, ((const u32 *)sp)[3]);
+
+	r->found = caller_next_in(&w, r->base, r->size) != 0;
+}
+
+/* One that is on its way to sleep, or just awake, looks once more, for nothing. */
+static bool sleeps_for(struct task *t, struct recheck *r)
+{
+	if (READ_ONCE(t->wait_caller) - r->base < r->size || READ_ONCE(t->works_on) - r->base < r->size)
+		return true;
+	if (READ_ONCE(t->scan_top) == t->stack)		/* outside of all modules */
+		return false;
+	return !task_look_at_rest(t, look_for_caller, r) || r->found;
+}
 
 static bool recheck(struct task *t, void *arg)
 {
-	const struct recheck *r = arg;
-
-	if (READ_ONCE(t->state) == TASK_SLEEPING && READ_ONCE(t->wait_caller) - r->base < r->size)
+	if (READ_ONCE(t->state) == TASK_SLEEPING && !task_is_dead(t) && sleeps_for(t, arg))
 		wake_interruptible(t);
 	return false;
 }
@@ -251,10 +283,10 @@ static bool recheck(struct task *t, void *arg)
  *	sleeper					closer
  *	wait_caller; state = SLEEPING (locked)	gate closed
  *	gate closed?				takes tasklist_lock (locked)
- *	schedule()				SLEEPING with wait_caller in the range? */
+ *	schedule()				SLEEPING, for a module in the range? */
 void wait_recheck_range(u32 base, u32 size)
 {
-	struct recheck r = { base, size };
+	struct recheck r = { base, size, false };
 
 	tasks_each(recheck, &r);
 }

@@ -58,11 +58,11 @@ int  wait_sleep_uninterruptible(struct waiter *w, u64 deadline) must_use;
 void wake_all(struct wait_queue *q);
 void wake_one(struct wait_queue *q);
 
-/* Asked before each interruptible sleep and at its end, while
- * wait_gate_active != 0, with the return address of the sleeper: an error
- * means that its module is closing. entry/ sets both. Any context. */
+/* Asked before each interruptible sleep and at its end, while wait_gate_active != 0, with
+ * each return address on the way to the sleep, and current->works_on: an error means that
+ * the module there is closing. entry/ sets both. Any context. */
 extern u32 wait_gate_active;
 extern int (*wait_gate)(u32 caller);
-/* Makes every task that sleeps (TASK_SLEEPING) with wait_caller in [base,
- * base+size) look at the gate again. */
+/* Makes every task that sleeps (TASK_SLEEPING) with a caller, near or far, or works_on in
+ * [base, base+size) look at the gate again. */
 void wait_recheck_range(u32 base, u32 size);

@@ -14,6 +14,7 @@
  *                                that is to try
  *   ask N                        a task does ioctl N and is waited for
  *   hold P [N] | held P          sync point P: hold N there | wait until one is
+ *   spin P [N]                   as hold; they spin there and keep their CPUs
  *   free P [aside]               let them go on; the hazard is over, or (aside) is not
  *   at N | go                    wait until N stand where they are wanted | let them go
  *   hog CPU | deaf CPU PERCENT   occupy a CPU | switch its interrupts off for part of
@@ -214,6 +215,11 @@ static int do_rmmod(struct step *s)
 static int do_hold(struct step *s)
 {
 	return sync_hold(word(s, 1, ""), number(s, 2, 1));
+}
+
+static int do_spin(struct step *s)
+{
+	return sync_hold_how(word(s, 1, ""), number(s, 2, 1), (struct sync_how){ .spins = true });
 }
 
 /* Not beyond the end of the unload: who has gone that way comes no more. */
@@ -446,6 +452,7 @@ static const struct { const char *name; int (*run)(struct step *s); const char *
 	{ "rmmod", do_rmmod, "a process asks for the unload" },
 	{ "ask", do_ask, "the device is asked something" },
 	{ "hold", do_hold, "whoever comes by there is to be held" },
+	{ "spin", do_spin, "whoever comes by there is to be held, on its CPU" },
 	{ "held", do_held, "somebody is held there" },
 	{ "free", do_free, "who is held there may go on" },
 	{ "at", do_at, "so many stand in the module's code" },

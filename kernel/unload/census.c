@@ -46,7 +46,7 @@
 #include "unload/steps.h"
 #include "x86/panic.h"
 
-/* What the first claim rests on. Nobody adds records to a module that is GOING. */
+/* What the first claim rests on: no record can be added to a module that is GOING. */
 static void assert_closed(struct entry *e, void *ctx)
 {
 	(void)ctx;
@@ -69,8 +69,9 @@ bool census_look(struct inspection *in)
 }
 
 /* ... and can only have stayed there. */
-bool census_take(struct inspection *in)
+static bool census_take(struct inspection *in)
 {
+	ASSERT(in->owner->state == OWNER_GOING);
 	entries_each(in->owner, assert_closed, NULL);
 	return census_look(in);
 }
@@ -80,7 +81,6 @@ static int census_quiesce(struct unload *u)
 	uninitialized struct inspection in;
 	int err = 0;
 
-	ASSERT(u->mod->owner.state == OWNER_GOING);
 	inspection_init(&in, u);
 	for (;;) {
 		inspection_begin(&in);

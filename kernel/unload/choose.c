@@ -73,18 +73,20 @@ static int claim_all(void)
 	return 0;
 }
 
-/* Those that this task has claimed. */
+/* Caller holds modules_mutex since claim_all() said 0, so all are this task's. */
 static void unclaim_all(void)
 {
 	struct module *m;
 
-	list_for_each(m, &modules, node) {
-		if (m->unloading && m->unloader_id == current->id)
-			m->unloading = false;
-	}
+	list_for_each(m, &modules, node)
+		m->unloading = false;
 }
 
-/* Waits until nobody is in `m`: new calls wait at its gate, nobody is sent out. */
+/* Waits until everybody has been out of `m` once, since the turnstile was set: who is inside
+ * then has come in by it, and is counted. It is LIVE: whoever is inside may make new records,
+ * which are open, and go in by them; that is counted too. So nothing has to stay closed. What
+ * is there is closed all the same, or a busy module would never be seen empty: new calls wait
+ * at its gate, nobody is sent out. */
 static int settle(struct module *m, u64 deadline)
 {
 	struct unload *u = kzalloc(sizeof(*u));
@@ -99,7 +101,7 @@ static int settle(struct module *m, u64 deadline)
 	entries_close(&m->owner);
 	for (;;) {
 		inspection_begin(in);
-		if (census_take(in))
+		if (census_look(in))
 			break;
 		if (clock_passed(deadline)) {
 			err = -EBUSY;

@@ -1,6 +1,7 @@
 #include "unload/inspect.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "sched/callers.h"
 #include "sched/sched.h"
 #include "sched/sync.h"
 #include "smp/held.h"
@@ -109,28 +110,14 @@ static always_inline const u32 *scan_words(const u32 *p, const u32 *end, u32 sta
 	return NULL;
 }
 
-/* The innermost return address into the module on the chain of frames that
- * starts at `ebp`: then a hit is no stale word. 0: none. Reads only between sp
- * and top. */
-static u32 returns_into(const struct owner *o, u32 ebp, u32 sp, u32 top)
-{
-	while (ebp >= sp && ebp + 8 <= top && !(ebp & 3)) {
-		const u32 *frame = (const u32 *)ebp;
-		if (owner_holds(o, frame[1]))
-			return frame[1];
-		if (frame[0] <= ebp)
-			return 0;
-		ebp = frame[0];
-	}
-	return 0;
-}
-
 /* Who was found: `hit` lies on the stack of `t`, which is used from sp up. `ebp`: the
  * frame pointer that goes with sp. Any context. */
 static struct insider describe(const struct inspection *in, const struct task *t, const u32 *hit,
                                u32 sp, u32 ebp)
 {
-	u32 back = returns_into(in->owner, ebp, sp, t->kernel_top);
+	/* The innermost return address into the module: then a hit is no stale word. */
+	struct caller_walk w = callers_of(t, sp, ebp);
+	u32 back = caller_next_in(&w, in->owner->base, in->owner->size);
 
 	return (struct insider){
 		.task = (struct task *)t,

@@ -71,8 +71,6 @@ void inspection_unwatch(struct inspection *in);
 cpumask_t inspect_resting_tasks(struct inspection *in, u32 round);
 /* All of that: true when each task was found outside once (census.c). May sleep. */
 bool census_look(struct inspection *in) must_use;
-/* The same of a module that is closed: then they can only have stayed outside. */
-bool census_take(struct inspection *in) must_use;
 /* Have all who were found inside run since? Until then their stacks show what they showed.
  * Task context, after the turn: what it reads may change meanwhile, and then they have. */
 bool insiders_have_run(const struct inspection *in) must_use;

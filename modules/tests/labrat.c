@@ -7,6 +7,8 @@ static int fail_at;		/* init fails at this step; 0: it does not */
 module_param(fail_at, int);
 static bool thread;		/* with a thread that sleeps inside */
 module_param(thread, bool);
+static bool maker;		/* the thread makes records, and ends them */
+module_param(maker, bool);
 static bool busy_timer;		/* with a timer that re-arms itself */
 module_param(busy_timer, bool);
 static bool deaf;		/* readers do not leave when they are told to */
@@ -35,12 +37,23 @@ static void on_work(void *arg)
 	sync_point("labrat:work");
 }
 
+static void make_a_record(void)
+{
+	struct timer *t = timer_create("short", on_timer, NULL);
+
+	(void)sleep_interruptible_ns(500 * NSEC_PER_USEC);
+	if (!IS_ERR(t))
+		timer_destroy(t);
+}
+
 static void run_thread(void *arg)
 {
 	(void)arg;
 	while (!kthread_should_stop()) {
 		rounds++;
 		sync_point("labrat:thread");
+		if (maker)
+			make_a_record();
 		if (wait_event_timeout(&never, false, 2 * NSEC_PER_MSEC) == -ENODEV)
 			break;
 	}

@@ -838,6 +838,8 @@ int test_sched_priority_is_given_back(void)
 
 static volatile u32 passers;
 
+static void no_answer_needed(void *arg, const struct regs *regs, u32 sp) { (void)arg, (void)regs, (void)sp; }
+
 static void pass(void *arg)
 {
 	if (arg)
@@ -871,6 +873,37 @@ int test_sched_sync_points_hold(void)
 	CHECK(!finish(sleeps) && (!spins || !finish(spins)));
 	CHECK(!sync_nth(0, &info) || !streq(info.name, "test:pass"));
 	pass(NULL);				/* nobody is held any more */
+	return 0;
+}
+
+/* One that spins keeps its CPU: nobody else runs there, and it answers; another task is not
+ * held at all. */
+int test_sched_sync_points_spin(void)
+{
+	struct task *t;
+	u32 other = this_cpu_read(id) ? 0 : 1;
+
+	if (nr_cpus < 2) {
+		printk("needs two CPUs\n");
+		return KTEST_SKIPPED;
+	}
+	passers = 0;
+	t = task_create_stopped("spins", PRIO_TOP, pass, NULL);
+	CHECK(!IS_ERR(t));
+	task_set_affinity(t, CPU_BIT(other));
+	CHECK(!sync_hold_how("test:pass", 1, (struct sync_how){ .only = t->id, .spins = true }));
+	pass(NULL);
+	CHECK(passers == 1);			/* another one */
+	task_start(t);
+	CHECK(!sync_wait_held("test:pass", in_a_while()));
+	CHECK(t->on_cpu && t->state == TASK_RUNNABLE && t->cpu == other);
+	struct task *behind = task_create_on(other, "behind", PRIO_NORMAL, pass, NULL);
+	CHECK(!IS_ERR(behind));
+	CHECK(!smp_call_until(CPU_BIT(other), no_answer_needed, NULL, in_a_while()));
+	sleep_ms(2);
+	CHECK(passers == 1 && t->on_cpu);
+	sync_release("test:pass");
+	CHECK(!finish(t) && !finish(behind) && passers == 3);
 	return 0;
 }
 

@@ -171,6 +171,16 @@ static int with_guinea(const char *name, int (*body)(void))
 	return err;
 }
 
+/* His ticks are of a real length, also when a seed makes ours short. */
+static int johnson_waits(void)
+{
+	CHECK(unload_guinea(0, PATIENCE) == 0);
+	CHECK(request.report.total_ns >= nr_cpus * 10 * NSEC_PER_MSEC);
+	return 0;
+}
+
+int test_strategy_johnson_waits(void) { return with_guinea("johnson", johnson_waits); }
+
 /* "If it's not unused, quit unless we are told to block." */
 static int russell_waits(void)
 {
@@ -250,6 +260,37 @@ static int switch_recounts(void)
 }
 
 int test_strategy_switch_recounts(void) { return with_guinea("trap", switch_recounts); }
+
+/* While a module makes records all the time. */
+static int switch_to_and_fro(void)
+{
+	static const char *const order[] = { "young", "trap", "russell", "trap", "machek", "trap", "owens-freezer" };
+
+	for (u32 i = 0; i < 2 * ARRAY_SIZE(order); i++) {
+		int err = strategy_choose(order[i % ARRAY_SIZE(order)]);
+		CHECK(!err || err == -EBUSY);
+		sleep_ms(i % 3);
+	}
+	return 0;
+}
+
+int test_strategy_switch_under_load(void)
+{
+	const char *usual = strategy->name;
+	struct balance_sheet sheet = balance_take(), after;
+	struct load_error why;
+
+	CHECK(module_load_by_name("labrat", "thread=1 maker=1 busy_timer=1", NULL, &why) == 0);
+	int err = switch_to_and_fro();
+	CHECK(choose_soon(usual) == 0);
+	memset(&request, 0, sizeof(request));
+	strlcpy(request.name, "labrat", sizeof(request.name));
+	request.patience_ns = PATIENCE;
+	CHECK(module_unload(&request) == 0);
+	after = balance_after(&sheet, PATIENCE);
+	CHECK(balance_compare("switches", &sheet, &after));
+	return err;
+}
 
 /* -- the director of hazards ------------------------------------------------------------ */
 

@@ -256,6 +256,53 @@ static int sleeper_walks_out(void)
 
 int test_unload_sends_sleepers_home(void) { return with_labrat("", sleeper_walks_out); }
 
+/* -- a wait in a library ------------------------------------------------------------------ */
+
+static void library_reader(void *arg)
+{
+	struct reader *r = arg;
+	char c;
+	struct file *f = file_open("labcaller", 0);
+
+	r->result = IS_ERR(f) ? PTR_ERR(f) : file_read(f, &c, 1);
+	if (!IS_ERR(f))
+		file_close(f);
+}
+
+/* It sleeps in the library, and is sent home for its caller. */
+static int waits_in_library(const char *name)
+{
+	static struct reader r;		/* outlives a check that fails */
+
+	r = (struct reader){ .result = 1 };
+	CHECK(strategy_choose(name) == 0 && load("labcaller", "") == 0);
+	r.task = task_create("reader", PRIO_NORMAL, library_reader, &r);
+	CHECK(!IS_ERR(r.task));
+	u64 limit = clock_ns() + PATIENCE;
+	while (!streq(r.task->waiting_for, "labwait") && !clock_passed(limit))
+		sleep_ms(1);
+	CHECK(rests(r.task));
+	CHECK(unload("labwait", 0, PATIENCE) == -EBUSY && r.result == 1);	/* is used */
+	CHECK(unload("labcaller", UNLOAD_REVOKE, PATIENCE) == 0);
+	CHECK(join_reader(&r) == 0 && r.result == -ENODEV);
+	CHECK(unload("labwait", 0, PATIENCE) == 0);
+	return 0;
+}
+
+int test_unload_sends_sleepers_home_from_libraries(void)
+{
+	struct balance_sheet before = balance_take(), after;
+	const char *usual = strategy->name;
+	int err = waits_in_library("trap");
+
+	if (!err)
+		err = waits_in_library("census");
+	int back = strategy_choose(usual);
+	after = balance_after(&before, PATIENCE);
+	CHECK(balance_compare("library", &before, &after));
+	return err ? err : back;
+}
+
 static int wait_for_holder(void)
 {
 	static struct reader r;		/* outlives a check that fails */

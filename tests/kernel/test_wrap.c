@@ -303,7 +303,7 @@ static void yield_all_the_time(void *unused)
  *					its look for n says: outside; what is it marked? */
 static int late_look(struct task *late)
 {
-	CHECK(sync_hold_task("census:look", 1, late->id) == 0);
+	CHECK(sync_hold_how("census:look", 1, (struct sync_how){ .only = late->id }) == 0);
 	u64 limit = clock_ns() + PATIENCE;
 	struct sync_info info = { .held = 0 };
 	while (!info.held && !clock_passed(limit)) {
