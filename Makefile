@@ -41,6 +41,9 @@ CFLAGS += -fno-omit-frame-pointer -fno-optimize-sibling-calls -ftrivial-auto-var
 CFLAGS += -fno-strict-aliasing -fno-common -fwrapv -fno-delete-null-pointer-checks
 CFLAGS += -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -I. -Ikernel $(if $(DEBUG),-DDEBUG)
 CFLAGS += $(if $(CLANG),-mstack-alignment=4,-mpreferred-stack-boundary=2) $(PROBED_CFLAGS)
+# No floating point: its registers are not saved, and there is no library that does without.
+CFLAGS += -include lib/no_float.h -Werror=float-conversion $(if $(CLANG),,-Werror=unsuffixed-float-constants)
+soft_float := __[a-z]+[hsdxt][fc]([0-9]|[sdt]i|[hsdxt]f2)|__float(un)?[sdt]i[hsdxt]f
 NASMFLAGS := -f elf32 -Ikernel/ -g -F dwarf -Wall $(PROBED_NASMFLAGS)
 # These define memcpy and memset: a loop in them must not become a call of them.
 $(BUILD)/obj/lib/string.c.o: CFLAGS += $(if $(CLANG),-fno-builtin,-fno-tree-loop-distribute-patterns)
@@ -155,6 +158,8 @@ $(foreach p,$(filter-out $(SERVERS),$(PROGRAMS)),$(eval $(call made_of,$p,$(call
 $(MODULES):
 	@mkdir -p $(@D); echo "  KO    $@"
 	@$(LD) -r -o $@ $(filter %.o,$^)
+	@! called=$$($(NM) -u $@ | grep -Ewo '$(soft_float)') || \
+		{ echo "$@: uses floating point (calls" $$called"), which the kernel does not save: see docs/MODULES.md" >&2; exit 1; }
 $(foreach s,$(SERVER_SRC),$(eval $(USER_DIR)/$(basename $(notdir $s))-server: $(BUILD)/obj/server/$s.o $(DRIVER_LIB)))
 $(PROGRAMS): user/lib/program.ld $(BUILD)/user.a
 	@mkdir -p $(@D); echo "  LD    $@"

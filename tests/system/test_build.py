@@ -163,6 +163,34 @@ def test_debugger_finds_lines_of_init(tmp_path):
     assert re.search(r"#0  rtc_init \(\) at modules/rtc.c:\d+", done.output), done.output
 
 
+FLOATS = {
+    "variable":   ("static float x; ", "x = n; return x > 2;", 'poisoned'),
+    "argument":   ("int g(double); int g(double d) { return d > 1; } ", "return 0;", 'poisoned'),
+    "cast":       ("", "return (float)n > 2;", 'poisoned'),
+    "constant":   ("", "return n * 0.5;", "float"),
+    "conversion": ("", "n *= 1.5f; return n;", "float-conversion"),
+    "hidden":     ("", "typeof(1.f) x = n; return (int)(x * 1.5f);", "uses floating point (calls __fixsfsi"),
+}
+
+
+@pytest.mark.parametrize("clang", ["", "1"])
+def test_floating_point_is_refused(tmp_path, clang):
+    """Where it is written, and where no word of it is, at the latest when the module is linked."""
+    if clang and not shutil.which("clang"):
+        pytest.skip("environment: clang is missing; remedy: apt-get install clang")
+    for name, (before, body, _) in FLOATS.items():
+        (tmp_path / f"{name}.c").write_text(
+            f'#include "module/api.h"\n{before}int f_{name}(int n); int f_{name}(int n) {{ {body} }}\n')
+    (tmp_path / "whole.c").write_text('#include "module/api.h"\nint f(int n); int f(int n) { return n / 2; }\n')
+    built = make("-k", "-Otarget", f"CLANG={clang}", f"BUILD={tmp_path}/build", f"M={tmp_path}")
+    assert built.returncode
+    for name, (_, _, why) in FLOATS.items():
+        assert not (tmp_path / f"{name}.ko").exists()
+        said = [line for line in built.stdout.splitlines() if f"{name}." in line]
+        assert any(why in line for line in said), (name, built.stdout)
+    assert (tmp_path / "whole.ko").exists()
+
+
 def test_clang_builds_it(tmp_path):
     if not shutil.which("clang"):
         pytest.skip("environment: clang is missing; remedy: apt-get install clang")
