@@ -23,9 +23,12 @@ MODULE_LICENSE("MIT");
 
 def make(*arguments):
     """A build of its own, also when `make test` is what runs us."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
-    return subprocess.run(["make", "-C", ROOT, *arguments], env=env, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True)
+    return subprocess.run(["make", "-C", ROOT, *arguments], env=without_make(os.environ),
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def without_make(env):
+    return {k: v for k, v in env.items() if not k.startswith(("MAKE", "MFLAGS")) and k != "BUILD"}
 
 
 def toolchain(**env):
@@ -177,9 +180,9 @@ def test_host_without_grub_runs_without_an_image(tmp_path):
     assert deps(env).returncode == 0
     done = deps(env, "iso")
     assert done.returncode == 1 and "GRUB for i386-pc (grub-pc-bin)" in done.stderr
-    env = {k: v for k, v in env.items() if not k.startswith(("MAKE", "MFLAGS"))}
-    shown = subprocess.run(["make", "-C", ROOT, "-n", "run", f"BUILD={os.path.relpath(BUILD, ROOT)}"], env=env, text=True,
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+    shown = subprocess.run(["make", "-C", ROOT, "-n", "run", f"BUILD={os.path.relpath(BUILD, ROOT)}"],
+                           env=without_make(env), text=True, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT).stdout
     assert re.search("no image can be made without GRUB for i386-pc .*: QEMU loads the kernel itself", shown)
     assert re.search("tools/run --build .* --direct", shown) and "mkiso" not in shown
     done = subprocess.run([f"{ROOT}/tools/mkiso", "kernel", "archive", tmp_path / "x.iso"], env=env, text=True,
