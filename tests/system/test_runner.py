@@ -33,7 +33,7 @@ def test_status_of_the_first_failure():
 
 
 def test_time_out():
-    done = run("--direct", "-c", "torture -t 1000", timeout=10)
+    done = run("--direct", "-c", "torture -t 1000", timeout=5)
     assert done.status == TIMED_OUT
 
 
@@ -100,7 +100,7 @@ def test_deterministic_without_x2apic(options, model):
 def test_examples_of_the_help():
     """They are commands; with --dry-run none of them is refused."""
     text = subprocess.run([TOOL, "--help"], stdout=subprocess.PIPE, text=True).stdout
-    examples = re.findall(r"^    tools/run(.*?)(?:   .*)?$", text, re.M)
+    examples = re.findall(r"^    tools/run(.*?)(?:  .*)?$", text, re.M)
     assert len(examples) >= 4
     for example in examples:
         done = subprocess.run([TOOL, "--build", BUILD, "--dry-run", *shlex.split(example)],
@@ -156,6 +156,15 @@ def test_screenshot(tmp_path, options):
     width, height = struct.unpack(">II", data[16:24])
     assert width >= 640 and height >= 400
     assert lit_part(data) > 0.01, "the screen is dark"
+
+
+def test_the_tour_fits_the_screen():
+    """README's picture of it shows all of it: the screen that GRUB finds has 37 lines of 100 characters,
+    and the prompt comes below."""
+    done = run("-c", "tour")
+    assert done.status == 0
+    lines = re.sub(r"\x1b\[\d*m", "", done.output).splitlines()
+    assert len(lines) + 1 <= 37 and max(map(len, lines)) <= 100
 
 
 def lit_part(png):
