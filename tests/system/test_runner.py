@@ -97,6 +97,19 @@ def test_deterministic_without_x2apic(options, model):
     assert f" -cpu {model} " in done.stderr
 
 
+@pytest.mark.parametrize("mode,cpus", [([], len(os.sched_getaffinity(0))), (["--deterministic"], 1)])
+def test_a_deterministic_run_stays_on_one_host_cpu(tmp_path, mode, cpus):
+    """Where QEMU's main thread cannot come late for what the CPUs' thread woke it for."""
+    fake = tmp_path / "qemu-system-i386"
+    fake.write_text("#!/usr/bin/python3\nimport os\n"
+                    "print(f'Quiesce: {len(os.sched_getaffinity(0))} host CPUs\\nquiesce: exit status 0', flush=True)\n")
+    fake.chmod(0o755)
+    done = subprocess.run([TOOL, "--build", BUILD, "--direct", *mode, "--serial", tmp_path / "said", "-c", "cpus"],
+                          env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert f"Quiesce: {cpus} host CPUs" in done.stdout + done.stderr
+
+
 def test_examples_of_the_help():
     """They are commands; with --dry-run none of them is refused."""
     text = subprocess.run([TOOL, "--help"], stdout=subprocess.PIPE, text=True).stdout
