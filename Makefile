@@ -192,14 +192,8 @@ run: $(if $(NO_ISO),kernel $(BUILD)/modules.tar,iso)	## boot the ISO; at a termi
 	@$(RUN) $(if $(NO_ISO),--direct) $(if $(shell test -t 0 && echo yes),,-c tour) $(ARGS)
 debug: kernel $(BUILD)/modules.tar		## QEMU stopped, GDB attached, symbols of kernel and modules
 	@$(RUN) --direct --gdb $(ARGS)
-# Figures of 1, 2, 4 and 8 CPUs in build/bench/N.txt, in instructions, and plots of them.
-bench: kernel $(BUILD)/modules.tar		## what things cost, in instructions; plots in build/bench
-	@mkdir -p $(BUILD)/bench
-	@for cpus in 1 4; do $(RUN) --direct --deterministic --smp $$cpus -c bench || exit; done
-	@for cpus in 1 2 4 8; do echo "  BENCH $$cpus CPUs"; \
-		$(RUN) --direct --deterministic --smp $$cpus --mem 256 --timeout 600 \
-		-c "bench -j strategies" >$(BUILD)/bench/$$cpus.txt || exit; done
-	@tools/plot-bench $(BUILD)/bench $(BUILD)/bench/{1,2,4,8}.txt
+bench: kernel $(BUILD)/modules.tar		## what things cost, in instructions: tables and pictures of the docs
+	@tools/bench --build $(BUILD) $(ARGS)
 hazards: kernel $(BUILD)/modules.tar		## docs/HAZARDS.md anew: each hazard under each strategy
 	@tools/hazards --build $(BUILD) --write $(ARGS)
 soak: $(if $(filter list,$(PART)),,iso $(TEST_KERNEL) $(FUZZERS))	## long runs for what seldom happens; PART=list, PART=name,name

@@ -59,7 +59,7 @@ def spread(build):
 def line(build):
     if is_reference(build):
         return (f"reference host ({REFERENCE_TOOLS}): figures are compared within "
-                f"{SPREAD_HERE:.0%} of the docs, pictures byte for byte".replace("110%", "10 %"))
+                f"{SPREAD_HERE - 1:.0%} of the docs, pictures byte for byte")
     return (f"not the reference host ({tools_here(build)}; that has {REFERENCE_TOOLS}): verdicts and "
             f"shapes are compared, figures within a factor of {SPREAD_ELSEWHERE:g}")
 

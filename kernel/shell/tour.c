@@ -199,7 +199,7 @@ static int tour_run(int argc, char **argv)
 	unload_under_fire(t);
 	check_graves(t, uses);
 	char took[16];
-	printk("\nThe tour took %s. Next: `help`, `lsmod -v`, `strategy`, docs/MODULES.md.\n",
+	printk("The tour took %s. Next: `help`, `lsmod -v`, `strategy`, docs/MODULES.md.\n",
 	       duration_text(clock_ns() - start, took, sizeof(took)));
 	int err = t->failed ? shell_error(-EIO, "tour: %u things went wrong", t->failed) : 0;
 	kfree(t);

@@ -1,11 +1,21 @@
 """`bench strategies`: no strategy and no measure is missing; and what trap costs, in
-instructions, which are exact in deterministic mode: no times are asserted."""
+instructions, which are exact in deterministic mode: no times are asserted. And the docs: tables and
+pictures are those of the kept figures, which still hold."""
 
 import json
+import os
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree
 
 import pytest
 
-from machine import run
+from machine import BUILD, ROOT, run
+
+import reference_host
+
+FIGURES_KEPT = f"{ROOT}/docs/bench-figures.json"
 
 FIGURES = {
     "unload": ("median", "p99", "max", "held", "asker_held", "calls", "reschedules", "tries",
@@ -99,3 +109,72 @@ def test_trap_with_20_tasks(cpus, most):
     assert len(unloads) == 2 and all(median < most for median in unloads)
     trap, = of(lines, "unload", "trap")
     assert trap["broadcasts"] <= 3 and trap["tries"] == 1
+
+
+def kept():
+    with open(FIGURES_KEPT) as f:
+        origin, *rows = map(json.loads, f)
+    return origin, {tuple(key): found for key, found in rows}
+
+
+def test_tables_and_pictures_are_those_of_the_figures(tmp_path):
+    """Byte for byte, on any host: no library draws them."""
+    subprocess.run([f"{ROOT}/tools/bench", "--figures", FIGURES_KEPT, "--into", tmp_path], check=True)
+    for name in ("README.md", "docs/PERFORMANCE.md", "docs/bench-latency.svg", "docs/bench-tasks.svg"):
+        with open(f"{ROOT}/{name}") as f:
+            assert f.read() == (tmp_path / name).read_text(), f"{name}: make bench writes it"
+
+
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_figures_still_hold(cpus):
+    """Within 10 % of the range on the reference host, within a factor of two elsewhere."""
+    print(reference_host.line(BUILD))
+    spread, (_, figures) = reference_host.spread(BUILD), kept()
+    _, lines = count_instructions("bench -j", cpus)
+    seen = 0
+    for line in lines:
+        if line["unit"] != "instructions" or line["bench"].startswith("  "):
+            continue
+        low, _, high = figures[line["bench"], "", cpus, 0]["median"]
+        assert low / spread <= line["median"] <= high * spread, (line, low, high)
+        seen += 1
+    assert seen > 12
+
+
+@pytest.mark.parametrize("name", ["bench-latency.svg", "bench-tasks.svg"])
+def test_pictures_can_be_read(name):
+    """No small type; no word on another; it says what made it."""
+    words = []
+    for text in xml.etree.ElementTree.parse(f"{ROOT}/docs/{name}").iter("{http://www.w3.org/2000/svg}text"):
+        size, x, y = (float(text.get(key)) for key in ("font-size", "x", "y"))
+        assert size >= 13
+        width = len(text.text) * size * 0.6
+        left = x - {"start": 0, "middle": width / 2, "end": width}[text.get("text-anchor")]
+        words.append((left, y - size * 0.8, left + width, y, text.text))
+    for i, a in enumerate(words):
+        for b in words[i + 1:]:
+            assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1], (a, b)
+    assert re.search(r"make bench at [0-9a-f]{7,}", words[-1][4])
+
+
+def test_what_differs_is_seen(tmp_path):
+    """A figure that moved: the tables and pictures of it are others."""
+    changed = tmp_path / "figures.json"
+    shutil.copyfile(FIGURES_KEPT, changed)
+    changed.write_text(re.sub(r'("unload an idle module","",4,0\],\{"median":)\[.*?\]', r"\1[7,7,7]", changed.read_text()))
+    subprocess.run([f"{ROOT}/tools/bench", "--figures", changed, "--into", tmp_path], check=True)
+    assert re.search(r"^\| unload it, 20 tasks \| .* \| 7 \| `bench unload` \|$", (tmp_path / "README.md").read_text(), re.M)
+    assert os.path.getsize(tmp_path / "docs/bench-latency.svg") > 10000
+
+
+@pytest.mark.parametrize("gcc,qemu,reference", [
+    ("12.2", "7.2", True), ("14.2", "7.2", False), ("12.2", "10.0", False)])
+def test_the_reference_host(tmp_path, gcc, qemu, reference):
+    """Both the compiler that made the kernel and the emulator decide."""
+    (tmp_path / "quiesce.elf").write_text(f"GNU C11 {gcc}.0 -march=i686")
+    (tmp_path / "qemu-system-i386").write_text(f"#!/bin/sh\necho QEMU emulator version {qemu}.22\n")
+    (tmp_path / "qemu-system-i386").chmod(0o755)
+    done = subprocess.run(["/usr/bin/python3", f"{ROOT}/tools/reference_host.py", tmp_path], text=True,
+                          stdout=subprocess.PIPE, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert done.returncode == (0 if reference else 1)
+    assert done.stdout.startswith("reference host" if reference else "not the reference host (GCC")

@@ -33,7 +33,7 @@ def test_status_of_the_first_failure():
 
 
 def test_time_out():
-    done = run("--direct", "-c", "torture -t 1000", timeout=10)
+    done = run("--direct", "-c", "torture -t 1000", timeout=5)
     assert done.status == TIMED_OUT
 
 
@@ -97,10 +97,23 @@ def test_deterministic_without_x2apic(options, model):
     assert f" -cpu {model} " in done.stderr
 
 
+@pytest.mark.parametrize("mode,cpus", [([], len(os.sched_getaffinity(0))), (["--deterministic"], 1)])
+def test_a_deterministic_run_stays_on_one_host_cpu(tmp_path, mode, cpus):
+    """Where QEMU's main thread cannot come late for what the CPUs' thread woke it for."""
+    fake = tmp_path / "qemu-system-i386"
+    fake.write_text("#!/usr/bin/python3\nimport os\n"
+                    "print(f'Quiesce: {len(os.sched_getaffinity(0))} host CPUs\\nquiesce: exit status 0', flush=True)\n")
+    fake.chmod(0o755)
+    done = subprocess.run([TOOL, "--build", BUILD, "--direct", *mode, "--serial", tmp_path / "said", "-c", "cpus"],
+                          env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert f"Quiesce: {cpus} host CPUs" in done.stdout + done.stderr
+
+
 def test_examples_of_the_help():
     """They are commands; with --dry-run none of them is refused."""
     text = subprocess.run([TOOL, "--help"], stdout=subprocess.PIPE, text=True).stdout
-    examples = re.findall(r"^    tools/run(.*?)(?:   .*)?$", text, re.M)
+    examples = re.findall(r"^    tools/run(.*?)(?:  .*)?$", text, re.M)
     assert len(examples) >= 4
     for example in examples:
         done = subprocess.run([TOOL, "--build", BUILD, "--dry-run", *shlex.split(example)],
@@ -156,6 +169,15 @@ def test_screenshot(tmp_path, options):
     width, height = struct.unpack(">II", data[16:24])
     assert width >= 640 and height >= 400
     assert lit_part(data) > 0.01, "the screen is dark"
+
+
+def test_the_tour_fits_the_screen():
+    """README's picture of it shows all of it: the screen that GRUB finds has 37 lines of 100 characters,
+    and the prompt comes below."""
+    done = run("-c", "tour")
+    assert done.status == 0
+    lines = re.sub(r"\x1b\[\d*m", "", done.output).splitlines()
+    assert len(lines) + 1 <= 37 and max(map(len, lines)) <= 100
 
 
 def lit_part(png):
