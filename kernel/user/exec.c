@@ -90,9 +90,10 @@ int exec_load(struct space *space, const void *file, u32 size, u32 *entry, const
 /* The string at *at of text[len], whole or cut by the text's end; *at moves behind it. */
 static void take_string(const char *text, u32 len, u32 *at, char *out, u32 size)
 {
-	u32 n = strnlen(text + *at, len - *at);
+	u32 n = strnlen(text + *at, len - *at), kept = MIN(n, size - 1);
 
-	strlcpy(out, text + *at, MIN(size, n + 1));
+	memcpy(out, text + *at, kept);
+	out[kept] = '\0';
 	*at = MIN(*at + n + 1, len);
 }
 
