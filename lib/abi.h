@@ -225,7 +225,13 @@ enum info {				/* -ENOENT: beyond the last */
 	INFO_BOOT_OPTION,		/* buffer holds a name in, its value out */
 	INFO_COMPLETION,		/* index; buffer holds a kernel command's name in, out: what may
 					 * follow it */
+	INFO_PROGRAM,			/* buffer holds a program's name in, struct info_command out */
 };
+
+/* The note of a program's ELF file in which it describes itself: usage and gist, each with its NUL
+ * (user/lib/program_help.h). */
+#define PROGRAM_NOTE      "Quiesce"
+#define PROGRAM_NOTE_HELP 1
 
 struct info_args { u32 index; u32 buffer, size; };
 struct info_command { char name[24], usage[128], gist[128]; };

@@ -19,6 +19,11 @@ struct elf32_shdr {
 	u32 name, type, flags, addr, offset, size, link, info, addralign, entsize;
 };
 
+/* A note: its name, then its text, each up to a multiple of 4 bytes. */
+struct elf32_nhdr {
+	u32 name_len, len, type;
+};
+
 struct elf32_sym {
 	u32 name, value, size;
 	u8  info, other;
@@ -42,7 +47,7 @@ enum { EV_CURRENT = 1 };
 enum { ET_REL = 1, ET_EXEC = 2 };
 enum { EM_386 = 3 };
 
-enum { PT_LOAD = 1 };
+enum { PT_LOAD = 1, PT_NOTE = 4 };
 enum { PF_X = 1, PF_W = 2, PF_R = 4 };
 
 enum { SHN_UNDEF = 0, SHN_LORESERVE = 0xff00, SHN_ABS = 0xfff1, SHN_COMMON = 0xfff2 };

@@ -225,6 +225,14 @@ static int boot_option(const struct info_args *a, char *text, u32 size)
 	return err ? err : cmdline_get(boot_info.cmdline, name, text, size) >= 0 ? 0 : -ENOENT;
 }
 
+static int program_help(const struct info_args *a, struct info_command *out)
+{
+	char name[sizeof(out->name)];
+	int err = asked_name(a, name, sizeof(name));
+
+	return err ? err : exec_help(name, out);
+}
+
 static int completion(const struct info_args *a, char *text, u32 size)
 {
 	const struct command *c;
@@ -249,6 +257,9 @@ static int find_info(u32 what, const struct info_args *a, union answer *out, u32
 	case INFO_COMMAND:
 		*len = sizeof(out->command);
 		return ok(nth_command(a->index, &out->command));
+	case INFO_PROGRAM:
+		*len = sizeof(out->command);
+		return program_help(a, &out->command);
 	case INFO_TASK:
 		*len = sizeof(out->task);
 		return ok(nth_task(a->index, &out->task));

@@ -1,5 +1,6 @@
 /* Executables: the segments of a static ELF file become memory of their own. Every
  * number of the file is compared with a bound before it is used, as in module/elf.c. */
+#include "lib/abi.h"
 #include "lib/elf_format.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -81,5 +82,64 @@ int exec_load(struct space *space, const void *file, u32 size, u32 *entry, const
 		return -ENOEXEC;
 	}
 	*entry = h->entry;		/* a wrong one is a page fault of its first thread */
+	return 0;
+}
+
+/* -- what a program says of itself ------------------------------------------------------ */
+
+/* The string at *at of text[len], whole or cut by the text's end; *at moves behind it. */
+static void take_string(const char *text, u32 len, u32 *at, char *out, u32 size)
+{
+	u32 n = strnlen(text + *at, len - *at), kept = MIN(n, size - 1);
+
+	memcpy(out, text + *at, kept);
+	out[kept] = '\0';
+	*at = MIN(*at + n + 1, len);
+}
+
+/* A note at the beginning of part[len]: how many bytes it takes, 0: damaged. */
+static u32 read_note(const u8 *part, u32 len, struct info_command *out)
+{
+	const struct elf32_nhdr *n = (const struct elf32_nhdr *)part;
+	u32 text = sizeof(*n), end, at = 0;
+
+	if (len < sizeof(*n) || n->name_len > len || n->len > len)
+		return 0;
+	text += ALIGN_UP(n->name_len, 4);
+	end = text + n->len;
+	if (end > len)
+		return 0;
+	if (n->type == PROGRAM_NOTE_HELP && n->name_len == sizeof(PROGRAM_NOTE) &&
+	    !memcmp(part + sizeof(*n), PROGRAM_NOTE, sizeof(PROGRAM_NOTE))) {
+		take_string((const char *)part + text, n->len, &at, out->usage, sizeof(out->usage));
+		take_string((const char *)part + text, n->len, &at, out->gist, sizeof(out->gist));
+	}
+	return ALIGN_UP(end, 4);
+}
+
+static void read_notes(const u8 *part, u32 len, struct info_command *out)
+{
+	for (u32 at = 0, n; at < len && (n = read_note(part + at, len - at, out)) != 0; )
+		at += n;
+}
+
+int exec_help(const char *name, struct info_command *out)
+{
+	const void *file;
+	u32 size;
+	int err = program_find(name, &file, &size);
+
+	if (err)
+		return err;
+	*out = (struct info_command){ 0 };
+	strlcpy(out->name, name, sizeof(out->name));
+	const struct elf32_ehdr *h = file;
+	if (check_header(h, size))
+		return 0;
+	const struct elf32_phdr *s = (const struct elf32_phdr *)((const u8 *)file + h->phoff);
+	for (u32 i = 0; i < h->phnum; i++) {
+		if (s[i].type == PT_NOTE && s[i].offset % 4 == 0 && inside(s[i].offset, s[i].filesz, size))
+			read_notes((const u8 *)file + s[i].offset, s[i].filesz, out);
+	}
 	return 0;
 }

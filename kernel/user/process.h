@@ -78,6 +78,9 @@ u32  nr_processes(void);
 
 /* exec.c: reads an executable into a new address space. 0, -ENOEXEC, -ENOMEM. */
 int  exec_load(struct space *s, const void *file, u32 size, u32 *entry, const char **why) must_use;
+/* exec.c: usage and gist of a program of the archive (user/lib/program_help.h), "" and "" when it
+ * tells none. 0, -ENOENT: no such program. Task context. */
+int  exec_help(const char *name, struct info_command *out) must_use;
 
 /* Another thread of process `p`: its task's id, or an error. */
 int  thread_create(struct process *p, u32 eip, u32 esp, u32 arg) must_use;

@@ -364,3 +364,35 @@ def test_panic_names_modules():
         if re.search(r"^  e\w{7} \w+\+0x\w+ \[(primes|mathlib)\]$", done.output, re.M):
             return
     pytest.fail("no module in eight backtraces of four CPUs")
+
+
+def test_damaged_help_of_a_program(boot, tmp_path):
+    """A program's note is the file's word: lengths that lie, strings without an end."""
+    with open(f"{BUILD}/archive/hello", "rb") as f:
+        good = f.read()
+    note = good.index(b"Quiesce\0") - 12        # name's length, text's length, type
+    name_len, length, _ = struct.unpack_from("<3I", good, note)
+    assert name_len == 8
+
+    def patched(name, *at_and_bytes):
+        data = bytearray(good)
+        for at, new in at_and_bytes:
+            data[note + at:note + at + len(new)] = new
+        path = tmp_path / name
+        path.write_bytes(data)
+        return ["--module", str(path)]
+
+    silent = "a program that does not say what it does"
+    modules = (
+        patched("h-good")
+        + patched("h-longer", (4, struct.pack("<I", 0xffffffff)))
+        + patched("h-name", (0, struct.pack("<I", 0xfffffffc)))
+        + patched("h-empty", (4, struct.pack("<I", 0)))
+        + patched("h-type", (8, struct.pack("<I", 7)))
+        + patched("h-endless", (20, b"x" * length)))
+    m = boot("--direct", *modules, cpus=1)
+    assert m.lines("help h-good") == m.lines("help hello")
+    for name in ("h-longer", "h-name", "h-empty", "h-type"):
+        assert m.lines(f"help {name}")[:1] == [f"usage: start {name}"], name
+        assert silent in "\n".join(m.lines(f"help {name}")), name
+    assert m.lines("help h-endless")[0] == "usage: " + "x" * length

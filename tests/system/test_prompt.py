@@ -158,8 +158,34 @@ def test_help_for_every_command(boot):
     for name in listed:
         usage, *gist = m.lines(f"help {name}")
         assert re.match(rf"usage: {name}( |$)", usage) and gist and all(len(line) >= 4 for line in gist)
+        for word in {"TIME", "POINT", "PART", "AUTHORITY"} & set(re.findall("[A-Z]+", usage)):
+            assert re.search(rf"^  {word} +\S", "\n".join(gist), re.M), f"{name}: {word} is not explained"
     result = m.command("help no-such")
     assert result.status == "ENOENT" and "`help` lists them" in result.output
+
+
+def test_help_for_every_program(boot):
+    """What each says of itself (PROGRAM_HELP), by name as for commands."""
+    m = boot("--direct", cpus=1)
+    text = "\n".join(m.lines("help"))
+    programs = re.search(r"^Programs:((?: [\w-]+|\n {9})+)$", text, re.M).group(1).split()
+    assert {"init", "shell", "parrot", "reader", "rtc-server"} <= set(programs)
+    for name in programs:
+        usage, *gist = m.lines(f"help {name}")
+        assert re.match(rf"usage: (start (-a \S+ )?)?{name}( |$)", usage), usage
+        assert gist and "PROGRAM_HELP" not in gist[0], f"{name} says nothing of itself"
+    said = m.lines("help parrot")
+    assert said == ["usage: start parrot", "a server to be asked, and to be brought down, by `ask`"]
+    assert m.lines("help reader")[0] == "usage: reader [-m MOVES] [-o] DEVICE"
+
+
+def test_help_and_the_commands_agree(boot):
+    """The parts that `help` names are those that there are."""
+    m = boot("--direct", cpus=1)
+    parts = re.search(r"^  PART +(.*);", "\n".join(m.lines("help bench")), re.M).group(1)
+    assert m.command("bench strategies none").output.strip().endswith(parts.replace(" or ", ", "))
+    wanted = re.search(r"some of (\S+)", m.command("start -a none parrot").output).group(1)
+    assert wanted in "\n".join(m.lines("help start"))
 
 
 def test_wrong_names_and_options(boot):

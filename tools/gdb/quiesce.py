@@ -153,7 +153,13 @@ class ModulesSymbols(gdb.Command):
         super().__init__("modules-symbols", gdb.COMMAND_FILES)
 
     def invoke(self, argument, from_tty):
-        symbols.update()
+        try:
+            symbols.update()
+        except gdb.MemoryError:
+            raise gdb.GdbError("modules-symbols: too early: the kernel has not switched paging on, so there "
+                               "are no modules; `break module_loaded_for_debugger`, `continue`, then again") from None
+        if next(modules(), None) is None:
+            print("modules-symbols: no module is loaded")
 
 
 class ModulesFolder(gdb.Command):

@@ -6,6 +6,7 @@
 #include "modules/ioctl.h"
 #include "user/lib/device.h"
 #include "user/lib/process.h"
+#include "user/lib/program_help.h"
 #include "user/lib/stdio.h"
 #include "user/lib/syscall.h"
 
@@ -210,6 +211,8 @@ static u32 crashes(void)
 	again = NULL;
 	return (u32)sum / LIVES;
 }
+
+PROGRAM_HELP("homesbench WHAT HOME", "what a driver costs in either home; run by `bench driver-homes`");
 
 int main(int argc, char **argv)
 {

@@ -3,6 +3,7 @@
 #include "lib/string.h"
 #include "user/lib/ipc.h"
 #include "user/lib/process.h"
+#include "user/lib/program_help.h"
 #include "user/lib/stdio.h"
 #include "user/lib/syscall.h"
 
@@ -185,6 +186,8 @@ static u32 starts(void)
 }
 
 static int nothing(void) { return 0; }
+
+PROGRAM_HELP("ipcbench WHAT", "what system calls and messages cost; run by `bench ipc`");
 
 int main(int argc, char **argv)
 {

@@ -12,6 +12,7 @@
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "user/lib/process.h"
+#include "user/lib/program_help.h"
 #include "user/lib/syscall.h"
 
 #define SAW_ANOTHERS 1
@@ -131,6 +132,9 @@ static int rmmod(int argc, char **argv, u32 patience_us)
 	}
 	return err ? err : unload(argv[2], flags, patience_us);
 }
+
+PROGRAM_HELP("h_client open | read | map | rmmod NAME",
+             "a process on the stage of `hazard`, which runs it");
 
 int main(int argc, char **argv)
 {

@@ -1,5 +1,6 @@
 #include "user/init/init.h"
 #include "user/lib/fault.h"
+#include "user/lib/program_help.h"
 #include "user/lib/stdio.h"
 
 u32 init_endpoint;
@@ -61,6 +62,8 @@ static int start_at_boot(void)
 	}
 	return err;
 }
+
+PROGRAM_HELP("", "the first program: starts the prompt and servers, and again when they fail");
 
 int main(int argc, char **argv)
 {

@@ -2,8 +2,8 @@
 #pragma once
 #include "user/lib/syscall.h"
 
-/* Entry `index` into `out`; 0, -ENOENT: beyond the last. For INFO_BOOT_OPTION and
- * INFO_COMPLETION `out` holds a name first. */
+/* Entry `index` into `out`; 0, -ENOENT: beyond the last. For INFO_BOOT_OPTION,
+ * INFO_COMPLETION and INFO_PROGRAM `out` holds a name first. */
 static inline int info(enum info what, u32 index, void *out, u32 size)
 {
 	struct info_args args = { index, address(out), size };

@@ -23,122 +23,6 @@ int usage_error(const char *name)
 	return complain(-EINVAL, "usage: %s", builtin_find(name)->usage);
 }
 
-/* -- help --------------------------------------------------------------------------- */
-
-/* Command number `i`: first ours, then those of the kernel that ours do not hide. */
-static bool nth_command(u32 i, struct info_command *out)
-{
-	u32 own = 0;
-
-	for (; builtins[own]; own++) {
-		if (own != i)
-			continue;
-		strlcpy(out->name, builtins[i]->name, sizeof(out->name));
-		strlcpy(out->usage, builtins[i]->usage, sizeof(out->usage));
-		strlcpy(out->gist, builtins[i]->gist, sizeof(out->gist));
-		return true;
-	}
-	i -= own;
-	for (u32 at = 0; !info(INFO_COMMAND, at, out, sizeof(*out)); at++) {
-		if (!builtin_find(out->name) && i-- == 0)
-			return true;
-	}
-	return false;
-}
-
-bool complete_command(u32 i, char *out, u32 size)
-{
-	struct info_command c;
-	u32 n = 0;
-
-	while (nth_command(n, &c)) {
-		if (n++ != i)
-			continue;
-		strlcpy(out, c.name, size);
-		return true;
-	}
-	return complete_program(i - n, out, size);
-}
-
-/* The command whose name comes next in the alphabet. */
-static bool next_in_order(const char *after, struct info_command *best)
-{
-	struct info_command c;
-	bool found = false;
-
-	for (u32 i = 0; nth_command(i, &c); i++) {
-		if (strcmp(c.name, after) <= 0 || (found && strcmp(c.name, best->name) >= 0))
-			continue;
-		*best = c;
-		found = true;
-	}
-	return found;
-}
-
-#define COLUMNS 79		/* of a text screen, whose last one wraps */
-#define INDENT  13
-
-/* Words behind a head that ends in column `indent`. */
-static void print_words(const char *head, u32 indent, const char *text)
-{
-	do {
-		size_t n = line_length(text, COLUMNS - indent);
-
-		printf("%-*s%.*s\n", (int)indent, head, (int)n, text);
-		head = "";
-		text += n + (text[n] == ' ');
-	} while (*text);
-}
-
-static void list_programs(void)
-{
-	char program[64];
-	u32 column = (u32)printf("Programs:");
-
-	for (u32 i = 0; complete_program(i, program, sizeof(program)); i++) {
-		if (column + 1 + strlen(program) > COLUMNS)
-			column = (u32)printf("\n         ") - 1;
-		column += (u32)printf(" %s", program);
-	}
-	printf("\n");
-}
-
-static int help_all(void)
-{
-	struct info_command c;
-	char after[sizeof(c.name)] = "", head[INDENT + 1];
-
-	while (next_in_order(after, &c)) {
-		snprintf(head, sizeof(head), "  %-10s ", c.name);
-		print_words(head, INDENT, c.gist);
-		strlcpy(after, c.name, sizeof(after));
-	}
-	list_programs();
-	printf("`help COMMAND` shows its usage. Tab completes, the arrows walk the history,\n"
-	       "Ctrl-C ends a command, & behind it leaves it running. -j: in JSON lines.\n");
-	return 0;
-}
-
-static int help_run(int argc, char **argv)
-{
-	struct info_command c;
-
-	if (argc == 1)
-		return help_all();
-	for (u32 i = 0; nth_command(i, &c); i++) {
-		if (!streq(c.name, argv[1]))
-			continue;
-		printf("usage: %s\n", c.usage);
-		print_words("", 0, c.gist);
-		return 0;
-	}
-	return complain(-ENOENT, "help: %s: no such command; `help` lists them", argv[1]);
-}
-
-static const struct builtin help_builtin = {
-	"help", "help [COMMAND]", "list the commands, or explain one", help_run, false, complete_command,
-};
-
 /* -- echo, sleep -------------------------------------------------------------------- */
 
 static int echo_run(int argc, char **argv)
@@ -244,8 +128,7 @@ static int start_run(int argc, char **argv)
 	u32 authority = 0;
 
 	if (missing || (list && parse_authority(list, &authority)))
-		return complain(-EINVAL, "start: -a wants some of modules,devices,ports,irq,phys,process,power,"
-		                "console,lab,info");
+		return complain(-EINVAL, "start: -a wants " AUTHORITY_NAMES);
 	int err = reject_options(argc, argv);
 	if (err)
 		return err;

@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "user/lib/info.h"
 #include "user/lib/malloc.h"
+#include "user/lib/program_help.h"
 #include "user/lib/stdio.h"
 #include "user/lib/words.h"
 
@@ -189,6 +190,8 @@ static void prompt(void)
 		print_status(status);
 	}
 }
+
+PROGRAM_HELP("shell COMMAND", "the prompt, which init starts; `help` lists its commands");
 
 int main(int argc, char **argv)
 {

@@ -14,7 +14,7 @@
 #define MAX_WORDS 32
 #define MAX_LINE  1024
 
-/* -- commands (builtin.c, modules.c, devices.c) ------------------------------------------------ */
+/* -- commands (builtin.c, modules.c, devices.c, help.c) ---------------------------------------- */
 
 struct builtin {
 	const char *name, *usage, *gist;
@@ -28,7 +28,7 @@ struct builtin {
 extern const struct builtin *const builtins[];			/* up to NULL */
 const struct builtin *builtin_find(const char *name);		/* NULL: none */
 extern const struct builtin insmod_builtin, modprobe_builtin, rmmod_builtin;
-extern const struct builtin cat_builtin, dev_builtin;
+extern const struct builtin cat_builtin, dev_builtin, help_builtin;
 
 /* Prints an error line; returns `err`, for `return complain(...)`. */
 int  complain(int err, const char *fmt, ...) printf_like(2, 3);
@@ -81,6 +81,7 @@ bool complete_command(u32 i, char *out, u32 size);
 
 /* Cuts the first command off *rest, at a ';' or '&' outside quotes; *background: it was '&'. */
 char *next_command(char **rest, bool *background);
+#define AUTHORITY_NAMES "some of modules,devices,ports,irq,phys,process,power,console,lab,info"
 /* "ports,irq" into AUTH_*. 0, -EINVAL. */
 int  parse_authority(const char *text, u32 *out) must_use;
 /* "%3" into 3. 0, -EINVAL. */

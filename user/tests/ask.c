@@ -3,6 +3,7 @@
 #include "lib/options.h"
 #include "lib/parse.h"
 #include "lib/string.h"
+#include "user/lib/program_help.h"
 #include "user/lib/service.h"
 #include "user/lib/stdio.h"
 #include "user/lib/syscall.h"
@@ -27,6 +28,9 @@ static int reverse(u32 parrot, char *text)
 	printf("%s\n", text);
 	return 0;
 }
+
+PROGRAM_HELP("ask [-w] NUMBER | reverse TEXT | crash | exit",
+             "ask the server parrot; -w: wait until there is one");
 
 int main(int argc, char **argv)
 {

@@ -2,6 +2,7 @@
  * it given none of it, nothing happens and all say EPERM. */
 #include "lib/string.h"
 #include "user/lib/process.h"
+#include "user/lib/program_help.h"
 #include "user/lib/service.h"
 #include "user/lib/stdio.h"
 #include "user/lib/syscall.h"
@@ -61,6 +62,8 @@ static const struct { const char *what; int (*try)(void); } attempts[] = {
 	{ "process", start_program }, { "lab", run_command }, { "info", look_around },
 	{ "stop", stop_shell }, { "power", power_off },
 };
+
+PROGRAM_HELP("authority", "try all that needs authority, and say what came of it");
 
 int main(void)
 {

@@ -1,6 +1,7 @@
 /* Does what a program must not: crash [read|write|jump|stack|cli|in|divide|invalid|
  * kernel|text]. */
 #include "lib/string.h"
+#include "user/lib/program_help.h"
 #include "user/lib/stdio.h"
 
 #define NOWHERE 0x00000010u
@@ -15,6 +16,9 @@ static void push_for_ever(void) { __asm__ volatile("1: push %eax; jmp 1b"); }
 static const char *how;
 
 static bool is(const char *name) { return streq(how, name); }
+
+PROGRAM_HELP("crash [read | write | jump | stack | cli | in | divide | invalid | kernel | text]",
+             "do what a program must not");
 
 int main(int argc, char **argv)
 {

@@ -1,6 +1,7 @@
 /* A server that needs another one: it asks `parrot` before it serves, so init has to have
  * started that first (user/init/table.c). */
 #include "user/lib/ipc.h"
+#include "user/lib/program_help.h"
 #include "user/lib/service.h"
 #include "user/tests/parrot.h"
 
@@ -9,6 +10,8 @@ static int answer(struct call *c)
 	(void)c;
 	return -ENOSYS;
 }
+
+PROGRAM_HELP("", "a server that asks parrot before it serves, so that init has to start that first");
 
 int main(void)
 {

@@ -7,6 +7,7 @@
 #include "lib/string.h"
 #include "user/lib/ipc.h"
 #include "user/lib/process.h"
+#include "user/lib/program_help.h"
 #include "user/lib/stdio.h"
 #include "user/lib/syscall.h"
 
@@ -169,6 +170,8 @@ static u32 wait_for_ends(u32 endpoint, int *process, u32 n, u32 calls)
 			rounds++;
 	}
 }
+
+PROGRAM_HELP("fuzz SEED CALLS [PROCESSES]", "every system call with random and hostile arguments");
 
 int main(int argc, char **argv)
 {

@@ -1,6 +1,7 @@
 /* The smallest program: says where it runs and what it was told, and ends with the
  * status that it was told. */
 #include "lib/parse.h"
+#include "user/lib/program_help.h"
 #include "user/lib/stdio.h"
 
 /* The low bits of CS are the ring (Intel SDM vol. 3, 5.5). */
@@ -11,6 +12,9 @@ static u32 ring(void)
 	__asm__("mov %%cs, %0" : "=r"(cs));
 	return cs & 3;
 }
+
+PROGRAM_HELP("hello [STATUS [WORD...]]",
+             "say where it runs and what it was told, and end with the status");
 
 int main(int argc, char **argv)
 {

@@ -22,6 +22,7 @@
 #include "lib/port.h"
 #include "user/lib/ipc.h"
 #include "user/lib/process.h"
+#include "user/lib/program_help.h"
 #include "user/lib/stdio.h"
 #include "user/lib/syscall.h"
 
@@ -131,6 +132,9 @@ static int play_round(u32 bit)
 		return 1;
 	return 0;
 }
+
+PROGRAM_HELP("start -a ports,irq,phys level",
+             "an interrupt line that stays up until its device is served, driven from ring 3; wants QEMU's -device edu");
 
 int main(void)
 {

@@ -4,6 +4,7 @@
 #include "user/lib/device.h"
 #include "user/lib/ipc.h"
 #include "user/lib/process.h"
+#include "user/lib/program_help.h"
 #include "user/lib/service.h"
 #include "user/lib/stdio.h"
 #include "user/lib/syscall.h"
@@ -401,6 +402,8 @@ static int test_affinity(void)
 	CHECK(syscall(SYS_AFFINITY, 0, ~0u, ~0u, 0) == 0);
 	return bind_to_cpu_0();
 }
+
+PROGRAM_HELP("meddle TEST", "what messages promise while others meddle; run by the in-kernel tests");
 
 int main(int argc, char **argv)
 {

@@ -2,6 +2,7 @@
 #include "user/tests/parrot.h"
 #include "user/lib/ipc.h"
 #include "user/lib/process.h"
+#include "user/lib/program_help.h"
 
 static int reverse(const struct call *c)
 {
@@ -33,6 +34,8 @@ static int answer(struct call *c)
 		return -ENOSYS;
 	}
 }
+
+PROGRAM_HELP("", "a server to be asked, and to be brought down, by `ask`");
 
 int main(void)
 {

@@ -13,6 +13,7 @@
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "user/lib/device.h"
+#include "user/lib/program_help.h"
 #include "user/lib/stdio.h"
 #include "user/lib/time.h"
 
@@ -127,6 +128,9 @@ static int read_on(const char *name, u32 wanted_moves, bool once)
 	       (u32)div_u64(longest_pause, 1000000), err ? "; ended by " : "", err ? errno_name(err) : "");
 	return err ? err : wrong != 0;
 }
+
+PROGRAM_HELP("reader [-m MOVES] [-o] DEVICE",
+             "read a device over and over; -m: until it was moved so often, -o: open it for each answer");
 
 int main(int argc, char **argv)
 {

@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "user/lib/ipc.h"
 #include "user/lib/process.h"
+#include "user/lib/program_help.h"
 #include "user/lib/stdio.h"
 #include "user/lib/syscall.h"
 
@@ -505,6 +506,8 @@ static int test_ends(void)
 	CHECK(syscall(SYS_PROCESS, HANDLE_KERNEL, address(&a), 0, 0) > 0);
 	return 0;
 }
+
+PROGRAM_HELP("ring3 TEST", "what ring 3 must not be able to do; run by the in-kernel tests");
 
 /* -- which ------------------------------------------------------------------------------------------------------------ */
 

@@ -14,6 +14,7 @@
 #include "lib/ring.h"
 #include "lib/string.h"
 #include "lib/types.h"
+#include "user/lib/program_help.h"
 #include "user/lib/stdio.h"
 #include "user/lib/time.h"
 
@@ -27,8 +28,8 @@ void cleanup_module(void);
 #define module_init(fn) int  init_module(void) __attribute__((alias(#fn)))
 #define module_exit(fn) void cleanup_module(void) __attribute__((alias(#fn)))
 
-/* The module's file carries these. */
-#define MODULE_DESCRIPTION(text) _Static_assert(sizeof(text), "")
+/* The module's file carries both; what the program says of itself is the description. */
+#define MODULE_DESCRIPTION(text) PROGRAM_HELP("", text)
 #define MODULE_LICENSE(text)     _Static_assert(sizeof(text), "")
 
 /* Set from the server's arguments. */

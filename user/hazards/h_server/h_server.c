@@ -10,9 +10,12 @@
  * something still; -EFAULT: memory that a client holds has changed. */
 #include "user/hazards/h_server/h_server.h"
 #include "lib/parse.h"
+#include "user/lib/program_help.h"
 
 const char *mode;
 u32 quarter_us;
+
+PROGRAM_HELP("h_server direct MODE", "a driver that is a server, on the stage of `hazard`, which runs it");
 
 int main(int argc, char **argv)
 {
