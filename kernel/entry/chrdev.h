@@ -90,8 +90,9 @@ struct file *file_open(const char *name, u32 flags) must_use;
 /* Closes it: calls the driver's release(), unless the driver is gone, or the file was cut
  * off and another task is at it. From inside a call on that very file it takes effect when
  * the call returns. A file belongs to one task at a time: nobody else may be using it. May
- * sleep. */
-void file_close(struct file *f);
+ * sleep. 0. (A module has a handle instead, and gets an error for one that leads nowhere:
+ * module_file.h.) */
+int  file_close(struct file *f);
 /* Bytes (a driver that claims more than `len` is at fault), or an error; -ENODEV once the driver is gone or the file was revoked.
  * No locked instruction and no write to shared memory on the way in. */
 int  file_read(struct file *f, void *buf, u32 len);

@@ -239,11 +239,12 @@ static bool close_later(struct file *f)
 	return later;
 }
 
-void file_close(struct file *f)
+int file_close(struct file *f)
 {
 	ASSERT(may_sleep() && stack_is_read());
 	if (!close_later(f))
 		close_now(f);
+	return 0;
 }
 
 /* -- the end of a call -------------------------------------------------------------------- */
