@@ -700,3 +700,157 @@ int test_owners_handles(void)
 	CHECK(!IS_ERR((void *)given[0]) && (int)given[0] > 0);
 	return 0;
 }
+
+/* -- all at once ----------------------------------------------------------------------------- */
+
+#define HANDLES  16u
+#define HAMMERS  4u
+#define HAMMER_NS (400 * NSEC_PER_MSEC)
+
+/* Of any kind, alive or stale, known to all. 0: none yet. */
+static u32 shared[HANDLES];
+static bool hammers_over;
+static u32 unexpected;
+
+static u32 next_random(u32 *state)
+{
+	*state = *state * 1664525 + 1013904223;
+	return *state >> 16;
+}
+
+static u32 make_any(u32 kind)
+{
+	void *h;
+	int cb;
+
+	switch (kind) {
+	case 0:
+		h = timer_create("h", lib_count, counter);
+		break;
+	case 1:
+		h = work_create("h", lib_count, counter);
+		break;
+	case 2:
+		h = notifier_register(&test_chain, "h", lib_notified, counter, 0);
+		break;
+	default:
+		cb = callback_register("h", lib_called, counter);
+		return cb < 0 ? 0 : (u32)cb;
+	}
+	return IS_ERR(h) ? 0 : (u32)h;
+}
+
+/* Whatever the handle is one of, or was: each function is asked, and one at most means it. */
+static void use_any(u32 handle)
+{
+	(void)timer_arm((struct timer *)handle, 100 * NSEC_PER_USEC);
+	(void)work_queue((struct work *)handle);
+	(void)!callback_call((int)handle, NULL);
+	notifier_call(&test_chain, 0, NULL);
+}
+
+static void end_any(u32 handle)
+{
+	u32 ended = 0;
+
+	ended += timer_destroy((struct timer *)handle) == 0;
+	ended += work_destroy((struct work *)handle) == 0;
+	ended += notifier_unregister((struct notifier *)handle) == 0;
+	ended += callback_unregister((int)handle) == 0;
+	if (ended > 1)
+		atomic_add(&unexpected, 1);
+}
+
+static void hammer(void *seed)
+{
+	u32 state = (u32)seed;
+
+	while (!READ_ONCE(hammers_over)) {
+		u32 *place = &shared[next_random(&state) % HANDLES];
+		u32 handle = READ_ONCE(*place), what = next_random(&state) % 8;
+
+		if (what < 2 || !handle)
+			WRITE_ONCE(*place, make_any(next_random(&state) % 4));
+		else if (what < 4)
+			end_any(handle);
+		else
+			use_any(handle);
+	}
+}
+
+/* Both go and come back, in turn and together; and now and then the user goes for good, and
+ * another one comes to the same place. */
+static int go_and_come(u32 *state)
+{
+	switch (next_random(state) % 4) {
+	case 0:
+		fake_closes(&lib);
+		fake_comes_back(&lib);
+		break;
+	case 1:
+		fake_closes(&user);
+		fake_closes(&lib);
+		fake_comes_back(&user);
+		fake_comes_back(&lib);
+		break;
+	case 2:
+		fake_closes(&user);
+		/* Held back wishes raise the epoch: then it is not at rest yet. */
+		if (!owner_commit_gone(&user, owner_epoch(&user)))
+			return 0;
+		CHECK(!fake_leaves(&user));
+		CHECK(!fake_comes_at(&user, "user", &of_user, sizeof(of_user)));
+		break;
+	default:
+		fake_closes(&user);
+		fake_comes_back(&user);
+	}
+	return 0;
+}
+
+static int hammer_rounds(void)
+{
+	u64 end = clock_ns() + HAMMER_NS;
+	u32 state = 1;
+
+	while (!clock_passed(end)) {
+		if (user.state == OWNER_GOING)
+			fake_comes_back(&user);
+		CHECK(!go_and_come(&state));
+		sleep_ns(200 * NSEC_PER_USEC);
+	}
+	if (user.state == OWNER_GOING)
+		fake_comes_back(&user);
+	return 0;
+}
+
+static int hammer_body(void)
+{
+	struct task *task[HAMMERS];
+	int err;
+
+	memset(shared, 0, sizeof(shared));
+	hammers_over = false;
+	unexpected = 0;
+	for (u32 i = 0; i < HAMMERS; i++) {
+		task[i] = task_create("hammer", PRIO_NORMAL, hammer, (void *)(i + 1));
+		CHECK(!IS_ERR(task[i]));
+	}
+	err = hammer_rounds();
+	WRITE_ONCE(hammers_over, true);
+	for (u32 i = 0; i < HAMMERS; i++) {
+		CHECK(!task_join(task[i], clock_ns() + PATIENCE));
+		task_put(task[i]);
+	}
+	for (u32 i = 0; i < HANDLES; i++)
+		end_any(shared[i]);
+	CHECK(!err && !unexpected && READ_ONCE(counter->runs) > 0);
+	return 0;
+}
+
+/* Everybody makes, uses and ends everybody's records, also stale ones and twice, while their
+ * modules go and come. What is left in the end, if anything, is taken back with them. */
+int test_owners_hammer(void)
+{
+	return with_both(hammer_body);
+}
