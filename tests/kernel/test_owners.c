@@ -115,9 +115,9 @@ static LIB_TEXT int lib_releases(enum console_source s)
 
 static const struct chrdev_ops no_ops;
 
-static LIB_TEXT struct chrdev *lib_makes_device(void)
+static LIB_TEXT struct chrdev *lib_makes_device(void *private)
 {
-	return chrdev_register("made", &no_ops, NULL);
+	return chrdev_register("made", &no_ops, private);
 }
 
 static struct notifier_chain test_chain = NOTIFIER_CHAIN(test_chain, "test");
@@ -270,7 +270,7 @@ static int maker_body(void)
 {
 	struct timer *numbered = lib_makes_timer((void (*)(void *))wake_all, (void *)5);
 	struct timer *users = lib_makes_timer((void (*)(void *))wake_all, counter);
-	struct chrdev *empty = lib_makes_device();
+	struct chrdev *empty = lib_makes_device(NULL);
 
 	CHECK(!IS_ERR(numbered) && !IS_ERR(users) && !IS_ERR(empty));
 	CHECK(entries_count(&lib) == 3 && entries_count(&user) == 1);
@@ -378,6 +378,53 @@ static int device_body(void)
 int test_owners_device(void)
 {
 	return with_both(device_body);
+}
+
+/* A device of the user's that the library made: who wants in while the library has it closed
+ * waits at the user's gate, and goes on, or is sent home, when the library's fate is known. */
+static int opened;
+
+static void open_task(void *unused)
+{
+	struct file *f = file_open("made", 0);
+
+	(void)unused;
+	WRITE_ONCE(opened, IS_ERR(f) ? PTR_ERR(f) : 1);
+	if (!IS_ERR(f))
+		file_close(f);
+}
+
+static int wait_at_gate(struct task **task)
+{
+	opened = 0;
+	fake_closes(&lib);
+	*task = task_create("opener", PRIO_NORMAL, open_task, NULL);
+	CHECK(!IS_ERR(*task));
+	CHECK_SOON(READ_ONCE(user.gate_users) == 1);
+	CHECK(READ_ONCE(opened) == 0);
+	return 0;
+}
+
+static int gate_body(void)
+{
+	struct task *task;
+
+	CHECK(!IS_ERR(lib_makes_device(counter)));
+	CHECK(entries_count(&user) == 1 && entries_count(&lib) == 1);
+	CHECK(!wait_at_gate(&task));
+	fake_comes_back(&lib);
+	CHECK(!task_join(task, clock_ns() + PATIENCE) && opened == 1);
+	task_put(task);
+	CHECK(!wait_at_gate(&task));
+	CHECK(!fake_goes(&lib));
+	CHECK(!task_join(task, clock_ns() + PATIENCE) && opened == -ENODEV);
+	task_put(task);
+	return 0;
+}
+
+int test_owners_gate(void)
+{
+	return with_both(gate_body);
 }
 
 /* -- two that go at once ------------------------------------------------------------------ */
