@@ -91,7 +91,7 @@ static void chrdev_unlink(struct entry *e)
 		}
 	lead_to(d, gone_read, gone_write, gone_ioctl);
 	list_del(&d->node);
-	wake_all(&e->owner->gate);	/* the gate that callers wait at, whoever of the owners goes */
+	wake_all(&e->owner->gate);	/* callers wait there, whichever owner goes */
 	spin_unlock_irqrestore(&registry_lock, flags);
 }
 

@@ -1,4 +1,4 @@
-/* To whom a record belongs, and what its handle is worth. A library is the text of this
+/* The owners of a record, and its handle. A library is the text of this
  * file's `lib_` functions, its user a few words of data. */
 #include "entry/callback.h"
 #include "entry/chrdev.h"
@@ -265,7 +265,7 @@ int test_owners_core_function(void)
 	return with_both(core_function_body);
 }
 
-/* Who made it owns it too, and alone if nothing else leads anywhere. */
+/* The maker is an owner too, and the only one if nothing else leads into a module. */
 static int maker_body(void)
 {
 	struct timer *numbered = lib_makes_timer((void (*)(void *))wake_all, (void *)5);
@@ -286,8 +286,8 @@ int test_owners_maker(void)
 	return with_both(maker_body);
 }
 
-/* Who runs a record's function shows each of its modules to an inspection, were it only the
- * maker; and no longer than that. */
+/* A task in a record's function shows each of the record's modules to an inspection, even if
+ * that is only the maker; and no longer than that. */
 static u32 showing;
 
 static void look_for_lib(struct task *task, u32 sp, void *arg)
@@ -380,8 +380,8 @@ int test_owners_device(void)
 	return with_both(device_body);
 }
 
-/* A device of the user's that the library made: who wants in while the library has it closed
- * waits at the user's gate, and goes on, or is sent home, when the library's fate is known. */
+/* A device of the user's that the library made: an opener waits at the user's gate while
+ * the library has it closed, and goes on, or gets -ENODEV, when the library's fate is known. */
 static int opened;
 
 static void open_task(void *unused)
@@ -721,7 +721,7 @@ int test_owners_handles(void)
 {
 	struct handle_slot slot[2] = { { .generation = HANDLE_LAST_GENERATION - 2 },
 	                               { .generation = HANDLE_LAST_GENERATION - 1 } };
-	struct handles table = { slot, 2, 0 };
+	struct handles table = { .slot = slot, .nr_slots = 2 };
 	struct entry e = { 0 };
 	u32 given[4];
 
@@ -740,12 +740,12 @@ int test_owners_handles(void)
 	}
 	spin_unlock_irqrestore(&registry_lock, flags);
 	CHECK(found && !stale);
-	/* Slot 1 is good for one more handle, slot 0 for two; then there are none. */
-	CHECK(given[0] == (HANDLE_LAST_GENERATION << HANDLE_SLOT_BITS | 1));
-	CHECK(given[1] == (HANDLE_LAST_GENERATION - 1) << HANDLE_SLOT_BITS);
+	/* Slot 0 is good for two more handles, slot 1 for one; then there are none. */
+	CHECK(given[0] == (HANDLE_LAST_GENERATION - 1) << HANDLE_SLOT_BITS);
+	CHECK(given[1] == (HANDLE_LAST_GENERATION << HANDLE_SLOT_BITS | 1));
 	CHECK(given[2] == HANDLE_LAST_GENERATION << HANDLE_SLOT_BITS);
 	CHECK(given[3] == 0);
-	CHECK(!IS_ERR((void *)given[0]) && (int)given[0] > 0);
+	CHECK(!IS_ERR((void *)given[1]) && (int)given[1] > 0);
 	return 0;
 }
 
@@ -817,10 +817,10 @@ static void hammer(void *seed)
 		u32 *place = &shared[next_random(&state) % HANDLES];
 		u32 handle = READ_ONCE(*place), what = next_random(&state) % 8;
 
+		if (what < 4)
+			end_any(handle);
 		if (what < 2 || !handle)
 			WRITE_ONCE(*place, make_any(next_random(&state) % 4));
-		else if (what < 4)
-			end_any(handle);
 		else
 			use_any(handle);
 	}
