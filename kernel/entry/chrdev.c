@@ -111,7 +111,7 @@ static void chrdev_unlink(struct entry *e)
 	WRITE_ONCE(d->gone, true);
 	lead_to(d, gone_read, gone_write, gone_ioctl);
 	list_del(&d->node);
-	wake_all(&e->owner->gate);	/* the gate that callers wait at, whoever of the owners goes */
+	wake_all(&e->owner->gate);	/* callers wait there, whichever owner goes */
 	spin_unlock_irqrestore(&registry_lock, flags);
 	while (lose_some_files(d))
 		;

@@ -8,7 +8,7 @@ struct claim {
 	enum console_source source;	/* fixed */
 };
 
-/* Who has it; NULL: the core. Under registry_lock. */
+/* The current claim; NULL: the core reads it. Under registry_lock. */
 static struct claim *holder[CONSOLE_NR_SOURCES];
 
 static struct claim *to_claim(struct entry *e)
@@ -16,8 +16,8 @@ static struct claim *to_claim(struct entry *e)
 	return container_of(e, struct claim, e);
 }
 
-/* No way into the module. What arrives while it is closed lies there, and the core takes
- * it when nobody else does (console.c). */
+/* Not a way into the module. What arrives while it is closed stays in the device, and the
+ * core takes over after ten polls (console.c). */
 static void claim_stays(struct entry *e)
 {
 	(void)e;

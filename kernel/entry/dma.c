@@ -97,9 +97,9 @@ static bool is_orderly_end(const struct dma_record *d)
 	return o && READ_ONCE(o->state) == OWNER_GONE && kernel_translate((u32)d->stop) != ~0ull;
 }
 
-/* stop() may have been left by who ran exit, and runs the rest of the unload: then there
- * is no return to wait for. */
-static bool nobody_in_stop(const struct dma_record *d)
+/* The task that ran exit may have been taken out of stop() at its deadline, and runs the
+ * rest of the unload: then there is no return to wait for. */
+static bool stop_is_over(const struct dma_record *d)
 {
 	const struct task *t = READ_ONCE(d->stopper);
 
@@ -116,8 +116,8 @@ static void dma_unlink(struct entry *e)
 	spin_unlock_irqrestore(&registry_lock, flags);
 	if (mine)
 		run_stop(d, &call, true);
-	(void)wait_event_core(&stop_returned, nobody_in_stop(d), WAIT_FOREVER);
-	/* Who was in it may hold the lock still. */
+	(void)wait_event_core(&stop_returned, stop_is_over(d), WAIT_FOREVER);
+	/* The task that was in it may still hold the lock. */
 	flags = spin_lock_irqsave(&registry_lock);
 	spin_unlock_irqrestore(&registry_lock, flags);
 }

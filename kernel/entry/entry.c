@@ -17,9 +17,9 @@ static u32 nr_entries;			/* under registry_lock */
 static struct wait_queue left_alone = WAIT_QUEUE(left_alone, "record");
 
 static struct handle_slot slots[HANDLE_SLOTS];
-static struct handles handles = { slots, HANDLE_SLOTS, 0 };
+static struct handles handles = { .slot = slots, .nr_slots = HANDLE_SLOTS };
 
-/* -- to whom a record belongs -------------------------------------------------- */
+/* -- the owners of a record -------------------------------------------------- */
 
 #define for_each_link(l, e) \
 	for (l = (e)->link; l < (e)->link + ENTRY_LINKS; l++) if ((l)->owner)
@@ -70,7 +70,7 @@ static int find_owners(struct entry *e, const char *kind, const char *name,
 	return 0;
 }
 
-/* Who hands over a code pointer while the module is GOING voids the inspection. */
+/* A code pointer handed over while the module is GOING voids the inspection. */
 static int ask_owners(struct entry *e)
 {
 	struct entry_link *l;
@@ -153,7 +153,7 @@ bool entry_is_lost(const struct entry *e)
 	return false;
 }
 
-/* -- who is in a record's function ------------------------------------------------ */
+/* -- calls of a record's function ------------------------------------------------ */
 
 void entry_call_begin(struct entry_call *c, const struct entry *e)
 {
@@ -236,7 +236,7 @@ static struct owner *owner_exiting(struct entry *e)
 	return NULL;
 }
 
-/* Is somebody at it: ending it, or in its resume()? */
+/* Is it being ended, or resumed? */
 static bool is_busy(u32 handle)
 {
 	u32 flags = irq_save();
@@ -264,8 +264,8 @@ static void wait_until_left_alone(u32 handle)
 	count_waiting(-1u);
 }
 
-/* Caller holds registry_lock, and has just left a record alone: who counts himself later
- * sees that. */
+/* Caller holds registry_lock, and has just changed a record: a waiter that is counted later
+ * sees the change. */
 static void wake_waiting(void)
 {
 	if (unlikely(nr_waiting))
@@ -279,7 +279,7 @@ static void wake_waiting(void)
  *	lock: claims it
  *						lock: claimed: waits for its end
  *	unlinks, drops the handle
- *						goes on: nobody leads into the module
+ *						goes on: nothing leads into the module
  * and the other way round, where the library is told -ENODEV. */
 static int claim_end(const void *handle, const struct entry_ops *ops, struct entry **out)
 {
@@ -375,8 +375,8 @@ void entries_close(struct owner *o)
 	wait_recheck_range(o->base, o->size);
 }
 
-/* Callers are held back at the gate of the owner whose function they want, whoever of
- * the owners has closed it. */
+/* Callers wait at the gate of the owner of the function, whichever owner has closed the
+ * record. */
 static void wake_gates(struct entry *e)
 {
 	struct entry_link *l;
@@ -442,7 +442,7 @@ void entries_reopen(struct owner *o)
 }
 
 /* A record of `o` that can still be found. *claimed: its end is the caller's from here
- * on; else somebody is at it. NULL: there is none. */
+ * on; else another task is ending or resuming it. NULL: there is none. */
 static struct entry *next_to_unlink(struct owner *o, void (*seen)(struct entry *e, void *ctx),
                                     void *ctx, u32 *handle, bool *claimed)
 {

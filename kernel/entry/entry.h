@@ -27,7 +27,7 @@ struct entry_ops {
 	/* What reopen() has to leave for later (it sets resume_due): may sleep. NULL:
 	 * nothing ever. */
 	void (*resume)(struct entry *e);
-	/* Takes the record out of every list that leads to it; nobody new finds it, and
+	/* Takes the record out of every list that leads to it; it is not found any more, and
 	 * its function does not run any more. Frees nothing. May sleep. */
 	void (*unlink)(struct entry *e);
 	/* Frees the record; all CPUs have answered an IPI since unlink(). May sleep. */
@@ -43,8 +43,8 @@ struct entry_part {
 	u32 addr;
 };
 
-/* Who made it: the caller of a function of the interface, by its return address. The
- * last part, and the only one that may lie in what is __init. */
+/* The maker: the caller of a function of the interface, by its return address. The last
+ * part, and the only one that may lie in what is __init. */
 #define ENTRY_MAKER(addr) { NULL, (addr) }
 
 #define ENTRY_LINKS 4u			/* modules that one record can belong to */
@@ -64,15 +64,15 @@ struct entry {
 	u32 slot;			/* that owner's; good for use when it is gone */
 	u32 handle;			/* what the outside has of it */
 	char name[24];
-	/* Under registry_lock. Who finds the record by its handle may read the owners
-	 * without: they stay as long as the record does. */
+	/* Under registry_lock. After entry_find() the owners may be read without it: they
+	 * stay for as long as the record does. */
 	struct entry_link link[ENTRY_LINKS];
 	u32 closers;			/* links that are closed */
 	bool closed;			/* closers != 0 */
-	bool unlinked;			/* somebody has claimed its end: one, ever */
+	bool unlinked;			/* its end has been claimed: once, ever */
 	bool resume_due;
 	bool resuming;			/* resume() is at work: not to be taken out */
-	struct owner *ender;		/* whose unload frees it; NULL: who claimed its end */
+	struct owner *ender;		/* whose unload frees it; NULL: the task that claimed its end frees it */
 };
 
 /* Adds a record to all modules that `part` (nr of them, the function first) leads into,
@@ -92,7 +92,7 @@ static inline void *entry_handle(const struct entry *e) { return (void *)e->hand
 struct entry *entry_find(const void *handle, const struct entry_ops *ops);
 /* The end of a record: unlinks it, and lets ops->free free it, after a round of IPIs; or,
  * when the caller runs the exit of one of its owners, together with the others at the end.
- * It is ended once, whoever asks how often. May sleep. 0;
+ * It is ended once, however often it is asked for. May sleep. 0;
  * -ENODEV: it has been ended before (if by another who is still at it, the caller waits
  * until its function does not run any more);
  * -EDEADLK, after a message that names `caller`: the task runs in the record's function,
@@ -101,14 +101,14 @@ struct entry *entry_find(const void *handle, const struct entry_ops *ops);
 int  entry_destroy(const void *handle, const struct entry_ops *ops, u32 caller);
 /* A closed record is to be armed or queued. True: keep the wish for a reopening; the epoch
  * of its owners has been raised. False: it comes from the task that runs the exit of one of
- * them, so nobody will ever want it. As entry_find(). */
+ * them, so there will be no reopening. As entry_find(). */
 bool entry_hold_back(struct entry *e) must_use;
 
 /* Is one of its owners GONE? Then it is never opened again. As entry_find(). */
 bool entry_is_lost(const struct entry *e) must_use;
 
-/* -- who is in a function of a record, in task context ----------------------- */
-/* On the stack of who calls it. For as long as the call lasts it shows an address of each
+/* -- calls of a record's function, in task context ---------------------------- */
+/* On the caller's stack. For as long as the call lasts it shows an address of each
  * module that the record belongs to, so that an inspection finds the task for the sake of
  * any of them: unlink() will wait for the call, and the code that runs may be the
  * library's, with nothing of its user on the stack any more. */

@@ -5,19 +5,26 @@
 
 static u32 slot_of(u32 handle) { return handle & (HANDLE_SLOTS - 1); }
 
-/* The slots go round, so a slot is used again only after all others were. */
+/* A fresh one, else the one that has been free for longest. -1: none. */
+static int next_free(struct handles *t)
+{
+	u32 slot = t->first_free;
+
+	if (t->nr_used < t->nr_slots)
+		return (int)t->nr_used++;
+	if (!t->nr_free)
+		return -1;
+	t->first_free = t->slot[slot].next;
+	t->nr_free--;
+	return (int)slot;
+}
+
 u32 handle_take(struct handles *t)
 {
 	ASSERT(spin_held(&registry_lock));
-	for (u32 i = 0; i < t->nr_slots; i++) {
-		t->last = (t->last + 1) % t->nr_slots;
-		struct handle_slot *s = &t->slot[t->last];
+	int slot = next_free(t);
 
-		if (s->entry || s->generation == HANDLE_LAST_GENERATION)
-			continue;
-		return ++s->generation << HANDLE_SLOT_BITS | t->last;
-	}
-	return 0;
+	return slot < 0 ? 0 : ++t->slot[slot].generation << HANDLE_SLOT_BITS | (u32)slot;
 }
 
 void handle_publish(struct handles *t, struct entry *e)
@@ -27,16 +34,24 @@ void handle_publish(struct handles *t, struct entry *e)
 
 void handle_drop(struct handles *t, const struct entry *e)
 {
-	struct handle_slot *s = &t->slot[slot_of(e->handle)];
+	u32 slot = slot_of(e->handle);
+	struct handle_slot *s = &t->slot[slot];
 
 	ASSERT(spin_held(&registry_lock) && s->entry == e);
 	WRITE_ONCE(s->entry, NULL);
+	if (s->generation == HANDLE_LAST_GENERATION)
+		return;				/* retired */
+	if (t->nr_free++)
+		t->slot[t->last_free].next = slot;
+	else
+		t->first_free = slot;
+	t->last_free = slot;
 }
 
 /*	CPU 0 (timer_arm)			CPU 1 (unload)
  *	interrupts off
  *	finds the record
- *						handle_drop(): nobody new finds it
+ *						handle_drop(): not found any more
  *						round of IPIs: waits
  *	uses it; interrupts on, answers
  *						frees it

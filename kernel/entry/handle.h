@@ -21,13 +21,18 @@ struct entry;
 
 struct handle_slot {
 	struct entry *entry;		/* published with release; NULL: free, or retired */
-	u32 generation;			/* of the last handle; under registry_lock */
+	/* Under registry_lock. */
+	u32 generation : 32 - HANDLE_SLOT_BITS;		/* of the last handle */
+	u32 next : HANDLE_SLOT_BITS;			/* in the queue of the free ones */
 };
 
 struct handles {
+	/* Fixed. */
 	struct handle_slot *slot;
 	u32 nr_slots;
-	u32 last;			/* slot given out last; under registry_lock */
+	/* Under registry_lock. */
+	u32 nr_used;			/* once or more; those behind are fresh */
+	u32 nr_free, first_free, last_free;	/* used before, in the order in which they became free */
 };
 
 /* The number for `e`, which is found by it when e->handle is that number; 0: no slot is

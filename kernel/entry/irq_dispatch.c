@@ -45,16 +45,16 @@ static bool line_has_open_action(const struct irq_line *line)
 /* The handler may not run: that would be a way into a module that is being inspected. Its
  * device cannot be silenced either: only its driver knows how. So the line is masked. But
  * its neighbours' devices pull the same line, and have done nothing to be kept waiting for
- * a module that may be going for an hour. So it is unmasked every millisecond: whose
- * device wants something is served, and then, if the closed one's still does, the line is
- * masked anew. Nobody loses an interrupt, as a level stays until it is served:
+ * a module that may be going for an hour. So it is unmasked every millisecond: the
+ * neighbours are served, and then, if the closed one's device still pulls, the line is
+ * masked again. No interrupt is lost, as a level stays until it is served:
  *
  *	closed A's device	B's device	line	CPU
- *	up			-		up	nobody cared: masks
+ *	up			-		up	unhandled: masks
  *	up			up		up
  *						up	1 ms: unmasks
  *	up			up		up	B's handler; its device is quiet
- *	up			-		up	nobody cared: masks
+ *	up			-		up	unhandled: masks
  *	...
  *	up			-		up	A is open again, or gone: unmasks for good
  */

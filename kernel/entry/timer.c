@@ -173,61 +173,63 @@ struct timer *timer_create(const char *name, void (*fn)(void *arg), void *arg)
 	return entry_handle(&t->e);
 }
 
-/* Interrupts off, until they are on again it stays. NULL: it is gone. */
-static struct timer_record *find(const struct timer *handle)
+/* The record, locked; *flags for unlock_timer(). NULL: it is gone, and nothing is locked.
+ * While the lock is another's, interrupts are as the caller had them, as in
+ * spin_lock_irqsave(); but then the record may go, so it is looked up anew. Any context. */
+static struct timer_record *lock_timer(const struct timer *handle, u32 *flags)
 {
-	struct entry *e = entry_find(handle, &timer_ops);
+	for (;;) {
+		*flags = irq_save();
+		struct entry *e = entry_find(handle, &timer_ops);
 
-	return e ? to_timer(e) : NULL;
+		if (likely(e && spin_trylock(&to_timer(e)->lock)))
+			return to_timer(e);
+		irq_restore(*flags);
+		if (!e)
+			return NULL;
+		cpu_relax();
+	}
 }
 
-static int arm(struct timer_record *t, u64 deadline)
+static void unlock_timer(struct timer_record *t, u32 flags)
 {
-	int err = 0;
-
-	spin_lock(&t->lock);
-	if (t->dying) {
-		err = -ENODEV;
-	} else if (!t->fn) {
-		t->deadline = deadline;
-		t->wanted = entry_hold_back(&t->e);
-		err = -ENODEV;
-	} else {
-		t->deadline = deadline;
-		ktimer_arm(&t->core, deadline);
-	}
-	spin_unlock(&t->lock);
-	return err;
+	spin_unlock_irqrestore(&t->lock, flags);
 }
 
 int timer_arm(struct timer *handle, u64 ns)
 {
-	u32 flags = irq_save();
-	struct timer_record *t = find(handle);
-	int err = t ? arm(t, clock_ns() + ns) : -ENODEV;
+	u64 deadline = clock_ns() + ns;
+	struct timer_record *t;
+	int err = -ENODEV;
+	u32 flags;
 
-	irq_restore(flags);
+	t = lock_timer(handle, &flags);
+	if (!t)
+		return -ENODEV;
+	if (!t->dying) {
+		t->deadline = deadline;
+		if (t->fn) {
+			ktimer_arm(&t->core, deadline);
+			err = 0;
+		} else {
+			t->wanted = entry_hold_back(&t->e);
+		}
+	}
+	unlock_timer(t, flags);
 	return err;
-}
-
-static bool cancel(struct timer_record *t)
-{
-	bool armed;
-
-	spin_lock(&t->lock);
-	armed = ktimer_cancel(&t->core) || t->wanted;
-	t->wanted = false;
-	spin_unlock(&t->lock);
-	return armed;
 }
 
 bool timer_cancel(struct timer *handle)
 {
-	u32 flags = irq_save();
-	struct timer_record *t = find(handle);
-	bool armed = t && cancel(t);
+	u32 flags;
+	struct timer_record *t = lock_timer(handle, &flags);
+	bool armed;
 
-	irq_restore(flags);
+	if (!t)
+		return false;
+	armed = ktimer_cancel(&t->core) || t->wanted;
+	t->wanted = false;
+	unlock_timer(t, flags);
 	return armed;
 }
 

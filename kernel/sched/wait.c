@@ -64,7 +64,7 @@ int interrupted(u32 heeds, u32 caller)
 		err = -EINTR;
 	else if ((heeds & HEEDS_GATE) && unlikely(READ_ONCE(wait_gate_active)))
 		err = ask_gates(caller);
-	/* Who heeds no signs gets no error to see: sleep_ns(). */
+	/* Without HEEDS_SIGNS the caller is not shown the error: sleep_ns(). */
 	if (err && (heeds & HEEDS_SIGNS))
 		current->told_to_leave = true;
 	return err;

@@ -1,5 +1,4 @@
-/* borrower: a user of lender, who goes without a word. Its own records have functions of
- * the core and handlers that outlast nothing. */
+/* borrower: a user of lender that ends nothing. Its own timer runs a function of the core. */
 #include "module/api.h"
 #include "modules/tests/lender.h"
 

@@ -1,5 +1,5 @@
-/* lender: a library that runs records of its own on objects of its users, who forget to
- * say that they go. Device "lender", ioctl:
+/* lender: a library that runs records of its own on objects of its users, which forget to
+ * end them. Device "lender", ioctl:
  *   0  arms the timer: what timer_arm() says
  *   1  queues the work item, which looks at the object once, and then stays for as long as ...
  *   2  ... it is told to leave

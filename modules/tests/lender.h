@@ -4,5 +4,5 @@
 
 struct loan { u32 uses; };
 
-/* Runs a timer, a thread and more on `to`, until somebody ends them. */
+/* Runs a timer, a thread and more on `to`, until they are ended. */
 int lend(struct loan *to);

@@ -46,6 +46,11 @@ int fake_goes(struct owner *o)
 	if (o->state != OWNER_GOING)
 		fake_closes(o);
 	CHECK(owner_commit_gone(o, owner_epoch(o)));
+	return fake_leaves(o);
+}
+
+int fake_leaves(struct owner *o)
+{
 	entries_unlink(o, NULL, NULL);
 	CHECK(!smp_call(cpus_online, answer, NULL, ROUND_TIMEOUT));
 	entries_free(o);

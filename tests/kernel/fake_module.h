@@ -10,3 +10,5 @@ int  fake_comes(struct owner *o, const char *name, void *function);
 void fake_closes(struct owner *o);
 void fake_comes_back(struct owner *o);
 int  fake_goes(struct owner *o);
+/* What fake_goes() does after the commit. */
+int  fake_leaves(struct owner *o);
