@@ -84,8 +84,8 @@ void *chrdev_private(const struct chrdev *d);
 struct file *file_open(const char *name, u32 flags) must_use;
 /* Closes it: calls the driver's release(), unless the driver is gone, or the file was cut
  * off and another task is at it. From inside a call on that very file it takes effect when
- * the call returns. A file belongs to one task at a time: nobody else may be using it. May
- * sleep. */
+ * the call returns. A file belongs to one task at a time: nobody else may be using it. A module
+ * closes what modules have opened, not what its callers have: that stays open. May sleep. */
 void file_close(struct file *f);
 /* Bytes (a driver that claims more than `len` is at fault), or an error; -ENODEV once the driver is gone or the file was revoked.
  * No locked instruction and no write to shared memory on the way in. */

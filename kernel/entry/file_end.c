@@ -28,6 +28,7 @@
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "sched/sync.h"
+#include "x86/console.h"
 #include "x86/panic.h"
 
 struct wait_queue file_ends = WAIT_QUEUE(file_ends, "end of a file");
@@ -239,10 +240,22 @@ static bool close_later(struct file *f)
 	return later;
 }
 
+/* What tasks have opened is the core's to close: a driver is only lent it. */
+static bool may_close(const struct file *f, u32 caller)
+{
+	const struct owner *o = owner_of(caller);
+
+	if (f->e.ops || o == &core_owner)
+		return true;
+	printk("file of %s, opened by task %u (%s): module %s closes it, which did not open it; it stays open\n",
+	       f->dev->e.name, f->task_id, f->task_name, o->name);
+	return false;
+}
+
 void file_close(struct file *f)
 {
 	ASSERT(may_sleep());
-	if (!close_later(f))
+	if (may_close(f, (u32)__builtin_return_address(0)) && !close_later(f))
 		close_now(f);
 }
 

@@ -358,18 +358,20 @@ static int apart_at_open(void)
 
 int test_files_open_unregisters(void) { return with_filer("mode=4", apart_at_open); }
 
-/* A call that closes its own file: it takes effect when the call has returned. */
-static int closed_in_call(void)
+/* A driver that closes its caller's file, which the caller closes, too. */
+static int closed_by_driver(void)
 {
 	struct file *f = file_open("filer", 0);
 
 	CHECK(!IS_ERR(f));
 	CHECK(close_in_call(f) == 0);
+	CHECK(stage.at == 0 && open_files("filer") == 1 && read_one(f) == 1);
+	file_close(f);
 	CHECK(stage.at == 1 && open_files("filer") == 0);
 	return 0;
 }
 
-int test_files_call_closes_its_file(void) { return with_filer("", closed_in_call); }
+int test_files_driver_closes_no_caller(void) { return with_filer("", closed_by_driver); }
 
 /* -- opens ------------------------------------------------------------------------------------- */
 
