@@ -174,7 +174,7 @@ def test_revoke_and_force(boot):
         wait_until(m, lambda: json_lines(m, "lsmod -j")[0]["open_files"] == 1)
         m.send(f"rmmod -j -t 20s {option} uart\r")
         said = m.wait_for_prompt()
-        assert '"result":"ok"' in said and f'"revoked":{int(option == "-r")}' in said
+        assert '"result":"ok"' in said and '"revoked":1' in said
         # Who had it open was sent home, and ends.
         if "ENODEV" not in said:
             m.expect("ENODEV")
