@@ -28,6 +28,7 @@
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "sched/sync.h"
+#include "x86/console.h"
 #include "x86/panic.h"
 
 struct wait_queue file_ends = WAIT_QUEUE(file_ends, "end of a file");
@@ -262,6 +263,8 @@ void file_call_ended(struct file *f)
 		f->close_late = false;
 	else if (last && f->cut)
 		claimed = claim(f, &release);
+	if (last && f->cut && !close && f->state == FILE_OPEN)
+		file_move(f, FILES_IDLE);	/* the module's fate decides: left to a task of the core */
 	spin_unlock_irqrestore(&registry_lock, flags);
 	if (close)
 		close_now(f);

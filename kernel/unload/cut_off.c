@@ -8,6 +8,7 @@
 #include "unload/inspect.h"
 #include "unload/steps.h"
 #include "x86/clock.h"
+#include "x86/console.h"
 
 /* So long nothing happens: then somebody may need help. */
 #define QUIET_NS    (2 * NSEC_PER_MSEC)
@@ -81,4 +82,20 @@ int cut_files_off(struct unload *u)
 	err = wait_for_releases(u);
 	u->report.rolled_back = err && u->report.revoked;
 	return err;
+}
+
+void release_files_late(struct unload *u)
+{
+	u64 until = clock_ns() + (u->patience_ns ? u->patience_ns : UNLOAD_PATIENCE_NS);
+	struct owner *o = &u->mod->owner;
+	u32 nr = 0;
+	int err = owner_cut_files(o, &nr);
+
+	while (!err && owner_has_releases(o) && !clock_passed(until)) {
+		if (owner_wait_files(o, QUIET_NS, until))
+			owner_help_release(o);
+	}
+	o->stays = owner_has_releases(o);
+	if (o->stays)
+		printk("%s: the release() of an open file does not return; its memory stays set aside\n", u->name);
 }

@@ -7,3 +7,6 @@
  * file is left. -EBUSY, -ETIMEDOUT, -EINTR, -EDEADLK, -ENOMEM, -EIO, with who is at it in
  * u->report; then the module goes on, and what was cut off stays so. The gate is shut. May sleep. */
 int cut_files_off(struct unload *u) must_use;
+/* For a strategy that knows nothing of open files, and has the module GONE: releases them all the
+ * same, doors closed, for so long; if that does not do, its memory stays set aside. May sleep. */
+void release_files_late(struct unload *u);

@@ -32,6 +32,7 @@
 #include "smp/ipi.h"
 #include "unload/counts.h"
 #include "unload/remove.h"
+#include "unload/cut_off.h"
 #include "unload/steps.h"
 #include "x86/clock.h"
 
@@ -128,6 +129,7 @@ static int young_unload(struct unload *u)
 	if (err)
 		return err;
 	owner_set_state(&u->mod->owner, OWNER_GONE);
+	release_files_late(u);			/*    (files are not in the mail) */
 	unload_run_exit(u, false);
 	unload_finish(u);			/* 6) unmaps module */
 	return 0;

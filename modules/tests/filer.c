@@ -9,10 +9,11 @@ enum { PLAIN, DRAINS, HANGS, APART, OPEN_APART, EXCLUSIVE, NESTED, OPEN_FAILS };
 
 static u32 mode;
 module_param(mode, uint);
-static bool forgets, fails, stubborn;
+static bool forgets, fails, stubborn, waits;
 module_param(forgets, bool);
 module_param(fails, bool);
 module_param(stubborn, bool);
+module_param(waits, bool);
 
 static struct chrdev *dev, *inner;
 static struct timer *transfer;
@@ -104,6 +105,14 @@ static const struct chrdev_ops ops = {
 };
 static const struct chrdev_ops inner_ops = { .read = filer_read, .release = NULL };
 
+static void poll(void *arg)
+{
+	(void)arg;
+	while (!kthread_should_stop())
+		if (sleep_interruptible_ns(NSEC_PER_MSEC))
+			break;
+}
+
 static int __init filer_init(void)
 {
 	struct file *f;
@@ -123,6 +132,10 @@ static int __init filer_init(void)
 			return PTR_ERR(f);
 	}
 	sync_point("filer:init");
+	if (waits) {
+		struct thread *t = kthread_run(poll, NULL, "filer");
+		return IS_ERR(t) ? PTR_ERR(t) : wait_event(&never, false);
+	}
 	return fails ? -EIO : 0;
 }
 module_init(filer_init);

@@ -12,12 +12,20 @@ static struct work *queued, *idle;
 static struct thread *thread;
 static struct notifier *notifier;
 static struct file *other;
+static bool running;
 static struct mutex lock = MUTEX(lock, "leaver");
 static struct mutex gone = MUTEX(gone, "leaver gone");
 static struct wait_queue never = WAIT_QUEUE(never, "leaver never");
 
 static void on_timer(void *arg)   { (void)arg; }
 static void on_work(void *arg)    { (void)arg; }
+/* Runs until it is sent home, and is queued once more by then: held back by its closed door. */
+static void on_slow_work(void *arg)
+{
+	(void)arg;
+	WRITE_ONCE(running, true);
+	(void)wait_event(&never, false);
+}
 static void on_event(u32 event, void *data, void *arg) { (void)event, (void)data, (void)arg; }
 static void run_thread(void *arg)
 {
@@ -34,7 +42,7 @@ static int __init leaver_init(void)
 	dev = chrdev_register("leaver", &ops, NULL);
 	timer = timer_create("leaver", on_timer, NULL);
 	armed = timer_create("leaver far", on_timer, NULL);
-	queued = work_create("leaver", on_work, NULL);
+	queued = work_create("leaver", on_slow_work, NULL);
 	idle = work_create("leaver idle", on_work, NULL);
 	notifier = notifier_register(&reboot_chain, "leaver", on_event, NULL, 0);
 	thread = kthread_run(run_thread, NULL, "leaver");
@@ -42,6 +50,10 @@ static int __init leaver_init(void)
 	if (IS_ERR(dev) || IS_ERR(timer) || IS_ERR(armed) || IS_ERR(queued) || IS_ERR(idle) ||
 	    IS_ERR(notifier) || IS_ERR(thread) || IS_ERR(other))
 		return -EIO;
+	work_queue(queued);
+	while (!READ_ONCE(running))
+		sleep_ms(1);
+	work_queue(queued);
 	return timer_arm(armed, 3600 * NSEC_PER_SEC);
 }
 module_init(leaver_init);

@@ -602,6 +602,36 @@ int test_entry_chrdev(void)
 	return err;
 }
 
+/* A call that closes its own file: it takes effect when the call has returned. */
+static int closing_ioctl(struct file *f, u32 cmd, u32 arg)
+{
+	(void)cmd, (void)arg;
+	file_close(f);
+	return releases || f->state != FILE_OPEN ? -EIO : 0;
+}
+
+static const struct chrdev_ops fake_closing_ops = { .ioctl = closing_ioctl, .release = fake_release };
+
+static int close_in_call_body(void)
+{
+	struct file *f;
+
+	CHECK(!IS_ERR(chrdev_register("fake", &fake_closing_ops, NULL)));
+	f = file_open("fake", 0);
+	CHECK(!IS_ERR(f));
+	CHECK(file_ioctl(f, 0, 0) == 0);
+	CHECK(releases == 1 && owner_open_files(&fake) == 0);
+	return 0;
+}
+
+int test_entry_call_closes_its_file(void)
+{
+	int err = with_fake(close_in_call_body);
+
+	CHECK(err || heap_used_blocks() == blocks_before);
+	return err;
+}
+
 static int unregister_body(void)
 {
 	struct chrdev *d = chrdev_register("fake", &fake_ops, NULL);
