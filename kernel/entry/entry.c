@@ -119,7 +119,7 @@ void entries_close(struct owner *o)
 			e->ops->close(e);
 		}
 	spin_unlock_irqrestore(&registry_lock, flags);
-	wait_recheck_range(o->base, o->size);
+	wait_recheck_since(o->base, o->size, o->generation);
 }
 
 static struct entry *claim_resume(struct owner *o)
