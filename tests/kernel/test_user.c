@@ -101,9 +101,8 @@ static u32 pins_at_rest(void)
 	return n;
 }
 
-/* One for each system call that neither ends the caller nor takes what others need, one behind a
- * file's lock, the first one, and one in a page fault. */
-#define NR_PINS (NR_SYSCALLS - 6 + 3)
+/* One for each system call but seven (pin.c says which), one behind a file's lock, the first one, and one in a page fault. */
+#define NR_PINS (NR_SYSCALLS - 7 + 3)
 
 static int unload_among_pins(const struct module *m, struct unload *u)
 {
