@@ -372,7 +372,7 @@ void entries_close(struct owner *o)
 	for_each_entry_of(l, o)
 		close_link(l);
 	spin_unlock_irqrestore(&registry_lock, flags);
-	wait_recheck_range(o->base, o->size);
+	wait_recheck_since(o->base, o->size, o->generation);
 }
 
 /* Callers wait at the gate of the owner of the function, whichever owner has closed the

@@ -171,6 +171,13 @@ static inline bool task_should_stop(void) { return READ_ONCE(current->should_sto
 int task_join(struct task *t, u64 deadline) must_use;
 /* Has it left its stack for good? Any context. */
 static inline bool task_is_dead(const struct task *t) { return __atomic_load_n(&t->dead, __ATOMIC_ACQUIRE); }
+/* A task that left its CPU before a module of that generation came holds nothing of it. The order of
+ * the two looks is for who asks while tasks run: it was off its CPU, and until then had not run since
+ * the load. Any context. */
+static always_inline bool task_has_not_run_since(const struct task *t, u32 generation)
+{
+	return !__atomic_load_n(&t->on_cpu, __ATOMIC_ACQUIRE) && t->ran_generation < generation;
+}
 /* Changes the priority of `t`, also while it runs or waits. What others lend it
  * stays. Any context. */
 void task_set_prio(struct task *t, u32 prio);

@@ -250,7 +250,7 @@ void wake_one(struct wait_queue *q)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
-struct recheck { u32 base, size; bool found; };
+struct recheck { u32 base, size, generation; bool found; };
 
 /* Its run queue is locked. switch.asm has pushed edi, esi, ebx, ebp. */
 static void look_for_caller(struct task *t, u32 sp, void *arg)
@@ -273,7 +273,10 @@ static bool sleeps_for(struct task *t, struct recheck *r)
 
 static bool recheck(struct task *t, void *arg)
 {
-	if (READ_ONCE(t->state) == TASK_SLEEPING && !task_is_dead(t) && sleeps_for(t, arg))
+	struct recheck *r = arg;
+
+	if (READ_ONCE(t->state) == TASK_SLEEPING && !task_has_not_run_since(t, r->generation) &&
+	    !task_is_dead(t) && sleeps_for(t, r))
 		wake_interruptible(t);
 	return false;
 }
@@ -284,9 +287,11 @@ static bool recheck(struct task *t, void *arg)
  *	wait_caller; state = SLEEPING (locked)	gate closed
  *	gate closed?				takes tasklist_lock (locked)
  *	schedule()				SLEEPING, for a module in the range? */
-void wait_recheck_range(u32 base, u32 size)
+void wait_recheck_since(u32 base, u32 size, u32 generation)
 {
-	struct recheck r = { base, size, false };
+	struct recheck r = { base, size, generation, false };
 
 	tasks_each(recheck, &r);
 }
+
+void wait_recheck_range(u32 base, u32 size) { wait_recheck_since(base, size, 0); }

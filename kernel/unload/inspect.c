@@ -217,14 +217,6 @@ static u32 parked_sp(const struct task *t)
 	return parking[cpu].sp;
 }
 
-/* A task that left its CPU before the module came holds nothing of it. The order of
- * the two looks is for who asks while tasks run: it was off its CPU, and until then had
- * not run since the load. */
-static always_inline bool has_not_run_since(const struct task *t, u32 generation)
-{
-	return !load_acquire(&t->on_cpu) && t->ran_generation < generation;
-}
-
 /* There is a hit on the stack of a task that rests. switch.asm and
  * with_registers_on_stack() push edi, esi, ebx, ebp.
  *
@@ -316,7 +308,7 @@ bool inspect_tasks_and_commit(struct inspection *in)
 	ASSERT(this_cpu_read(preempt_count));
 	u32 flags = spin_lock_irqsave(&tasklist_lock);
 	list_for_each(t, &tasklist, all_node) {
-		if (has_not_run_since(t, generation))
+		if (task_has_not_run_since(t, generation))
 			skipped++;
 		else
 			inspect_task(in, t);
@@ -438,7 +430,7 @@ static bool visit(struct task *t, void *arg)
 {
 	struct resting *r = arg;
 
-	if (!has_not_run_since(t, r->in->owner->generation))
+	if (!task_has_not_run_since(t, r->in->owner->generation))
 		return look_at_task(t, r);
 	if (!has_passed(t, r->in->number)) {
 		pass(t, r->in->number);

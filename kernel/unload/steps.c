@@ -177,7 +177,7 @@ int help_insiders_out(struct unload *u, struct inspection *in)
 	 * inside and not let go of them, and nobody would look at the deadline (hazard C19). */
 	task_boost(current, PRIO_TOP);
 	move_to_front(in);
-	wait_recheck_range(o->base, o->size);
+	wait_recheck_since(o->base, o->size, o->generation);
 	int err = wait_until_they_have_run(u, in, pause);
 	move_back(in);
 	task_unboost(current, PRIO_TOP);

@@ -25,6 +25,7 @@ static void on_timer(void *arg)
 {
 	(void)arg;
 	ticks++;
+	sync_point("labrat:timer");
 	work_queue(work);
 	if (busy_timer)
 		timer_arm(timer, NSEC_PER_MSEC);

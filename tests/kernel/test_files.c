@@ -376,7 +376,7 @@ static int closed_in_call(void)
 	return 0;
 }
 
-int test_files_driver_closes_no_caller(void) { return with_filer("", closed_by_driver); }
+int test_files_driver_closes_no_caller(void) { return with_filer("", closed_in_call); }
 
 /* -- opens ------------------------------------------------------------------------------------- */
 

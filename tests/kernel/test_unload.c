@@ -12,6 +12,7 @@
 #include "shell/balance_sheet.h"
 #include "shell/hazard.h"
 #include "shell/ktest.h"
+#include "tests/kernel/fake_module.h"
 #include "tests/kernel/tests.h"
 #include "unload/graveyard.h"
 #include "unload/inspect.h"
@@ -301,6 +302,36 @@ int test_unload_sends_sleepers_home_from_libraries(void)
 	after = balance_after(&before, PATIENCE);
 	CHECK(balance_compare("library", &before, &after));
 	return err ? err : back;
+}
+
+/* No caller of its is in the module; but what it works on is. */
+static struct wait_queue never = WAIT_QUEUE(never, "never");
+
+static void works_for_another(void *arg)
+{
+	struct reader *r = arg;
+
+	WRITE_ONCE(current->works_on, (u32)works_for_another);
+	r->result = wait_event(&never, false);
+	WRITE_ONCE(current->works_on, 0);
+}
+
+int test_unload_sends_home_who_works_for_it(void)
+{
+	static struct owner fake;
+	static struct reader r;		/* outlives a check that fails */
+
+	r = (struct reader){ .result = 1 };
+	CHECK(fake_comes(&fake, "fake", (void *)works_for_another) == 0);
+	r.task = task_create("works", PRIO_NORMAL, works_for_another, &r);
+	CHECK(!IS_ERR(r.task));
+	u64 limit = clock_ns() + PATIENCE;
+	while (!streq(r.task->waiting_for, "never") && !clock_passed(limit))
+		sleep_ms(1);
+	CHECK(rests(r.task));
+	fake_closes(&fake);
+	CHECK(join_reader(&r) == 0 && r.result == -ENODEV);
+	return fake_goes(&fake);
 }
 
 static int wait_for_holder(void)

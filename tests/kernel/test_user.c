@@ -1,10 +1,13 @@
 /* Ring 3: the program user/tests/ring3.c tries what it must not be able to do. */
+#include "entry/chrdev.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "sched/sched.h"
+#include "sched/sync.h"
 #include "shell/balance_sheet.h"
 #include "shell/commands.h"
+#include "shell/ktest.h"
 #include "tests.h"
 #include "unload/unload.h"
 #include "user/process.h"
@@ -98,9 +101,8 @@ static u32 pins_at_rest(void)
 	return n;
 }
 
-/* One for each system call that neither ends the caller nor takes what others need, one behind a
- * file's lock, the first one, and one in a page fault. */
-#define NR_PINS (NR_SYSCALLS - 6 + 3)
+/* One for each system call but seven (pin.c says which), one behind a file's lock, the first one, and one in a page fault. */
+#define NR_PINS (NR_SYSCALLS - 7 + 3)
 
 static int unload_among_pins(const struct module *m, struct unload *u)
 {
@@ -159,6 +161,103 @@ int test_user_calls_hold_nothing(void)
 	int back = strategy_choose(usual);
 	after = balance_after(&before, PATIENCE_NS);
 	return balance_compare("calls", &before, &after) ? err ? err : back : -EIO;
+}
+
+/* -- a handler on top of a thread whose stack is not read -------------------------------- */
+
+static void arm_labrat(void *err)
+{
+	struct file *f = file_open("labrat", 0);
+
+	*(int *)err = IS_ERR(f) ? PTR_ERR(f) : file_ioctl(f, 1, 5000);
+	if (!IS_ERR(f))
+		file_close(f);
+}
+
+/* The timer fires on the CPU where it was armed. */
+static int arm_on_cpu_1(void)
+{
+	static int err;			/* outlives a check that fails */
+	struct task *t = task_create_on(1, "arms", PRIO_HIGH, arm_labrat, &err);
+
+	CHECK(!IS_ERR(t) && !task_join(t, clock_ns() + 4 * PATIENCE_NS));
+	task_put(t);
+	return err;
+}
+
+static bool was_inside(const struct unload_report *r, const char *task)
+{
+	for (u32 i = 0; i < MIN(r->nr_insiders, (u32)ARRAY_SIZE(r->insider)); i++) {
+		if (streq(r->insider[i].task_name, task))
+			return true;
+	}
+	return false;
+}
+
+/* CPU 1 is in ring 3 but for the handler, which waits and serves calls. */
+static int unload_under_handler(struct unload *u)
+{
+	CHECK(!sync_hold("labrat:timer", 1));
+	CHECK(!arm_on_cpu_1());
+	CHECK(!sync_wait_held("labrat:timer", clock_ns() + 4 * PATIENCE_NS));
+	strlcpy(u->name, "labrat", sizeof(u->name));
+	u->patience_ns = 50 * NSEC_PER_MSEC;
+	u64 limit = clock_ns() + 4 * PATIENCE_NS;
+	do {			/* on a busy host the CPU may not answer in that time */
+		CHECK(module_unload(u) == -EBUSY);
+	} while (!was_inside(&u->report, "spin") && !clock_passed(limit));
+	CHECK(was_inside(&u->report, "spin"));
+	sync_release("labrat:timer");
+	return 0;
+}
+
+static int handler_is_found(const char *name)
+{
+	struct process_plan plan = { .name = "spin", .args = "spin", .priority = PRIO_NORMAL };
+	struct process_status s = { .id = 0 };
+	struct unload *u = kzalloc(sizeof(*u));
+	struct load_error why_not;
+	const char *why;
+
+	CHECK(u && !strategy_choose(name) && !module_load_by_name("labrat", "", NULL, &why_not));
+	struct process *p = process_new(&plan, &why);
+	CHECK(!IS_ERR(p) && !process_start(p));
+	process_status(p, &s);
+	struct task *t = task_find(s.id);
+	CHECK(t);
+	task_set_affinity(t, CPU_BIT(1));
+	u64 limit = clock_ns() + 4 * PATIENCE_NS;
+	while ((task_run_cycles(t) < 1000 * 1000 || READ_ONCE(t->cpu) != 1) && !clock_passed(limit))
+		sleep_ms(1);			/* it has got as far as its loop */
+	int err = unload_under_handler(u);
+	sync_reset();
+	process_end(p, 0);
+	process_wait(p);
+	task_put(t);
+	object_put(&p->object);
+	u->patience_ns = PATIENCE_NS;
+	int last = module_unload(u);
+	kfree(u);
+	return err ? err : last;
+}
+
+int test_user_handler_on_top_is_found(void)
+{
+	struct balance_sheet before = balance_take(), after;
+	const char *usual = strategy->name;
+
+	if (nr_cpus < 2) {
+		printk("needs two CPUs\n");
+		return KTEST_SKIPPED;
+	}
+	task_set_affinity(current, CPU_BIT(0));
+	int err = handler_is_found("trap");
+	if (!err)
+		err = handler_is_found("census");
+	task_set_affinity(current, ~0ull);
+	int back = strategy_choose(usual);
+	after = balance_after(&before, PATIENCE_NS);
+	return balance_compare("handler", &before, &after) ? err ? err : back : -EIO;
 }
 
 /* A storm of hostile system calls by four processes. */
