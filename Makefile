@@ -6,29 +6,34 @@
 #             CLANG=clang-19 with a certain one       U=folder       programs out of tree
 
 BUILD ?= $(if $(DEBUG),build-debug,build)
+$(if $(filter-out 1,$(words x$(BUILD)))$(findstring :,$(BUILD)),$(error BUILD=$(BUILD): make cannot write a name with a blank or a colon))
 GOALS := $(or $(MAKECMDGOALS),all)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-MAKEFLAGS += --no-builtin-rules -j$(shell nproc)
+MAKEFLAGS += --no-builtin-rules -j$(shell tools/places cpus)
 SHELL := /bin/bash
 
 # -- Tools: what running and testing need is installed, a cross compiler found --
-LEVEL := $(if $(filter test soak,$(GOALS)),test,$(if $(filter bench,$(GOALS)),bench,$(if $(filter run iso debug hazards,$(GOALS)),run)))
+LEVEL := $(if $(filter test soak,$(GOALS)),test,$(firstword $(filter bench iso,$(GOALS)) $(if $(filter run debug hazards,$(GOALS)),run)))
 ifneq ($(filter-out help clean deps,$(GOALS)),)
-PREFIX :=
-# tools/toolchain prints PREFIX:=i686-linux-gnu- and what this compiler and this NASM alone need.
-TOOLS := $(shell $(if $(LEVEL),tools/deps $(LEVEL) >&2 &&) CROSS='$(CROSS)' CLANG='$(CLANG)' tools/toolchain)
+# tools/toolchain prints settings: what this compiler and this NASM need, at last PREFIX:=i686-linux-gnu-
+TOOLS := $(shell export CROSS='$(CROSS)' CLANG='$(CLANG)'; $(if $(LEVEL),tools/deps $(LEVEL) >&2 &&) tools/toolchain)
+$(if $(filter PREFIX:=%,$(TOOLS)),,$(error something is missing; see above))
 $(foreach setting,$(TOOLS),$(eval $(setting)))
-ifeq ($(PREFIX),)
-$(error something is missing; see above)
-endif
+# Without GRUB for BIOS and UEFI (Debian has it on x86 alone) the kernel still runs, without an image.
+NO_ISO := $(if $(filter run test,$(GOALS)),$(shell tools/mkiso --lacks))
 endif
 CC      := $(if $(CLANG),$(patsubst 1,clang,$(CLANG)) --target=i686-elf,$(PREFIX)gcc)
 LD      := $(PREFIX)ld -m elf_i386
 NM      := $(PREFIX)nm
 OBJCOPY := $(PREFIX)objcopy
 AR      := $(PREFIX)ar
+
+# M and U as make can write them: tools/out-of-tree has a link for a name with a blank in it.
+out_of_tree = $(if $1,$(or $(shell tools/out-of-tree '$(BUILD)' '$1'),$(error $1: see above)))
+M_DIR := $(call out_of_tree,$(M))
+U_DIR := $(call out_of_tree,$(U))
 
 # -- Flags: every one that matters is said, none is left to the compiler's defaults --
 # Code for any i686, without PIC, stack protector, CET notes or unwind tables.
@@ -48,7 +53,7 @@ NASMFLAGS := -f elf32 -Ikernel/ -g -F dwarf -Wall $(PROBED_NASMFLAGS)
 # These define memcpy and memset: a loop in them must not become a call of them.
 $(BUILD)/obj/lib/string.c.o: CFLAGS += $(if $(CLANG),-fno-builtin,-fno-tree-loop-distribute-patterns)
 # Programs know nothing of the kernel but lib/abi.h.
-$(BUILD)/obj/user/% $(if $(U),$(BUILD)/obj/$(abspath $(U))/%): CFLAGS := $(filter-out -Ikernel,$(CFLAGS))
+$(BUILD)/obj/user/% $(if $(U),$(BUILD)/obj/$(U_DIR)/%): CFLAGS := $(filter-out -Ikernel,$(CFLAGS))
 # Drivers as servers find there what they know by the names of the kernel.
 $(BUILD)/obj/server/%: CFLAGS := $(filter-out -Ikernel,$(CFLAGS)) -Iuser/driver
 # The build lists the in-kernel tests itself, so they need no header.
@@ -68,15 +73,15 @@ KTEST_OBJ   := $(KTEST_SRC:%=$(BUILD)/obj/%.o)
 TEST_KERNEL := $(BUILD)/quiesce-test.elf
 # A .c file below modules/ (or M) is a module, unless its folder holds a file of the
 # folder's name: then all files of that folder are one module (tg3/tg3.c, tg3/rings.c: tg3.ko).
-MODULE_SRC := $(sort $(shell find $(if $(M),$(abspath $(M)),modules) -name '*.c'))
-MODULE_DIR := $(if $(M),$(abspath $(M)),$(BUILD)/modules)
-folder      = $(notdir $(patsubst %/,%,$(dir $(abspath $1))))
+MODULE_SRC := $(sort $(shell find -H $(or $(M_DIR),modules) -name '*.c'))
+MODULE_DIR := $(or $(M_DIR),$(BUILD)/modules)
+folder      = $(notdir $(patsubst %/,%,$(dir $1)))
 whole_of    = $(if $(wildcard $(dir $1)$(call folder,$1).c),$(call folder,$1),$(basename $(notdir $1)))
 parts_of    = $(foreach s,$2,$(if $(filter $1,$(call whole_of,$s)),$s))
 MODULES    := $(sort $(foreach s,$(MODULE_SRC),$(MODULE_DIR)/$(call whole_of,$s).ko))
 # In the same way those below user/ (or U) are programs. user/lib is what all are linked with.
-USER_SRC   := $(sort $(shell find $(if $(U),$(abspath $(U)),user) -name '*.c' -not -path 'user/lib/*' -not -path 'user/driver/*'))
-USER_DIR   := $(if $(U),$(abspath $(U)),$(BUILD)/user)
+USER_SRC   := $(sort $(shell find -H $(or $(U_DIR),user) -name '*.c' -not -path 'user/lib/*' -not -path 'user/driver/*'))
+USER_DIR   := $(or $(U_DIR),$(BUILD)/user)
 # A driver's other home (docs/SERVERS.md): the module's source, with the core that user/driver is.
 SERVER_SRC := $(if $(M)$(U),,modules/rtc.c modules/uart.c modules/tests/faulty.c)
 SERVERS    := $(foreach s,$(SERVER_SRC),$(USER_DIR)/$(basename $(notdir $s))-server)
@@ -122,9 +127,9 @@ $(BUILD)/linker.ld: linker.ld $(BUILD)/flags
 	@$(CC) $(CFLAGS) -E -P -x assembler-with-cpp -MMD -MP -MT $@ -MF $@.d $< -o $@
 
 # Sources that are made: the screen's font, the list of in-kernel tests, names for backtraces.
-FONT := /usr/share/grub/unicode.pf2
+FONT = $(shell tools/places font)
 $(BUILD)/made/font.c: tools/mkfont
-	@mkdir -p $(@D); tools/mkfont $(FONT) $@
+	@mkdir -p $(@D); tools/mkfont '$(FONT)' $@
 $(BUILD)/made/ktests.c: $(KTEST_SRC) $(BUILD)/sources tools/ktests
 	@mkdir -p $(@D); tools/ktests $(filter %.c,$^) >$@
 $(BUILD)/made/no-ktests.c: tools/ktests
@@ -171,18 +176,20 @@ $(BUILD)/modules.tar: $(MODULES) $(PROGRAMS) $(BUILD)/modules.list
 	@echo "  TAR   $@"; rm -rf $(BUILD)/archive; mkdir -p $(BUILD)/archive
 	@for ko in $(MODULES); do $(OBJCOPY) --strip-debug $$ko $(BUILD)/archive/$${ko##*/} || exit 1; done
 	@for p in $(PROGRAMS); do $(OBJCOPY) --strip-all $$p $(BUILD)/archive/$${p##*/} || exit 1; done
-	@tar --format=ustar --sort=name --owner=0 --group=0 --numeric-owner --mode=0644 --mtime=@0 \
+	@$$(tools/places tar) --format=ustar --sort=name --owner=0 --group=0 --numeric-owner --mode=0644 --mtime=@0 \
 		-C $(BUILD)/archive -cf $@ $(notdir $(MODULES) $(PROGRAMS))
 
 # -- The ISO: hybrid, for BIOS and for 64-bit and 32-bit UEFI --
-$(BUILD)/quiesce.iso: $(KERNEL) $(BUILD)/modules.tar iso/grub.cfg tools/mkiso
+$(BUILD)/quiesce.iso: $(KERNEL) $(BUILD)/modules.tar iso/grub.cfg NOTICE tools/mkiso
 	@echo "  ISO   $@"; $(OBJCOPY) --strip-all $(KERNEL) $(BUILD)/stripped.elf
 	@tools/mkiso $(BUILD)/stripped.elf $(BUILD)/modules.tar $@
 
 # -- Running --
 RUN := tools/run --build $(BUILD)
-run: iso					## boot the ISO; at a terminal the prompt, otherwise the tour
-	@$(RUN) $(if $(shell test -t 0 && echo yes),,-c tour) $(ARGS)
+no_iso = $(if $(NO_ISO),echo "make: no image can be made without $(NO_ISO): $1")
+run: $(if $(NO_ISO),kernel $(BUILD)/modules.tar,iso)	## boot the ISO; at a terminal the prompt, otherwise the tour
+	@$(call no_iso,QEMU loads the kernel itself (--direct))
+	@$(RUN) $(if $(NO_ISO),--direct) $(if $(shell test -t 0 && echo yes),,-c tour) $(ARGS)
 debug: kernel $(BUILD)/modules.tar		## QEMU stopped, GDB attached, symbols of kernel and modules
 	@$(RUN) --direct --gdb $(ARGS)
 # Figures of 1, 2, 4 and 8 CPUs in build/bench/N.txt, in instructions, and plots of them.
@@ -199,7 +206,8 @@ soak: iso $(TEST_KERNEL)			## table, torture and fuzzer on many machines for SOA
 	@tools/hazards --build $(BUILD) --soak $(or $(SOAK),3600) $(ARGS)
 
 # -- Tests: tests/host-cc builds those for the host, tests/run-all runs all of them --
-test: iso $(TEST_KERNEL) $(UNIT_TESTS) $(FUZZERS)		## everything: host, fuzz, in the kernel, whole machines
+test: $(if $(NO_ISO),kernel,iso) $(TEST_KERNEL) $(UNIT_TESTS) $(FUZZERS)	## everything: host, fuzz, in the kernel, whole machines
+	@$(call no_iso,what boots it is skipped)
 	@tests/run-all --build $(BUILD) $(ARGS)
 unit: $(UNIT_TESTS)				## tests of parts, on the host
 	@tests/run-all --build $(BUILD) --only unit
@@ -212,12 +220,12 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/fixtures tests/host-cc
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/fixtures tests/host-cc
 	@echo "  FUZZ  $<"; tests/host-cc fuzz $< $@
 $(BUILD)/fixtures: tests/unit/make_fixtures.sh
-	@mkdir -p $(@D); CROSS=$(PREFIX) $< $(BUILD) && touch $@
+	@mkdir -p $(@D); CROSS='$(PREFIX)' CC='$(CC)' $< $(BUILD) && touch $@
 
 clean:						## throw all of it away
 	rm -rf build build-debug $(BUILD)
 help:						## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1@/p' Makefile | awk -F@ '{ printf "  make %-9s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' Makefile | awk -F@ '{ printf "  make %-11s %s\n", $$1, $$2 }'
 	@sed -n '3,6s/^#//p' Makefile
 
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)

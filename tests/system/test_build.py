@@ -23,9 +23,12 @@ MODULE_LICENSE("MIT");
 
 def make(*arguments):
     """A build of its own, also when `make test` is what runs us."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
-    return subprocess.run(["make", "-C", ROOT, *arguments], env=env, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True)
+    return subprocess.run(["make", "-C", ROOT, *arguments], env=without_make(os.environ),
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def without_make(env):
+    return {k: v for k, v in env.items() if not k.startswith(("MAKE", "MFLAGS")) and k != "BUILD"}
 
 
 def toolchain(**env):
@@ -114,16 +117,100 @@ def test_flags_of_clang_are_probed(tmp_path, major, refusal):
     assert ("PROBED_CFLAGS+=-Werror" in done.stdout) == (major != 99)
 
 
-def test_what_is_missing_is_said_exactly(tmp_path):
-    """Where nothing may be installed, tools/deps prints the line to type."""
-    for name in ("bash", "cat", "id", "sed"):
+def test_clang_takes_the_binutils_of_the_host(tmp_path):
+    """Fedora and Arch have no i686 compiler; their own ld links for i386."""
+    for name in ("sh", "grep", "sed", "nasm"):
         os.symlink(shutil.which(name), tmp_path / name)
-    done = subprocess.run([f"{ROOT}/tools/deps", "run"], env={"PATH": str(tmp_path)}, text=True,
+    for name, script in {"clang": "case $* in *-E*) echo __apple_build_version__ 19 4 ;; esac",
+                         "ld": "echo ' elf_x86_64 elf_i386'", "nm": "", "objcopy": "", "ar": ""}.items():
+        pretend(tmp_path, name, script)
+    done = toolchain(PATH=str(tmp_path), CLANG="1")
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == "PREFIX:=", done.stderr
+    pretend(tmp_path, "ld", "echo ' aarch64linux'")
+    done = toolchain(PATH=str(tmp_path), CLANG="1")
+    assert done.returncode == 1 and "; ld does not link for i386" in done.stderr
+
+
+def bare_host(folder, *managers):
+    """A PATH with what tools/deps itself needs, nothing else, and package managers that refuse."""
+    for name in ("bash", "sh", "cat", "dirname", "id", "sed", "sort", "env"):
+        os.symlink(shutil.which(name), folder / name)
+    for name in managers:
+        (folder / name).write_text("#!/bin/sh\nexit 1\n")
+        (folder / name).chmod(0o755)
+    return {"PATH": str(folder)}
+
+
+def deps(env, level="run"):
+    return subprocess.run([f"{ROOT}/tools/deps", level], env=env, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.mark.parametrize("manager, line", [
+    ("apt-get", "sudo apt-get install .*gcc-i686-linux-gnu.* nasm .*qemu-system-x86"),
+    ("dnf", "sudo dnf install .*nasm .*qemu-system-x86-core"),
+    ("pacman", "sudo pacman -S --needed .*nasm .*qemu-system-x86"),
+    ("brew", "brew install .*i686-elf-gcc .*mtools .*nasm .*qemu"),
+])
+def test_what_is_missing_is_said_in_the_words_of_the_host(tmp_path, manager, line):
+    """Where nothing may be installed, tools/deps prints the line to type."""
+    done = deps(bare_host(tmp_path, manager))
     assert done.returncode == 1
-    assert "apt-get install" in done.stderr
-    for package in ("gcc-i686-linux-gnu", "nasm", "xorriso", "mtools", "qemu-system-x86"):
-        assert f" {package}" in done.stderr
+    assert re.search(f"deps: to install: {line}", done.stderr), done.stderr
+    if manager != "apt-get":
+        assert "apt" not in done.stderr
+
+
+def test_what_is_missing_is_said_by_what_it_is(tmp_path):
+    """A host whose package manager nobody knows."""
+    done = deps(bare_host(tmp_path))
+    assert done.returncode == 1
+    assert "a GCC for i686-elf or i686-linux-gnu (or CLANG=1 and clang)" in done.stderr
+    for what in ("NASM 2.16 or later", "QEMU for x86", "xorriso"):
+        assert what in done.stderr
+    assert "apt" not in done.stderr and "gcc-i686" not in done.stderr
+
+
+def test_host_without_grub_runs_without_an_image(tmp_path):
+    """Debian on arm64 has compiler and QEMU, but no GRUB for BIOS (and no apt-get that knows of one)."""
+    env = {**os.environ, "GRUB_LIB": str(tmp_path)}
+    path = pretend(tmp_path, "apt-get", "exit 1")
+    path = pretend(tmp_path, "apt-cache", "exit 1")
+    env = {**env, "PATH": path}
+    assert deps(env).returncode == 0
+    done = deps(env, "iso")
+    assert done.returncode == 1 and "GRUB for i386-pc (grub-pc-bin)" in done.stderr
+    shown = subprocess.run(["make", "-C", ROOT, "-n", "run", f"BUILD={os.path.relpath(BUILD, ROOT)}"],
+                           env=without_make(env), text=True, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT).stdout
+    assert re.search("no image can be made without GRUB for i386-pc .*: QEMU loads the kernel itself", shown)
+    assert re.search("tools/run --build .* --direct", shown) and "mkiso" not in shown
+    done = subprocess.run([f"{ROOT}/tools/mkiso", "kernel", "archive", tmp_path / "x.iso"], env=env, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 1 and "GRUB for i386-pc (Debian on x86: grub-pc-bin)" in done.stderr
+
+
+def test_32_bit_host_test_is_skipped_without_32_bit_host(tmp_path):
+    source = tmp_path / "test_x.c"
+    source.write_text("// sources:\n// cflags: -m32\nint main(void) { return 0; }\n")
+    path = pretend(tmp_path, "gcc", 'case $* in *-m32*) exit 1 ;; esac; exec $real "$@"')
+    subprocess.run([f"{ROOT}/tests/host-cc", "unit", source, tmp_path / "test_x"], check=True,
+                   cwd=ROOT, env={**os.environ, "PATH": path})
+    said = subprocess.run([tmp_path / "test_x"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert "ok 1 # SKIP environment: gcc -m32" in said
+
+
+def test_font_that_is_nowhere_is_named(tmp_path):
+    done = subprocess.run([f"{ROOT}/tools/mkfont", "", tmp_path / "font.c"], text=True, stderr=subprocess.PIPE)
+    assert done.returncode == 1 and "no unicode.pf2" in done.stderr and "make FONT=" in done.stderr
+
+
+def test_help_lists_every_target():
+    """Those with a dash too."""
+    listed = re.findall(r"^  make ([a-z-]+) ", make("help").stdout, re.M)
+    with open(f"{ROOT}/Makefile", encoding="utf-8") as f:
+        phony = re.search(r"^\.PHONY: (.*)", f.read(), re.M).group(1).split()
+    assert sorted(listed) == sorted(set(phony) - {"FORCE"})
 
 
 def test_module_out_of_tree(tmp_path):
@@ -134,6 +221,30 @@ def test_module_out_of_tree(tmp_path):
                "-c", "insmod blink times=7; lsmod; rmmod blink")
     assert done.status == 0
     assert "blink: 7 times" in done.output
+
+
+def test_folders_of_any_name(tmp_path):
+    """A tree, and modules out of tree, in a folder that make has no way to write."""
+    tree = tmp_path / "a, b (c)" / "tree"
+    tree.mkdir(parents=True)
+    for part in os.listdir(ROOT):
+        if part not in (".git", "build", "build-debug"):
+            os.symlink(f"{ROOT}/{part}", tree / part)
+    (tree.parent / "blink.c").write_text(BLINK)
+    built = make("-C", str(tree), "M=..")
+    assert built.returncode == 0, built.stdout
+    assert (tree.parent / "blink.ko").exists()
+    assert "blink" not in make("-C", str(tree), "M=..").stdout      # nothing left to do
+    shown = make("-C", str(tree), "-n", "kernel", "modules")
+    assert shown.returncode == 0 and "echo \"  KO    build/modules/rtc.ko\"" in shown.stdout, shown.stdout[-3000:]
+
+
+def test_names_that_make_cannot_write_are_refused(tmp_path):
+    (tmp_path / "my blink.c").write_text(BLINK)
+    built = make(f"BUILD={tmp_path}/build", f"M={tmp_path}")
+    assert built.returncode and "my blink.c: make cannot write a name of such characters; rename it" in built.stdout
+    built = make("BUILD=/tmp/my build", "kernel")
+    assert built.returncode and "BUILD=/tmp/my build: make cannot write" in built.stdout
 
 
 def with_an_address(data, name):
@@ -197,6 +308,20 @@ def test_clang_builds_it(tmp_path):
     built = make("CLANG=1", f"BUILD={tmp_path}", "kernel", "modules")
     assert built.returncode == 0, built.stdout
     assert "warning" not in built.stdout
+
+
+def test_image_says_what_it_carries(tmp_path):
+    """GRUB's version is on the image, for who passes it on and owes its source."""
+    if not os.path.exists(f"{BUILD}/quiesce.iso"):
+        pytest.skip("environment: no image; remedy: make iso")
+    mkrescue = subprocess.run([f"{ROOT}/tools/places", "mkrescue"], stdout=subprocess.PIPE, text=True, check=True)
+    version = subprocess.run([mkrescue.stdout.strip(), "--version"], stdout=subprocess.PIPE, text=True, check=True)
+    subprocess.run(["xorriso", "-osirrox", "on", "-indev", f"{BUILD}/quiesce.iso", "-extract", "/NOTICE",
+                    tmp_path / "NOTICE"], check=True, stderr=subprocess.DEVNULL)
+    said = (tmp_path / "NOTICE").read_text()
+    with open(f"{ROOT}/NOTICE", encoding="utf-8") as f:
+        assert said.startswith(f.read())
+    assert said.endswith("\nOn this image: GNU GRUB " + version.stdout.split("(GRUB) ")[1])
 
 
 def test_kernel_image_is_small():

@@ -1,10 +1,12 @@
 #!/bin/bash
 # Builds small modules for the host tests of the loader: tests/unit/make_fixtures.sh
-# BUILD_FOLDER; CROSS is the prefix of the cross compiler. They go to fixtures.d/.
+# BUILD_FOLDER; CROSS is the prefix of the cross compiler, CC is taken where there is none
+# (a host that has only clang). They go to fixtures.d/.
 set -e
 cd "$(dirname "$0")/../.."
 out=$1/fixtures.d
 cc=${CROSS:-i686-linux-gnu-}gcc
+command -v "$cc" >/dev/null || cc=${CC:?no cross compiler}
 flags="-std=gnu11 -march=i686 -O2 -ffreestanding -fno-stack-protector -fcf-protection=none
        -fno-asynchronous-unwind-tables -mgeneral-regs-only -ffunction-sections"
 mkdir -p "$out"
