@@ -321,7 +321,7 @@ def test_image_says_what_it_carries(tmp_path):
     said = (tmp_path / "NOTICE").read_text()
     with open(f"{ROOT}/NOTICE", encoding="utf-8") as f:
         assert said.startswith(f.read())
-    assert said.endswith(f"This image was made by {version.stdout.strip()}.\n")
+    assert said.endswith("\nOn this image: GNU GRUB " + version.stdout.split("(GRUB) ")[1])
 
 
 def test_kernel_image_is_small():
