@@ -19,16 +19,17 @@ struct module_file { char name[MODULE_NAME_LEN]; bool program; const void *data;
 static struct module_file *files;	/* single ones first: they hide those in the archive */
 static u32 nr_files;
 
-/* The first word without its folders: QEMU passes "path words", GRUB the words. */
-static void short_name(const char *args, char *out, u32 size)
+/* The last word, without folders. GRUB passes the words that follow the path, other loaders the path as well,
+ * by a name of their own: for one file that was opened already that is "/dev/fd/9". */
+static void short_name(const char *args, char *out, size_t size)
 {
-	const char *end = strchr(args, ' ');
-	const char *at = end ? end : args + strlen(args);
-	u32 len = 0;
+	size_t end = strlen(args), at;
 
-	while (at > args && at[-1] != '/')
-		at--, len++;
-	strlcpy(out, at, MIN(len + 1, size));
+	while (end && args[end - 1] == ' ')
+		end--;
+	for (at = end; at && args[at - 1] != ' ' && args[at - 1] != '/';)
+		at--;
+	strlcpy(out, args + at, MIN(end - at + 1, size));
 }
 
 static bool is_module_file(const char *name)

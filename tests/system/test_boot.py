@@ -1,8 +1,12 @@
 """Every machine comes up with all its CPUs, and the prompt works on it."""
 
+import os
+import re
+import shutil
+
 import pytest
 
-from machine import run
+from machine import BUILD, run
 
 MACHINES = {
     "direct": ["--direct"],
@@ -40,3 +44,12 @@ def test_cpu_models(cpu):
 
 def test_small_memory():
     assert run("--direct", "--mem", "64", "-c", "mem").status == 0
+
+
+def test_a_boot_file_by_the_name_that_it_is_given(tmp_path):
+    """What the loader calls it does not matter: tools/run hands QEMU an open file, say."""
+    shutil.copyfile(os.path.join(BUILD, "modules/null.ko"), tmp_path / "9")
+    done = run("--direct", "--archive", "", "--extra",
+               f"-initrd '{BUILD}/modules.tar modules.tar,{tmp_path}/9 own_null.ko'", "-c", "modprobe own_null; lsmod")
+    assert done.status == 0 and "corrupt" not in done.output
+    assert re.search(r"^own_null +\d+  Live ", done.output, re.M)
