@@ -112,8 +112,9 @@ static void chrdev_unlink(struct entry *e)
 	lead_to(d, gone_read, gone_write, gone_ioctl);
 	list_del(&d->node);
 	wake_all(&e->owner->gate);	/* callers wait there, whichever owner goes */
+	bool used = d->refs > 1;
 	spin_unlock_irqrestore(&registry_lock, flags);
-	while (lose_some_files(d))
+	while (used && lose_some_files(d))
 		;
 }
 

@@ -296,24 +296,32 @@ static int claim_end(const void *handle, const struct entry_ops *ops, struct ent
 	return err;
 }
 
-/* Unlinks what the caller has claimed; from then on its handle leads nowhere. */
+/* It is unlinked: from here on its handle leads nowhere. Caller holds registry_lock. */
+static void drop_handle(struct entry *e)
+{
+	handle_drop(&handles, e);
+	wake_waiting();
+}
+
+/* Unlinks what the caller has claimed. */
 static void unlink_entry(struct entry *e)
 {
 	u32 flags;
 
 	e->ops->unlink(e);
 	flags = spin_lock_irqsave(&registry_lock);
-	handle_drop(&handles, e);
-	wake_waiting();
+	drop_handle(e);
 	spin_unlock_irqrestore(&registry_lock, flags);
 }
 
 /* Caller holds registry_lock. */
 static void leave_owners(struct entry *e)
 {
-	for (u32 i = 0; i < ENTRY_LINKS; i++) {
-		list_del(&e->link[i].node);
-		WRITE_ONCE(e->link[i].owner, NULL);
+	struct entry_link *l;
+
+	for_each_link(l, e) {
+		list_del(&l->node);
+		WRITE_ONCE(l->owner, NULL);
 	}
 	nr_entries--;
 }
@@ -441,14 +449,19 @@ void entries_reopen(struct owner *o)
 	resume_entries(o);
 }
 
-/* A record of `o` that can still be found. *claimed: its end is the caller's from here
- * on; else another task is ending or resuming it. NULL: there is none. */
-static struct entry *next_to_unlink(struct owner *o, void (*seen)(struct entry *e, void *ctx),
-                                    void *ctx, u32 *handle, bool *claimed)
+/* Drops the handle of `done`, if any, which the caller has unlinked. Returns a record of `o`
+ * that can still be found. *claimed: its end is the caller's from here on; else another task
+ * is ending or resuming it. NULL: there is none. */
+static struct entry *next_to_unlink(struct owner *o, struct entry *done,
+                                    void (*seen)(struct entry *e, void *ctx), void *ctx,
+                                    u32 *handle, bool *claimed)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	struct entry *found = NULL;
 	struct entry_link *l;
+
+	if (done)
+		drop_handle(done);
 
 	for_each_entry_of(l, o)
 		if (handle_find(&handles, l->entry->handle)) {
@@ -471,13 +484,14 @@ static struct entry *next_to_unlink(struct owner *o, void (*seen)(struct entry *
  * leads into the module any more. */
 void entries_unlink(struct owner *o, void (*seen)(struct entry *e, void *ctx), void *ctx)
 {
-	struct entry *e;
+	struct entry *e, *done = NULL;
 	bool claimed;
 	u32 handle;
 
-	while ((e = next_to_unlink(o, seen, ctx, &handle, &claimed))) {
+	while ((e = next_to_unlink(o, done, seen, ctx, &handle, &claimed))) {
+		done = claimed ? e : NULL;
 		if (claimed)
-			unlink_entry(e);
+			e->ops->unlink(e);
 		else
 			wait_until_left_alone(handle);
 	}
