@@ -74,5 +74,5 @@ def test_clang_builds_it(tmp_path):
 
 
 def test_kernel_image_is_small():
-    """As on the ISO, below 272 KiB: 220 before it had ring 3 and all rows of strategies."""
-    assert os.path.getsize(f"{BUILD}/stripped.elf") < 272 << 10
+    """As on the ISO, below 288 KiB: 220 before it had ring 3 and all rows of strategies."""
+    assert os.path.getsize(f"{BUILD}/stripped.elf") < 288 << 10
