@@ -1,7 +1,6 @@
-/* Cutting files off while the driver is whole. Each is released in a task in which its release()
- * may do what it may do at a close: the one whose call was in progress, or one of the core,
- * made for that. The module is LIVE, its doors are open, and who waits for all of this waits
- * outside. */
+/* Cutting files off while the module is whole: LIVE, with its entry points open. Each file is
+ * released in a context where release() may do all that it may do at a close: the task whose
+ * call was in progress, or a task of the core created for it. The unload only waits. */
 #include "entry/device.h"
 #include "lib/errno.h"
 #include "lib/format.h"
@@ -38,7 +37,7 @@ static u32 some_files(struct owner *o, u32 from, void (*deal_with)(struct file *
 	return n;
 }
 
-/* -- 2: whose call is in progress? --------------------------------------------------- */
+/* -- 2: which files are in a call? --------------------------------------------------- */
 
 static void answer(void *arg, const struct regs *regs, u32 sp)
 {
@@ -60,8 +59,9 @@ static void sort_out(struct file *f)
 
 /* -- 3: release ------------------------------------------------------------------------ */
 
-/* Claims one that nobody uses, and leaves the gate of `o`, which release() may take apart. A
- * late call, to nowhere, may be in progress on it: then it is that call's to release. */
+/* Claims an idle file and leaves the gate of `o`, which may be freed once release() has
+ * unregistered its devices. A late call (to a stub) may be in progress on the file: then the
+ * end of that call releases it. */
 static struct file *claim_idle(struct owner *o, release_fn *release)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
@@ -81,7 +81,7 @@ static struct file *claim_idle(struct owner *o, release_fn *release)
 	return found;
 }
 
-/* As file_ended(). True: its owner is there still, and stays: the caller is at its gate. */
+/* As file_ended(). True: the owner still exists, and the caller keeps it by its gate. */
 static bool ended_at_gate(struct file *f)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
@@ -96,8 +96,8 @@ static bool ended_at_gate(struct file *f)
 	return o != NULL;
 }
 
-/* One file. A function of its own, so that what it knows of the module leaves the stack with its
- * frame. */
+/* One file. A separate function, so that no address of the module remains on the stack of the
+ * resting task. */
 static noinline struct file *release_next(struct owner *o)
 {
 	release_fn release;
@@ -108,7 +108,7 @@ static noinline struct file *release_next(struct owner *o)
 	return f;
 }
 
-/* A task of the core, at the gate of the owner, so that it stays. */
+/* A task of the core. It starts at the gate of the owner, which keeps that from being freed. */
 static void releaser(void *arg)
 {
 	struct file *f;
@@ -135,7 +135,7 @@ static struct task *new_releaser(struct owner *o)
 	return t;
 }
 
-static void let_go(struct task *t)
+static void start_and_forget(struct task *t)
 {
 	task_start(t);
 	task_put(t);
@@ -159,10 +159,10 @@ int owner_cut_files(struct owner *o, u32 *nr)
 	err = all_cpus_have_seen();
 	while (!err && some_files(o, FILES_CUT, sort_out))
 		;
-	/* Those in a call: wherever they sleep. */
+	/* Calls may sleep anywhere, in another module too. */
 	if (!err)
 		wait_recheck_range(0, ~0u);
-	let_go(t);
+	start_and_forget(t);
 	return err;
 }
 
@@ -212,13 +212,13 @@ void owner_help_release(struct owner *o)
 	struct task *t = has_idle(o) ? new_releaser(o) : NULL;
 
 	if (t && !IS_ERR(t))
-		let_go(t);
+		start_and_forget(t);
 }
 
 /* -- one ------------------------------------------------------------------------------------ */
 
-/* Cuts it off. Its owner, which then stays; NULL: there is nothing to release, or another
- * does it. */
+/* Cuts it off. Returns its owner, kept by its gate; NULL: nothing to release, or its end is
+ * another's. */
 static struct owner *cut_one(struct file *f)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
@@ -233,7 +233,7 @@ static struct owner *cut_one(struct file *f)
 	return o;
 }
 
-/* Its module is gone, so no call is in progress that was made by that. */
+/* The module that opened it is gone, so none of its calls is in progress. */
 void file_take_back(struct file *f)
 {
 	struct owner *o = cut_one(f);
@@ -243,7 +243,7 @@ void file_take_back(struct file *f)
 		t = new_releaser(o);
 		owner_gate_leave(o);
 		if (!IS_ERR(t))
-			let_go(t);
+			start_and_forget(t);
 	}
 	if (wait_event_core(&file_ends, READ_ONCE(f->state) == FILE_RELEASED, clock_ns() + TAKE_BACK_NS))
 		printk("file %s, left open by %s: release() of its driver does not return; it is left to it\n",

@@ -1,9 +1,9 @@
 /* The end of a file: one task calls the driver's release(), once, and one frees it.
  *
- * Three may want to end it: its holder, who closes it; the last call of a file that was cut
- * off or closed meanwhile; a task of the core that releases files which were cut off and
- * that nobody uses. The end is whose who takes the file from FILE_OPEN to FILE_RELEASING
- * under registry_lock. The memory is freed by the later of the end and the close:
+ * Three paths can end it: its holder closes it; the last call of a file returns that was cut
+ * off or closed meanwhile; a task of the core releases idle files that were cut off. The end
+ * belongs to the path that takes the file from FILE_OPEN to FILE_RELEASING under
+ * registry_lock. The memory is freed by the later of the end and the close:
  *
  *   holder (file_close)                 releaser (file_cut.c)
  *   lock: FILE_OPEN, so mine; dropped
@@ -19,10 +19,10 @@
  *                                       RELEASED
  *   lock: dropped, RELEASED: frees
  *
- * release() may take the device apart, and so may open() and any call: from then on the
- * owner may be gone, and what happens behind them uses the file and its device only, which
- * the file has a reference to. `counted` says whether there is an owner still. The same goes
- * for a call that closes its own file: the file stays until the call has returned. */
+ * release(), open() and any call may unregister the device. From then on the owner may be
+ * freed, so the code that follows them uses the file and its device only (the file holds a
+ * reference to the device). `counted` says whether the owner still exists. A call that closes
+ * its own file is safe likewise: the file is kept until the call has returned. */
 #include "entry/device.h"
 #include "entry/turnstile.h"
 #include "lib/errno.h"
@@ -58,7 +58,7 @@ static void uncount(struct file *f)
 		wake_all(&o->gate);
 }
 
-/* If nothing is left to be done by anybody: off the list, and true: the caller frees it.
+/* True if both the end and the close are done: it is off its list, and the caller frees it.
  * Caller holds registry_lock. */
 static bool take_if_dead(struct file *f)
 {
@@ -90,7 +90,7 @@ void file_ended(struct file *f)
 		file_free(f);
 }
 
-/* Who is in open() or release() finds that out behind it. */
+/* A task in open() or release() sees that when the driver returns. */
 bool file_lost_device(struct file *f)
 {
 	if (f->state == FILE_OPEN || f->state == FILE_RELEASED)
@@ -166,7 +166,7 @@ bool file_claim_end(struct file *f, release_fn *release)
 	return true;
 }
 
-/* The same, but not where the fate of the module decides whose the end is. */
+/* As file_claim_end(); fails while the outcome of an unload decides whether release() is called. */
 static bool claim(struct file *f, release_fn *release)
 {
 	return !end_is_up_to(f) && file_claim_end(f, release);
@@ -250,7 +250,7 @@ int file_close(struct file *f)
 
 /* -- the end of a call -------------------------------------------------------------------- */
 
-/* Who cut it off saw the call, and left the rest to it. */
+/* The path that cut it off saw the call in progress and left the release to its end. */
 void file_call_ended(struct file *f)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
@@ -264,7 +264,7 @@ void file_call_ended(struct file *f)
 	else if (last && f->cut)
 		claimed = claim(f, &release);
 	if (last && f->cut && !close && f->state == FILE_OPEN)
-		file_move(f, FILES_IDLE);	/* the module's fate decides: left to a task of the core */
+		file_move(f, FILES_IDLE);	/* the outcome of the unload decides: a task of the core releases it */
 	spin_unlock_irqrestore(&registry_lock, flags);
 	if (close)
 		close_now(f);

@@ -1,12 +1,12 @@
-/* Who holds a module by an open file. */
+/* Open files as holders of a module. */
 #include "entry/device.h"
 #include "lib/string.h"
 #include "x86/panic.h"
 
 /* -- parties ------------------------------------------------------------------------
- * While an unload waits for holders, opens wait at the gate. But a holder may need a second
- * file before it can close the first, so it passes. Files are found by whom they were opened
- * for: a process (all its threads), or a task. Under registry_lock. */
+ * While an unload waits for holders, opens wait at the gate. A holder passes, since it may need
+ * a second file before it can close the first. A party is a process (all its threads) or a
+ * kernel task. Under registry_lock. */
 
 #define NR_PARTIES 64u
 
@@ -45,8 +45,8 @@ bool file_may_join(const struct owner *o, u32 party)
 }
 
 /* -- calls on files that have been cut off -------------------------------------------
- * Few: as many as tasks were in a call just then. Their interruptible waits end with
- * -ENODEV, whoever's code it is that waits, until the call has returned. */
+ * At most one per task. Until such a call has returned, the interruptible waits of its task
+ * fail with -ENODEV, in whatever code they are made. */
 
 static struct list busy = LIST_INIT(busy);	/* under registry_lock; looked at without, if empty */
 
@@ -142,7 +142,7 @@ static void describe(const struct file *f, struct file_holder *out)
 		strlcpy(out->module, f->e.owner->name, sizeof(out->module));
 }
 
-/* Those that are stuck come before those that wait for them. */
+/* Stuck files are named before those that wait for them. */
 bool owner_file_holder(struct owner *o, struct file_holder *out)
 {
 	static const u32 order[] = { FILES_USED, FILES_REST, FILES_CUT, FILES_IDLE };

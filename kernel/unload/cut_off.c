@@ -1,4 +1,4 @@
-/* rmmod -r and -f: what an unload does about open files. */
+/* rmmod -r and -f: open files are cut off and released. */
 #include "unload/cut_off.h"
 #include "entry/chrdev.h"
 #include "lib/errno.h"
@@ -10,12 +10,12 @@
 #include "x86/clock.h"
 #include "x86/console.h"
 
-/* So long nothing happens: then somebody may need help. */
+/* No file has ended for so long: the tasks in the way may need help. */
 #define QUIET_NS    (2 * NSEC_PER_MSEC)
 /* Tasks that call release(), when those at work are stuck. */
 #define MAX_HELPERS 8u
 
-/* Of those who were found inside, only who is in the way: a thread of the module is not. */
+/* Of the tasks found inside, keeps those that hold up the release: threads of the module do not. */
 static void keep_those_who_leave(struct inspection *in)
 {
 	u32 kept = 0, n = MIN(in->nr_insiders, (u32)MAX_INSIDERS);
@@ -31,13 +31,13 @@ static void keep_those_who_leave(struct inspection *in)
 	in->nr_insiders = kept;
 }
 
-/* They get the CPU, and are named when the patience is over. */
+/* Gives them the CPU; names them when the deadline has passed. */
 static int help_them(struct unload *u, struct inspection *in)
 {
 	inspection_begin(in);
 	(void)!census_look(in);
 	keep_those_who_leave(in);
-	in->silent = 0;		/* only who inspects for good has to have an answer of all */
+	in->silent = 0;		/* this look commits nothing */
 	return help_insiders_out(u, in);
 }
 

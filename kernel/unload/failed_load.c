@@ -1,7 +1,7 @@
-/* The end of a load that failed: init may have opened doors, and others may be inside by now
- * (hazard C2). There is nothing to roll back to, so the module leaves however long that takes,
- * and whoever loaded it may have been killed meanwhile: a killed task's sleeps end at once. So
- * the reaper does it, in a task of the core, with memory that it has from the start.
+/* The end of a failed load. Init may have registered entry points, so tasks may be inside by now
+ * (hazard C2). The module cannot be rolled back: it is taken out however long that takes. The
+ * loader cannot do this, since it may be killed, and the sleeps of a killed task end at once. The
+ * reaper does: a task of the core, which needs no memory that it does not have from boot on.
  *
  *   CPU 0 (insmod)                     CPU 1 (reaper)
  *   init: -EIO; FAILED
@@ -10,7 +10,7 @@
  *   returns init's error
  *                                      nobody inside: out
  *
- * Its providers stay pinned until then: who is inside may call them. */
+ * Its providers stay pinned until then: tasks inside may call them. */
 #include "unload/failed_load.h"
 #include "entry/entry.h"
 #include "lib/errno.h"
@@ -68,7 +68,7 @@ static u32 try_from(void *arg, u32 sp)
 	return (u32)make_quiet(u);
 }
 
-/* Who waits for it waits until all of it is gone. */
+/* Waiters are woken when all of it is gone. */
 static void finish(struct unload *u)
 {
 	mutex_lock(&modules_mutex);
@@ -175,7 +175,7 @@ static void kick(void)
 	wake_all(&reaper_queue);
 }
 
-/* -- who waits for it --------------------------------------------------------------------- */
+/* -- waiting for it ----------------------------------------------------------------------- */
 
 /* Copies why it is there still, if it is. `id` 0: by name. */
 static bool is_there(u64 id, const char *name, char *why, u32 size)
@@ -209,7 +209,7 @@ void failed_load_take_back(struct module *m)
 	list_add_tail(&failed, &m->failed_node);
 	mutex_unlock(&modules_mutex);
 	kick();
-	/* Not forever, nor against a kill: it goes all the same. */
+	/* Bounded, and ended by a kill: the reaper goes on by itself. */
 	if (wait_event_timeout(&gone, !is_there(id, NULL, NULL, 0), LOADER_WAITS_NS) &&
 	    is_there(id, NULL, why, sizeof(why)) && why[0])
 		printk("%s: its init failed, and it goes when this has ended: %s\n", name, why);

@@ -1,5 +1,5 @@
-/* The module stays LIVE whatever comes of it, so a veto() that does not return cannot be left
- * half-way, as an exit can: it runs in a task of its own, which is left to itself. The next
+/* The module stays LIVE whatever veto() answers, so one that does not return cannot be abandoned
+ * half-way, as an exit can. It runs in a task of its own, which may outlive the unload; the next
  * unload finds it. */
 #include "unload/veto.h"
 #include "lib/errno.h"
@@ -71,7 +71,7 @@ static struct veto_call *start(struct unload *u)
 	return v;
 }
 
-/* Who waits in it is asked to come out; who does not is left. */
+/* Its interruptible waits end; otherwise the task is left running. */
 static int has_not_returned(struct unload *u, struct veto_call *v)
 {
 	struct task *t = v->task;

@@ -325,5 +325,5 @@ def test_image_says_what_it_carries(tmp_path):
 
 
 def test_kernel_image_is_small():
-    """As on the ISO, below 276 KiB: 220 before it had ring 3 and all rows of strategies."""
-    assert os.path.getsize(f"{BUILD}/stripped.elf") < 276 << 10
+    """As on the ISO, below 304 KiB: 220 before it had ring 3 and all rows of strategies."""
+    assert os.path.getsize(f"{BUILD}/stripped.elf") < 304 << 10

@@ -165,11 +165,12 @@ def test_names(boot):
 
 def test_shell_is_started_again(boot):
     m = boot("--direct", cpus=4)
-    ask(m, f"kill {servers(m)['shell']['task']}")
+    shell = servers(m)["shell"]["task"]
+    ask(m, f"kill {shell}")
     assert lines(m, "echo alive") == ["alive"]
     assert servers(m)["shell"]["restarts"] == 1
     # With commands of the boot still to be run nobody would wait at its prompt.
-    done = run("--direct", "-c", "echo one; kill 11; sleep 10s; echo two")
+    done = run("--direct", "-c", f"echo one; kill {shell}; sleep 10s; echo two")
     assert done.status == 32 and "\none\n" in done.output and "\ntwo\n" not in done.output
 
 
