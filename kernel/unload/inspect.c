@@ -73,9 +73,25 @@ void inspection_end_turn(void)
  */
 static always_inline void pass(struct task *t, u64 number) { rising_raise(&t->inspected, number); }
 
+/* The same by who has his turn: meanwhile nobody marks with a later number. So while the high half
+ * stays, to store the low one is enough: what comes in between is an earlier number, or this one. */
+static always_inline void pass_in_turn(struct task *t, u64 number)
+{
+	volatile u32 *half = (volatile u32 *)&t->inspected;
+
+	if (likely(half[1] == (u32)(number >> 32)))
+		half[0] = (u32)number;
+	else
+		pass(t, number);
+}
+
+/* High half first: no mark is above the number of the inspection under way, so when that half is
+ * its own it stays so. (To a late look, for an earlier number, any answer will do.) */
 static always_inline bool has_passed(const struct task *t, u64 number)
 {
-	return rising_read(&t->inspected) == number;
+	const volatile u32 *half = (const volatile u32 *)&t->inspected;
+
+	return half[1] == (u32)(number >> 32) && half[0] == (u32)number;
 }
 
 /* The first word of [p, end) that points into the range; NULL. */
@@ -229,7 +245,7 @@ static noinline void note_hit(struct inspection *in, struct task *t, const u32 *
 	struct insider found = describe(in, t, hit, sp, ((const u32 *)sp)[3]);
 
 	if (t == current && !found.certain)
-		pass(t, in->number);
+		pass_in_turn(t, in->number);
 	else if (note_insider(in, &found))
 		task_get(t);
 }
@@ -245,7 +261,7 @@ static void read_resting(struct inspection *in, struct task *t, u32 sp)
 	if (sp < top)
 		in->u->report.words += (top - sp) / sizeof(u32);
 	if (likely(!hit))
-		pass(t, in->number);
+		pass_in_turn(t, in->number);
 	else
 		note_hit(in, t, hit, sp);
 }
@@ -391,7 +407,7 @@ static void look_at_resting(struct task *t, u32 sp, void *arg)
 	u64 since = rdtsc();
 
 	if (t->state == TASK_ZOMBIE)		/* and off its stack: it never runs again */
-		pass(t, in->number);
+		pass_in_turn(t, in->number);
 	else
 		read_resting(in, t, sp);
 	held_since(since);		/* who comes to this run queue waits */
@@ -433,7 +449,7 @@ static bool visit(struct task *t, void *arg)
 	if (!task_has_not_run_since(t, r->in->owner->generation))
 		return look_at_task(t, r);
 	if (!has_passed(t, r->in->number)) {
-		pass(t, r->in->number);
+		pass_in_turn(t, r->in->number);
 		r->in->u->report.skipped++;
 	}
 	return false;
