@@ -38,7 +38,7 @@ static int map_pages(u32 va, u32 pages)
 	return mprotect((void *)(uintptr_t)va, pages * PAGE, PROT_READ | PROT_WRITE) ? -ENOMEM : 0;
 }
 
-static int start(void **state)
+static int set_up(void **state)
 {
 	void *at = mmap((void *)(uintptr_t)BASE, SIZE, PROT_NONE,
 	                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
@@ -49,7 +49,7 @@ static int start(void **state)
 	return at != (void *)(uintptr_t)BASE || !arena;
 }
 
-static int stop(void **state)
+static int tear_down(void **state)
 {
 	(void)state;
 	arena_destroy(arena);
@@ -183,7 +183,7 @@ static void at_random(void **state)
 	assert_non_null(arena_alloc(arena, SIZE, true));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {

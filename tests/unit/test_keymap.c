@@ -1,10 +1,6 @@
 // sources: kernel/x86/keymap.c
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-#include <cmocka.h>
+#include "unit.h"
 #include "x86/keymap.h"
 
 /* Feeds scan codes up to the terminating 0; what comes out is compared. */

@@ -1,11 +1,6 @@
 // sources: kernel/x86/screen.c
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
+#include "unit.h"
 #include "x86/screen.h"
 
 #define ROWS 4
