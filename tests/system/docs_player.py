@@ -92,6 +92,7 @@ class Typist(Machine):
             pytest.skip(asked.stderr.strip())
         assert asked.returncode == 0, asked.stderr
         emulator = asked.stderr.strip().splitlines()[-1].replace("thread=multi", "thread=single")
+        emulator = emulator.replace("-cpu max ", "-cpu max,-x2apic ")   # as tools/run --deterministic
         self.cpus = int(re.search(r" -smp (\d+) ", emulator).group(1))
         self.console = pexpect.spawn("bash", ["-c", f"exec {emulator} {COUNTED}"], encoding="utf-8",
                                      cwd=folder, codec_errors="replace", timeout=PATIENCE * SCALE,
