@@ -43,9 +43,15 @@ struct look {
 	struct picked { struct task *task; u32 eip; } on_cpu[NR_CPUS];
 };
 
-/* "bump ... to the front of the run queue" */
+/* "bump ... to the front of the run queue". It stays there until the unload is over: if it were
+ * sent back before it has left, it would be preempted inside just when the next look comes, in
+ * which it is neither runnable (it ran when the tasks were walked) nor on a CPU any more. */
 static void bump(struct look *l, struct task *t)
 {
+	for (u32 i = 0; i < l->nr_bumped; i++) {
+		if (l->bumped[i] == t)
+			return;
+	}
 	if (l->nr_bumped == MAX_BUMPED)
 		return;
 	task_get(t);
@@ -142,9 +148,9 @@ static int phillips_unload(struct unload *u)
 	cleanup_module(u);			/*  and the module deregistered" */
 	while (somebody_is_inside(&look)) {
 		sleep_ns(LATER_NS);		/* "we try again later, or */
-		take_back_bumps(&look);
 		look.impatient = true;		/*  if we're impatient, also bump" */
 	}
+	take_back_bumps(&look);
 	remove_module(u);
 	return 0;
 }
