@@ -1,0 +1,150 @@
+/* Holding all CPUs (unload/hold.h), apart from any unload. */
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "sched/sched.h"
+#include "shell/hazard.h"
+#include "shell/ktest.h"
+#include "smp/ipi.h"
+#include "tests/kernel/tests.h"
+#include "unload/hold.h"
+#include "x86/atomic.h"
+#include "x86/clock.h"
+
+#define PATIENCE (20 * NSEC_PER_SEC)
+#define TRIES    5			/* a host may let a CPU stand for longer than a hold waits */
+
+static struct spinner {
+	volatile u32 turns;
+	bool keeps_preemption_off;
+	struct task *task;
+} spinner[NR_CPUS];
+
+static void spin(void *arg)
+{
+	struct spinner *s = arg;
+
+	if (s->keeps_preemption_off)
+		preempt_disable();
+	while (!task_should_stop()) {
+		s->turns++;
+		cpu_relax();
+	}
+	if (s->keeps_preemption_off)
+		preempt_enable();
+}
+
+/* The other CPUs' together. */
+static u32 turns(cpumask_t who)
+{
+	u32 cpu, sum = 0;
+
+	for_each_cpu_in(cpu, who)
+		sum += spinner[cpu].turns;
+	return sum;
+}
+
+static bool all_spin(cpumask_t who)
+{
+	u64 limit = clock_ns() + PATIENCE;
+	u32 cpu;
+
+	for_each_cpu_in(cpu, who) {
+		u32 before = spinner[cpu].turns;
+		while (spinner[cpu].turns == before && !clock_passed(limit))
+			sleep_ms(1);
+		if (spinner[cpu].turns == before)
+			return false;
+	}
+	return true;
+}
+
+/* On each CPU but this one a task spins, which this one keeps; on those in `stubborn` with
+ * preemption off. Stopped and joined whatever `body` returns. */
+static int with_spinners(cpumask_t stubborn, int (*body)(cpumask_t others))
+{
+	u32 cpu, here = 0;
+	int err = 0;
+
+	if (nr_cpus < 2) {
+		printk("needs two CPUs\n");
+		return KTEST_SKIPPED;
+	}
+	task_set_affinity(current, CPU_BIT(here));
+	memset(spinner, 0, sizeof(spinner));
+	for_each_cpu_in(cpu, cpus_online & ~CPU_BIT(here)) {
+		spinner[cpu].keeps_preemption_off = stubborn & CPU_BIT(cpu);
+		spinner[cpu].task = task_create_on(cpu, "spinner", PRIO_LOW, spin, &spinner[cpu]);
+		CHECK(!IS_ERR(spinner[cpu].task));
+	}
+	err = all_spin(cpus_online & ~CPU_BIT(here)) ? body(cpus_online & ~CPU_BIT(here)) : -ETIMEDOUT;
+	for_each_cpu_in(cpu, cpus_online & ~CPU_BIT(here)) {
+		task_ask_stop(spinner[cpu].task);
+		CHECK(!task_join(spinner[cpu].task, from_now(PATIENCE)));
+		task_put(spinner[cpu].task);
+	}
+	task_set_affinity(current, ~0ull);
+	return err;
+}
+
+struct seen { struct hold hold; u32 before, after; bool told; };
+
+/* A stack pointer that is told lies on the stack of the task that is parked. */
+static bool stacks_are_told(cpumask_t who)
+{
+	u32 cpu;
+
+	for_each_cpu_in(cpu, who) {
+		const struct task *t = spinner[cpu].task;
+		if (READ_ONCE(cpus[cpu]->task) != t || parking[cpu].sp < t->stack ||
+		    parking[cpu].sp >= task_stack_top(t))
+			return false;
+	}
+	return true;
+}
+
+/* Once, for a millisecond; nothing may be printed meanwhile. */
+static struct seen hold_once(cpumask_t who)
+{
+	struct seen s;
+
+	mutex_lock(&module_remove_mutex);
+	hold_cpus(&s.hold);
+	s.before = turns(who);
+	u64 end = clock_ns() + NSEC_PER_MSEC;
+	while (!clock_passed(end))
+		cpu_relax();
+	s.after = turns(who);
+	s.told = stacks_are_told(s.hold.parked);
+	release_cpus(&s.hold);
+	mutex_unlock(&module_remove_mutex);
+	return s;
+}
+
+static int all_are_held(cpumask_t others)
+{
+	struct seen s = { 0 };
+
+	for (u32 i = 0; i < TRIES && s.hold.parked != others; i++)
+		s = hold_once(others);
+	CHECK(s.hold.parked == others && !s.hold.unparked && !s.hold.silent);
+	CHECK(s.before == s.after && s.told);
+	CHECK(all_spin(others));		/* afterwards they go on */
+	return 0;
+}
+
+int test_hold_stops_all(void) { return with_spinners(0, all_are_held); }
+
+/* One that cannot come to schedule() is told from those that do, and not waited for. */
+static int one_is_not(cpumask_t others)
+{
+	struct seen s = { 0 };
+	cpumask_t held = others & ~CPU_BIT(1);
+
+	for (u32 i = 0; i < TRIES && (s.hold.parked != held || s.hold.silent); i++)
+		s = hold_once(held);
+	CHECK(s.hold.parked == held && s.hold.unparked == CPU_BIT(1) && !s.hold.silent);
+	CHECK(s.before == s.after && s.told);
+	return 0;
+}
+
+int test_hold_tells_who_cannot_come(void) { return with_spinners(CPU_BIT(1), one_is_not); }
