@@ -1,12 +1,16 @@
-/* Holding all CPUs (unload/hold.h), apart from any unload. */
+/* Holding all CPUs (unload/hold.h); and unloads beside tasks that do not leave their CPU. */
+#include "entry/chrdev.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "module/module.h"
 #include "sched/sched.h"
+#include "sched/sync.h"
 #include "shell/hazard.h"
 #include "shell/ktest.h"
 #include "smp/ipi.h"
 #include "tests/kernel/tests.h"
 #include "unload/hold.h"
+#include "unload/unload.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
 
@@ -15,9 +19,22 @@
 
 static struct spinner {
 	volatile u32 turns;
+	volatile bool enters;		/* reads from labrat, once */
 	bool keeps_preemption_off;
 	struct task *task;
 } spinner[NR_CPUS];
+
+static void enter(struct spinner *s)
+{
+	struct file *f = file_open("labrat", 0);
+	char c;
+
+	s->enters = false;
+	if (!IS_ERR(f)) {
+		(void)file_read(f, &c, 1);
+		file_close(f);
+	}
+}
 
 static void spin(void *arg)
 {
@@ -28,6 +45,8 @@ static void spin(void *arg)
 	while (!task_should_stop()) {
 		s->turns++;
 		cpu_relax();
+		if (s->enters)
+			enter(s);
 	}
 	if (s->keeps_preemption_off)
 		preempt_enable();
@@ -148,3 +167,63 @@ static int one_is_not(cpumask_t others)
 }
 
 int test_hold_tells_who_cannot_come(void) { return with_spinners(CPU_BIT(1), one_is_not); }
+
+/* -- unloads -------------------------------------------------------------------------------- */
+
+static struct unload request;
+
+static int unload(const char *name, u32 flags, u64 patience)
+{
+	memset(&request, 0, sizeof(request));
+	strlcpy(request.name, name, sizeof(request.name));
+	request.flags = flags;
+	request.patience_ns = patience;
+	return module_unload(&request);
+}
+
+/* Its CPU cannot come to schedule(), but answers: it is outside, and delays nothing. */
+static int goes_beside(cpumask_t others)
+{
+	struct load_error why;
+
+	(void)others;
+	CHECK(module_load_by_name("null", "", NULL, &why) == 0);
+	CHECK(unload("null", 0, NSEC_PER_SEC) == 0);
+	return 0;
+}
+
+/* It has been on its CPU since before the load, so it has never been switched out since; and it
+ * is inside. */
+static int finds_who_never_rested(cpumask_t others)
+{
+	struct load_error why;
+
+	(void)others;
+	CHECK(module_load_by_name("labrat", "", NULL, &why) == 0);
+	CHECK(sync_hold_how("labrat:read", 1, (struct sync_how){ .spins = true }) == 0);
+	spinner[1].enters = true;
+	CHECK(sync_wait_held("labrat:read", from_now(PATIENCE)) == 0);
+	int err = unload("labrat", UNLOAD_REVOKE, 50 * NSEC_PER_MSEC);
+	sync_release("labrat:read");
+	CHECK(err == -EBUSY);
+	CHECK(unload("labrat", UNLOAD_REVOKE | UNLOAD_WAIT, PATIENCE) == 0);
+	return 0;
+}
+
+static int under_both(cpumask_t stubborn, int (*body)(cpumask_t others))
+{
+	const char *usual = strategy->name;
+	int err = strategy_choose("trap");
+
+	if (!err)
+		err = with_spinners(stubborn, body);
+	if (!err)
+		err = strategy_choose("census");
+	if (!err)
+		err = with_spinners(stubborn, body);
+	int back = strategy_choose(usual);
+	return err ? err : back;
+}
+
+int test_unload_beside_one_that_cannot_come(void) { return under_both(CPU_BIT(1), goes_beside); }
+int test_unload_finds_who_never_rested(void) { return under_both(0, finds_who_never_rested); }
