@@ -227,3 +227,89 @@ static int under_both(cpumask_t stubborn, int (*body)(cpumask_t others))
 
 int test_unload_beside_one_that_cannot_come(void) { return under_both(CPU_BIT(1), goes_beside); }
 int test_unload_finds_who_never_rested(void) { return under_both(0, finds_who_never_rested); }
+
+/* -- johnson ---------------------------------------------------------------------------------- */
+
+/* Runs again and again, and notes for how long it could not. */
+static struct runner {
+	volatile u64 longest;
+	u64 pause;			/* ns that it sleeps; 0: it yields, and so is in schedule() all the time */
+	struct task *task;
+} runner[NR_CPUS];
+
+static void run_again(void *arg)
+{
+	struct runner *r = arg;
+	u64 last = clock_ns();
+
+	while (!task_should_stop()) {
+		if (r->pause)
+			sleep_ns(r->pause);
+		else
+			yield();
+		u64 now = clock_ns();
+		r->longest = MAX(r->longest, now - last);
+		last = now;
+	}
+}
+
+static void asker(void *arg)
+{
+	*(int *)arg = unload("null", 0, PATIENCE);
+}
+
+/* In a task that is held when it has called exit, to see with which priority. */
+static int unload_by_johnson(u32 *prio)
+{
+	static int err;
+	struct load_error why;
+
+	err = -EAGAIN;
+	CHECK(module_load_by_name("null", "", NULL, &why) == 0);
+	CHECK(sync_hold("unload:cleaned-up", 1) == 0);
+	struct task *t = task_create_on(0, "asker", PRIO_LOW, asker, &err);
+	CHECK(!IS_ERR(t) && sync_wait_held("unload:cleaned-up", from_now(PATIENCE)) == 0);
+	*prio = t->prio;
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+		runner[cpu].longest = 0;
+	sync_release("unload:cleaned-up");
+	CHECK(task_join(t, from_now(PATIENCE)) == 0);
+	task_put(t);
+	return err;
+}
+
+/* While he waits, for a tick of each CPU, no task runs: neither where CPUs come to schedule(), nor
+ * on his own, be it as urgent as he. */
+static int nobody_runs_during_his_ticks(void)
+{
+	u32 cpu, prio = 0;
+	int err;
+
+	for (cpu = 0; cpu < nr_cpus; cpu++) {
+		runner[cpu] = (struct runner){ .pause = cpu ? 0 : NSEC_PER_MSEC };
+		runner[cpu].task = task_create_on(cpu, "runner", cpu ? PRIO_LOW : PRIO_TOP, run_again, &runner[cpu]);
+		CHECK(!IS_ERR(runner[cpu].task));
+	}
+	err = unload_by_johnson(&prio);
+	for (cpu = 0; cpu < nr_cpus; cpu++) {
+		task_ask_stop(runner[cpu].task);
+		CHECK(task_join(runner[cpu].task, from_now(PATIENCE)) == 0);
+		task_put(runner[cpu].task);
+	}
+	CHECK(!err && prio == PRIO_TOP);
+	for (cpu = 0; cpu < nr_cpus; cpu++)
+		CHECK(runner[cpu].longest >= nr_cpus * (9 * (NSEC_PER_SEC / HZ / 10)));
+	return 0;
+}
+
+int test_strategy_johnson_traps(void)
+{
+	const char *usual = strategy->name;
+	int err = strategy_choose("johnson");
+
+	if (!err)
+		err = nobody_runs_during_his_ticks();
+	sync_reset();
+	int back = strategy_choose(usual);
+	return err ? err : back;
+}
