@@ -91,7 +91,7 @@ USER_LIB   := $(patsubst %,$(BUILD)/obj/%.o,$(sort $(wildcard lib/*.c user/lib/*
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all kernel test-kernel modules programs iso deps run test debug bench hazards soak unit fuzz models clean help FORCE
+.PHONY: all kernel test-kernel modules programs iso deps run test debug bench hazards soak unit fuzz models mutants clean help FORCE
 all: $(if $(M)$(U),$(if $(M),modules) $(if $(U),programs),kernel $(BUILD)/modules.tar)	## everything (with M or U=folder: what is there)
 kernel: $(KERNEL)				## build/quiesce.elf
 test-kernel: $(TEST_KERNEL) $(BUILD)/modules.tar	## build/quiesce-test.elf: the kernel with its own tests
@@ -209,6 +209,8 @@ fuzz: $(FUZZERS)				## a few seconds of damaged input for each parser
 	@tests/run-all --build $(BUILD) --only fuzz
 models:					## the strategies, exhausted by Spin: which can be caught out, and how
 	@tests/models/check --build $(BUILD) $(ARGS)
+mutants: $(TEST_KERNEL) $(BUILD)/modules.tar	## faults, one at a time: which test notices each? (10 minutes)
+	@tests/mutants/run --build $(BUILD) $(ARGS)
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/fixtures tests/host-cc
 	@echo "  HOST  $<"; tests/host-cc unit $< $@
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/fixtures tests/host-cc

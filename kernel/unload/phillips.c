@@ -43,7 +43,9 @@ struct look {
 	struct picked { struct task *task; u32 eip; } on_cpu[NR_CPUS];
 };
 
-/* "bump ... to the front of the run queue" */
+/* "bump ... to the front of the run queue". It stays there until the unload is over: if it were
+ * sent back before it has left, it would be preempted inside just when the next look comes, in
+ * which it is neither runnable (it ran when the tasks were walked) nor on a CPU any more. */
 static void bump(struct look *l, struct task *t)
 {
 	for (u32 i = 0; i < l->nr_bumped; i++) {

@@ -236,6 +236,7 @@ static int inside_rolls_back(void)
 	CHECK(request.report.nr_insiders >= 1);
 	CHECK(streq(request.report.insider[0].task_name, "reader"));
 	CHECK(error_says("(reader) is inside, at labrat_read+"));
+	CHECK(r.task->prio == r.task->base_prio);	/* it was moved to the front only meanwhile */
 	CHECK(usable("labrat"));
 	sync_release("labrat:read");
 	CHECK(join_reader(&r) == 0 && r.result == 1);

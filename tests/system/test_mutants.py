@@ -1,0 +1,89 @@
+"""tests/mutants/run: the driver, and a few mutants of it that are quick. `make mutants` runs all."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from machine import BUILD, ROOT, SCALE, skip_if_lacking
+
+TOOL = os.path.join(ROOT, "tests/mutants/run")
+QUICK = ("trap-going", "trap-unlink", "census-resting", "johnson-reset")
+
+# It builds, and changes nothing; and one whose text is not there.
+HARMLESS = """
+mutant harmless
+breaks nothing
+in kernel/unload/counts.c ref_put
+-	return atomic_sub(&o->refs, 1) == 0;
++	return !atomic_sub(&o->refs, 1);
+"""
+MOVED = """
+mutant moved
+breaks what is not there
+in kernel/unload/counts.c ref_put
+-	return true;
++	return false;
+see test strategy_idle
+"""
+
+
+def mutants(*options):
+    done = subprocess.run([TOOL, "--build", BUILD, *map(str, options)], stdin=subprocess.DEVNULL, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=600 * SCALE)
+    print(done.stdout + done.stderr)
+    skip_if_lacking(done.returncode, done.stderr)
+    return done
+
+
+def list_of(tmp_path, text):
+    path = tmp_path / "a.list"
+    path.write_text(text)
+    return "--lists", path
+
+
+def test_quick_ones_are_caught():
+    done = mutants("--only", ",".join(QUICK))
+    assert done.returncode == 0 and re.search(rf"^{len(QUICK)} caught in \d+ s$", done.stdout, re.M)
+
+
+def test_one_that_nothing_notices_is_told(tmp_path):
+    done = mutants(*list_of(tmp_path, HARMLESS + "see test spinlock_state\n"))
+    assert done.returncode == 1 and re.search(r"^harmless +survived .*nothing$", done.stdout, re.M)
+
+
+def test_an_equivalent_one_wants_a_reason(tmp_path):
+    done = mutants(*list_of(tmp_path, HARMLESS + "equivalent 0 is what == 0 is\n"))
+    assert done.returncode == 0 and re.search(r"^harmless +equivalent .*0 is what == 0 is$", done.stdout, re.M)
+    done = mutants(*list_of(tmp_path, HARMLESS))
+    assert done.returncode == 1 and "harmless wants either a check or a reason" in done.stderr
+
+
+def test_code_that_moved_makes_it_stale(tmp_path):
+    done = mutants(*list_of(tmp_path, MOVED))
+    assert done.returncode == 1
+    assert re.search(r"^moved +stale .*mend the list: kernel/unload/counts.c ref_put: 0 times: return true;$", done.stdout, re.M)
+
+
+def test_a_check_that_fails_by_itself_is_told(tmp_path):
+    done = mutants(*list_of(tmp_path, HARMLESS + "see cell A3 naive=safe\n"))
+    assert done.returncode == 1 and "cell A3 naive=safe: fails without any mutant: UAF, not safe" in done.stdout
+
+
+@pytest.mark.parametrize("line,complaint", [("look at it", "look: not a word of a list"),
+                                            ("see nothing of it", "nothing of it: not a check")])
+def test_a_list_that_is_wrong_names_the_line(tmp_path, line, complaint):
+    done = mutants(*list_of(tmp_path, HARMLESS + line + "\n"))
+    assert done.returncode == 1 and f"a.list:{len(HARMLESS.splitlines()) + 1}: {complaint}" in done.stderr
+
+
+def test_every_text_of_the_lists_still_stands():
+    """Without a run: what has moved is told at once."""
+    from importlib.machinery import SourceFileLoader
+    from importlib.util import module_from_spec, spec_from_loader
+    loader = SourceFileLoader("mutants", TOOL)
+    tool = module_from_spec(spec_from_loader("mutants", loader))
+    loader.exec_module(tool)
+    for m in tool.read_lists(tool.all_lists()):
+        m.apply(lambda file: open(os.path.join(ROOT, file)).read())
