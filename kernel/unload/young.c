@@ -35,6 +35,7 @@
 #include "unload/cut_off.h"
 #include "unload/steps.h"
 #include "x86/clock.h"
+#include "x86/console.h"
 
 static struct door {
 	struct mutex mutex;
@@ -110,6 +111,23 @@ static int wait_until_left(struct unload *u, struct door *d)
 	return err;
 }
 
+/* Files are not in the mail. They are released late, and each release() is a call that is
+ * counted; one that has unregistered its device is in no list any more, but still inside. */
+static void release_files(struct unload *u, struct door *d)
+{
+	struct owner *o = &u->mod->owner;
+	u64 until = clock_ns() + UNLOAD_PATIENCE_NS;
+
+	d->unloading = true;			/* whoever leaves signals C */
+	release_files_late(u);
+	(void)!smp_call_until(cpus_others(), look_up, NULL, until);
+	if (wait_event_core(&d->condition, !count_inside(o->slot), until)) {
+		printk("%s: a release() does not return; its memory stays set aside\n", o->name);
+		o->stays = true;
+	}
+	d->unloading = false;
+}
+
 static int young_unload(struct unload *u)
 {
 	struct door *d = &doors[u->mod->owner.slot];
@@ -129,7 +147,7 @@ static int young_unload(struct unload *u)
 	if (err)
 		return err;
 	owner_set_state(&u->mod->owner, OWNER_GONE);
-	release_files_late(u);			/*    (files are not in the mail) */
+	release_files(u, d);
 	unload_run_exit(u, false);
 	unload_finish(u);			/* 6) unmaps module */
 	return 0;
