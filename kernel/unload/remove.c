@@ -131,17 +131,19 @@ u32 remains_count(void)
 	return n;
 }
 
+/* Not of those that stay: somebody is in a function that did not return in time. */
 static struct module *next_remains(void)
 {
-	struct module *rest = NULL;
+	struct module *rest, *found = NULL;
 
 	mutex_lock(&modules_mutex);
-	if (!list_empty(&all_remains)) {
-		rest = list_first(&all_remains, struct module, node);
-		list_del(&rest->node);
-	}
+	list_for_each(rest, &all_remains, node)
+		if (!found && !rest->owner.stays)
+			found = rest;
+	if (found)
+		list_del(&found->node);
 	mutex_unlock(&modules_mutex);
-	return rest;
+	return found;
 }
 
 /* entries_free() asks for a round of IPIs, which a shootdown is. */

@@ -59,23 +59,28 @@ static const struct chrdev_ops drain_ops = { .open = open_drain, .release = rele
 
 /* -- E6: h_e04_pair, which has a file of h_e04_data open --------------------------------- */
 
-static int open_pair(struct file *f)
+/* Not in open(): under a strategy with a mutex around opens it would wait for itself. */
+static int read_pair(struct file *f, void *buf, u32 len)
 {
 	struct file *data = file_open("h_e04_data", 0);
 
+	(void)buf;
 	if (IS_ERR(data))
 		return PTR_ERR(data);
 	f->private = data;
-	return count_in(f);
+	atomic_add(&stage.at, 1);
+	int err = wait_event(&stage.queue, stage.go);
+	return err ? err : (int)len;
 }
 
 static void release_pair(struct file *f)
 {
-	file_close(f->private);
+	if (f->private)
+		file_close(f->private);
 	count_out(f);
 }
 
-static const struct chrdev_ops pair_ops = { .open = open_pair, .release = release_pair };
+static const struct chrdev_ops pair_ops = { .open = count_in, .release = release_pair, .read = read_pair };
 static const struct chrdev_ops data_ops = { COUNTED };
 
 /* -- E7: h_e04_lock ------------------------------------------------------------------------ */
@@ -132,7 +137,8 @@ module_exit(release_exit);
 	"unload revoke; sleep 10; free hazard:opened; out"
 HAZARD("E4", "release-takes-device", "derived", HELD_OPEN("h_e04_once"));
 HAZARD("E5", "release-drains", "derived", HELD_OPEN("h_e04_drain"));
-HAZARD("E6", "release-closes", "derived", HELD_OPEN("h_e04_pair"));
+HAZARD("E6", "release-closes", "derived",
+       "insmod; call read 1 - h_e04_pair; at 1; unload revoke; try; go; wake; out");
 HAZARD("E7", "release-unlocks", "derived", HELD_OPEN("h_e04_lock"));
 MODULE_DESCRIPTION("Hazards E4 to E7: what release() may do");
 MODULE_LICENSE("MIT");
