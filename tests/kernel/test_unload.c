@@ -400,6 +400,24 @@ int test_unload_finds_a_worker_inside(void)
 	return with_labrat("busy_timer=1", worker_inside_rolls_back);
 }
 
+/* The same, but it spins: it was switched out before the load for the last time, and looks as one
+ * that has not run since, but that it is on its CPU. */
+static int running_worker_rolls_back(void)
+{
+	CHECK(sync_hold_how("labrat:work", 1, (struct sync_how){ .spins = true }) == 0);
+	CHECK(sync_wait_held("labrat:work", from_now(PATIENCE)) == 0);
+	CHECK(unload("labrat", 0, 50 * NSEC_PER_MSEC) == -EBUSY);
+	CHECK(request.report.rolled_back && request.report.nr_insiders >= 1);
+	CHECK(usable("labrat"));
+	sync_release("labrat:work");
+	return 0;
+}
+
+int test_unload_finds_a_running_worker(void)
+{
+	return with_labrat("busy_timer=1", running_worker_rolls_back);
+}
+
 static int veto_is_heard(void)
 {
 	CHECK(unload("labrat", 0, 0) == -EPERM);

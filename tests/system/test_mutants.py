@@ -9,7 +9,7 @@ import pytest
 from machine import BUILD, ROOT, SCALE, skip_if_lacking
 
 TOOL = os.path.join(ROOT, "tests/mutants/run")
-QUICK = ("trap-going", "trap-unlink", "census-resting", "johnson-reset")
+QUICK = ("trap-going", "trap-hold", "census-cpus", "johnson-count")
 
 # It builds, and changes nothing; and one whose text is not there.
 HARMLESS = """
