@@ -9,6 +9,7 @@
 #include "shell/ktest.h"
 #include "smp/ipi.h"
 #include "tests/kernel/tests.h"
+#include "unload/graveyard.h"
 #include "unload/hold.h"
 #include "unload/unload.h"
 #include "x86/atomic.h"
@@ -210,6 +211,32 @@ static int finds_who_never_rested(cpumask_t others)
 	return 0;
 }
 
+struct look { u32 not_the_page; u32 word; bool there; };
+
+static void look(void *arg, const struct regs *regs, u32 sp)
+{
+	struct look *l = arg;
+
+	(void)regs, (void)sp;
+	l->there = graveyard_probe((const u32 *)~l->not_the_page, &l->word);
+}
+
+/* Its CPU has the module in its TLB, and loads no CR3 all the while; only a shootdown takes it out. */
+static int is_shot_down(cpumask_t others)
+{
+	static struct look l;		/* where no look for the module comes by */
+	struct load_error why;
+	struct module *m;
+
+	(void)others;
+	CHECK(module_load_by_name("null", "", &m, &why) == 0);
+	l.not_the_page = ~m->owner.base;
+	CHECK(!smp_call(CPU_BIT(1), look, &l, PATIENCE) && l.there);
+	CHECK(unload("null", 0, PATIENCE) == 0);
+	CHECK(!smp_call(CPU_BIT(1), look, &l, PATIENCE) && !l.there);
+	return 0;
+}
+
 static int under_both(cpumask_t stubborn, int (*body)(cpumask_t others))
 {
 	const char *usual = strategy->name;
@@ -225,6 +252,7 @@ static int under_both(cpumask_t stubborn, int (*body)(cpumask_t others))
 	return err ? err : back;
 }
 
+int test_unload_shoots_down(void) { return under_both(CPU_BIT(1), is_shot_down); }
 int test_unload_beside_one_that_cannot_come(void) { return under_both(CPU_BIT(1), goes_beside); }
 int test_unload_finds_who_never_rested(void) { return under_both(0, finds_who_never_rested); }
 

@@ -199,6 +199,34 @@ static int russell_waits(void)
 
 int test_strategy_russell_waits(void) { return with_guinea("russell", russell_waits); }
 
+static int young_result;
+
+static void unload_in_time(void *unused)
+{
+	(void)unused;
+	young_result = unload_guinea(0, PATIENCE);
+}
+
+/* Who leaves last wakes it: it does not wait until its patience is over, and looks again then. */
+static int young_is_woken(void)
+{
+	struct reader r;
+
+	CHECK(start_reader(&r) == 0);
+	struct task *t = task_create("rmmod", PRIO_NORMAL, unload_in_time, NULL);
+	CHECK(!IS_ERR(t));
+	u64 limit = clock_ns() + PATIENCE;
+	while (!streq(t->waiting_for, "module left") && !clock_passed(limit))
+		sleep_ms(1);
+	CHECK(end_reader(&r) == 0 && r.result == 1);
+	CHECK(task_join(t, from_now(2 * PATIENCE)) == 0);
+	task_put(t);
+	CHECK(young_result == 0 && request.report.total_ns < PATIENCE / 2);
+	return 0;
+}
+
+int test_strategy_young_is_woken(void) { return with_guinea("young", young_is_woken); }
+
 static int young_waits(void)
 {
 	struct reader r;

@@ -411,6 +411,44 @@ int test_unload_rolls_back_whole(void)
 	return with_labrat("thread=1 busy_timer=1", goes_on_after_roll_back);
 }
 
+/* No file is open: a worker is inside, in an item of the module, and rests there. So it is the look
+ * at stacks that finds it, and by then the module is GOING: there is something to roll back. */
+static int worker_inside_rolls_back(void)
+{
+	CHECK(sync_hold("labrat:work", 1) == 0);
+	CHECK(sync_wait_held("labrat:work", from_now(PATIENCE)) == 0);
+	CHECK(unload("labrat", 0, 50 * NSEC_PER_MSEC) == -EBUSY);
+	CHECK(request.report.rolled_back && request.report.nr_insiders == 1 && request.report.tries == 2);
+	CHECK(error_says("is inside, at on_work+"));
+	CHECK(usable("labrat"));
+	sync_release("labrat:work");
+	CHECK(wait_counter_above(0, counter(0)) == 0 && wait_counter_above(1, counter(1)) == 0);
+	return 0;
+}
+
+int test_unload_finds_a_worker_inside(void)
+{
+	return with_labrat("busy_timer=1", worker_inside_rolls_back);
+}
+
+/* The same, but it spins: it was switched out before the load for the last time, and looks as one
+ * that has not run since, but that it is on its CPU. */
+static int running_worker_rolls_back(void)
+{
+	CHECK(sync_hold_how("labrat:work", 1, (struct sync_how){ .spins = true }) == 0);
+	CHECK(sync_wait_held("labrat:work", from_now(PATIENCE)) == 0);
+	CHECK(unload("labrat", 0, 50 * NSEC_PER_MSEC) == -EBUSY);
+	CHECK(request.report.rolled_back && request.report.nr_insiders >= 1);
+	CHECK(usable("labrat"));
+	sync_release("labrat:work");
+	return 0;
+}
+
+int test_unload_finds_a_running_worker(void)
+{
+	return with_labrat("busy_timer=1", running_worker_rolls_back);
+}
+
 static int veto_is_heard(void)
 {
 	CHECK(unload("labrat", 0, 0) == -EPERM);
