@@ -2,8 +2,8 @@
  * interrupt line, which is level-triggered and shared. Registers: National Semiconductor
  * DP8390D, 4.4; a remote read of no bytes raises ISR.RDC at once. Included by pull_*.c, which
  * say SLOT and NAME. Device NAME: a read raises an interrupt, and waits until it has been
- * handled; ioctl 1 raises them for so many milliseconds, and leaves for nothing; ioctl 0
- * says how many came. */
+ * handled; ioctl 1 has a work item raise them for so many milliseconds, which leaves for
+ * nothing; ioctl 0 says how many came. */
 #include "module/api.h"
 
 #define REG_COMMAND  0x00
@@ -17,7 +17,8 @@
 static struct spinlock lock = SPINLOCK_IRQ(NAME, RANK_DEVICE);
 static struct wait_queue came = WAIT_QUEUE(came, NAME);
 static u16 port;
-static u32 handled;
+static u32 handled, pull_ms;
+static struct work *puller;
 
 static u32 config(u32 reg)
 {
@@ -65,15 +66,21 @@ static int pull_read(struct file *f, void *buf, u32 len)
 }
 
 /* Also when it is told to leave. */
-static int pull_for(u32 ms)
+static void pull(void *arg)
 {
-	u64 end = clock_ns() + ms * NSEC_PER_MSEC;
+	u64 end = clock_ns() + pull_ms * NSEC_PER_MSEC;
 
+	(void)arg;
 	while (!clock_passed(end)) {
 		raise();
 		sleep_ms(1);
 	}
-	return 0;
+}
+
+static int pull_for(u32 ms)
+{
+	pull_ms = ms;
+	return work_queue(puller) ? 0 : -EBUSY;
 }
 
 static int pull_ioctl(struct file *f, u32 cmd, u32 arg)
@@ -99,6 +106,9 @@ static int __init pull_init(void)
 	if (IS_ERR(action))
 		return PTR_ERR(action);
 	outb(port + REG_IMR, ISR_RDC);
+	puller = work_create(NAME, pull, NULL);
+	if (IS_ERR(puller))
+		return PTR_ERR(puller);
 	device = chrdev_register(NAME, &ops, NULL);
 	return IS_ERR(device) ? PTR_ERR(device) : 0;
 }

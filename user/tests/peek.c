@@ -1,8 +1,11 @@
 /* Has a driver read an address in its name: `peek ADDRESS`, by a write to the device labrat. The
  * driver faults (tests/kernel/test_fault.c). */
 #include "lib/parse.h"
+#include "user/lib/program_help.h"
 #include "user/lib/stdio.h"
 #include "user/lib/syscall.h"
+
+PROGRAM_HELP("peek ADDRESS", "have a driver read there; for the in-kernel tests");
 
 int main(int argc, char **argv)
 {

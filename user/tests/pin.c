@@ -5,6 +5,7 @@
 #include "lib/parse.h"
 #include "user/lib/ipc.h"
 #include "user/lib/process.h"
+#include "user/lib/program_help.h"
 #include "user/lib/stdio.h"
 #include "user/lib/syscall.h"
 #include "user/lib/time.h"
@@ -69,6 +70,8 @@ static void wait_in_a_fault(const char *number)
 	snprintf(args, sizeof(args), "pin fault %s", number);
 	(void)!spawn(&(struct spawn){ .program = "pin", .args = args, .supervisor = (u32)endpoint_create() });
 }
+
+PROGRAM_HELP("pin", "waits in each system call with addresses of a module in all registers; for the in-kernel tests");
 
 int main(int argc, char **argv)
 {
