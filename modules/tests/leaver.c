@@ -5,6 +5,8 @@
 
 static bool stuck;
 module_param(stuck, bool);
+static bool slow;		/* a work item waits inside until it is sent home */
+module_param(slow, bool);
 
 static struct chrdev *dev;
 static struct timer *timer, *armed;
@@ -50,10 +52,12 @@ static int __init leaver_init(void)
 	if (IS_ERR(dev) || IS_ERR(timer) || IS_ERR(armed) || IS_ERR(queued) || IS_ERR(idle) ||
 	    IS_ERR(notifier) || IS_ERR(thread) || IS_ERR(other))
 		return -EIO;
-	work_queue(queued);
-	while (!READ_ONCE(running))
-		sleep_ms(1);
-	work_queue(queued);
+	if (slow) {
+		work_queue(queued);
+		while (!READ_ONCE(running))
+			sleep_ms(1);
+		work_queue(queued);
+	}
 	return timer_arm(armed, 3600 * NSEC_PER_SEC);
 }
 module_init(leaver_init);

@@ -574,7 +574,7 @@ int test_files_veto_that_hangs(void) { return with_filer("stubborn=1", stubborn)
 
 static int leaves(void)
 {
-	CHECK(load("leaver", "") == 0);
+	CHECK(load("leaver", "slow=1") == 0);
 	CHECK(unload("leaver", 0, PATIENCE) == 0);
 	CHECK(stage.at == 1 && !request.report.forgotten && !request.report.exit_left_at[0]);
 	return 0;
@@ -584,7 +584,7 @@ int test_exit_finds_its_doors(void) { return with_filer(NULL, leaves); }
 
 static int is_stuck(void)
 {
-	CHECK(load("leaver", "stuck=1") == 0);
+	CHECK(load("leaver", "stuck=1 slow=1") == 0);
 	CHECK(unload("leaver", UNLOAD_WAIT, 300 * NSEC_PER_MSEC) == 0);
 	CHECK(stage.at == 1 && strstr(request.report.exit_left_at, "leaver") != NULL);
 	CHECK(!is_loaded("leaver"));
