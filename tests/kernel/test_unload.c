@@ -419,8 +419,9 @@ static int worker_inside_rolls_back(void)
 	CHECK(sync_wait_held("labrat:work", from_now(PATIENCE)) == 0);
 	CHECK(unload("labrat", 0, 50 * NSEC_PER_MSEC) == -EBUSY);
 	CHECK(request.report.rolled_back && request.report.nr_insiders && request.report.tries >= 2);
-	/* It does not run, so there is no third look; but another task may have been seen passing. */
-	CHECK(request.report.tries == 2 || request.report.nr_insiders > 1);
+	/* It does not run, so there is no third look; but another task may have been seen passing. (On one
+	 * CPU it gets its turn each time the asker sleeps, and is looked at again.) */
+	CHECK(request.report.tries == 2 || request.report.nr_insiders > 1 || nr_cpus == 1);
 	CHECK(error_says("is inside, at on_work+"));
 	CHECK(usable("labrat"));
 	sync_release("labrat:work");
