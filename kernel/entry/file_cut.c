@@ -44,7 +44,8 @@ static void answer(void *arg, const struct regs *regs, u32 sp)
 	(void)arg, (void)regs, (void)sp;
 }
 
-/* What each CPU stored before it saw a file cut off is visible afterwards (file.c draws it). */
+/* What each CPU stored before it saw a file cut off is visible afterwards (file.c draws it). One
+ * that is late, as on a busy host, is asked again. May sleep. */
 static int all_cpus_have_seen(void)
 {
 	return smp_call_until(cpus_online, answer, NULL, clock_ns() + ROUND_NS) ? -EIO : 0;
