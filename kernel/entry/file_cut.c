@@ -9,7 +9,8 @@
 #include "x86/clock.h"
 #include "x86/console.h"
 
-#define ROUND_NS     (1000 * NSEC_PER_MSEC)
+#define ROUND_NS     (2000 * NSEC_PER_MSEC)
+#define ASK_NS       (50 * NSEC_PER_MSEC)
 #define TAKE_BACK_NS (1000 * NSEC_PER_MSEC)
 
 /* -- 1: calls lead nowhere --------------------------------------------------------- */
@@ -48,7 +49,17 @@ static void answer(void *arg, const struct regs *regs, u32 sp)
  * that is late, as on a busy host, is asked again. May sleep. */
 static int all_cpus_have_seen(void)
 {
-	return smp_call_until(cpus_online, answer, NULL, clock_ns() + ROUND_NS) ? -EIO : 0;
+	u64 end = clock_ns() + ROUND_NS;
+	cpumask_t late = cpus_online;
+
+	for (;;) {
+		preempt_disable();
+		late = smp_call(late & cpus_others(), answer, NULL, ASK_NS);
+		preempt_enable();
+		if (!late || clock_passed(end))
+			return late ? -EIO : 0;
+		sleep_ns(NSEC_PER_MSEC);
+	}
 }
 
 static void sort_out(struct file *f)

@@ -66,6 +66,20 @@ static int say_why(struct unload *u, int err)
 	return err;
 }
 
+/* The asker goes first: as many as there are CPUs may spin inside, and a CPU that is late has to
+ * be asked again (hazard C19). */
+static int cut_all(struct unload *u)
+{
+	int err;
+
+	task_boost(current, PRIO_TOP);
+	do {
+		err = owner_cut_files(&u->mod->owner, &u->report.revoked);
+	} while (err == -EIO && !clock_passed(u->deadline));
+	task_unboost(current, PRIO_TOP);
+	return err;
+}
+
 int cut_files_off(struct unload *u)
 {
 	struct owner *o = &u->mod->owner;
@@ -73,7 +87,7 @@ int cut_files_off(struct unload *u)
 
 	if (!owner_open_files(o))
 		return 0;
-	err = owner_cut_files(o, &u->report.revoked);
+	err = cut_all(u);
 	if (err)
 		return say_why(u, err);
 	sync_point("unload:cut-off");
