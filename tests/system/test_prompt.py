@@ -138,6 +138,11 @@ def test_ctrl_c(boot):
     for module in [line.split()[0] for line in m.lines("lsmod")[:0:-1]]:
         m.lines(f"rmmod -r -w {module}")
     assert_back(m, before)
+    # Typed in one breath with Enter, before the line began, it still counts for the line.
+    for line in ["sleep 1000s", "sleep 1000s; echo not-this", "cat /dev/none; sleep 1000s"]:
+        m.send(f"{line}\r\x03echo behind it\r")
+        assert "(EINTR: interrupted)" in m.wait_for_prompt(), line
+        assert m.wait_for_prompt().splitlines()[-1] == "behind it", line
     # What was typed while a command ran is not lost.
     m.send("sleep 200ms\recho typed ahead\r")
     m.wait_for_prompt()

@@ -32,29 +32,49 @@ static u32 nr_ahead;
 static bool line_runs;
 bool interrupted;
 
-/* What was typed before is forgotten; the line that runs goes no further. */
-static void interrupt(void)
+static void drop_keys(u32 n)
 {
-	nr_ahead = 0;
+	memmove(ahead, ahead + n, nr_ahead - n);
+	nr_ahead -= n;
+}
+
+/* What was typed before Ctrl-C is forgotten; the line that runs goes no further.
+ * A Ctrl-C that came with Enter, before the line began, counts for the line:
+ * "rmmod -w uart", Enter, Ctrl-C may all arrive in one read. */
+static void heed_ctrl_c(void)
+{
+	u32 at = nr_ahead;
+
+	while (at && ahead[at - 1] != CTRL_C)
+		at--;
+	if (!at)
+		return;
+	drop_keys(at);
 	interrupted = true;
 	if (foreground)
 		process_end(foreground->process, -EINTR);
 }
 
-/* Beyond the room for it, what is typed is lost. */
+/* Keys beyond the room for them are lost, but never a Ctrl-C. */
+static void keep_keys(const u8 *typed, int n)
+{
+	for (int i = 0; i < n; i++) {
+		if (nr_ahead < sizeof(ahead))
+			ahead[nr_ahead++] = typed[i];
+		else if (typed[i] == CTRL_C)
+			ahead[nr_ahead - 1] = CTRL_C;
+	}
+}
+
 static void take_keys(void)
 {
 	u8 typed[64];
 	int n;
 
-	while ((n = syscall(SYS_CONSOLE_READ, HANDLE_KERNEL, address(typed), sizeof(typed), 0)) > 0) {
-		for (int i = 0; i < n; i++) {
-			if (typed[i] == CTRL_C && line_runs)
-				interrupt();
-			else if (nr_ahead < sizeof(ahead))
-				ahead[nr_ahead++] = typed[i];
-		}
-	}
+	while ((n = syscall(SYS_CONSOLE_READ, HANDLE_KERNEL, address(typed), sizeof(typed), 0)) > 0)
+		keep_keys(typed, n);
+	if (line_runs)
+		heed_ctrl_c();
 }
 
 void begin_line(void)
@@ -143,7 +163,7 @@ u8 next_key(void)
 	while (!nr_ahead)
 		wait_for_event();
 	u8 c = ahead[0];
-	memmove(ahead, ahead + 1, --nr_ahead);
+	drop_keys(1);
 	return c;
 }
 
