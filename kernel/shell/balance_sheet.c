@@ -48,6 +48,19 @@ struct balance_sheet balance_take(void)
 	return b;
 }
 
+struct balance_sheet balance_before(void)
+{
+	u64 end = clock_ns() + 2 * NSEC_PER_SEC;
+	struct balance_sheet now = balance_take(), last;
+
+	do {
+		last = now;
+		sleep_ns(30 * NSEC_PER_MSEC);
+		now = balance_take();
+	} while (memcmp(&now, &last, sizeof(now)) && !clock_passed(end));
+	return now;
+}
+
 struct balance_sheet balance_after(const struct balance_sheet *before, u64 patience_ns)
 {
 	u64 end = clock_ns() + patience_ns;

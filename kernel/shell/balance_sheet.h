@@ -14,6 +14,9 @@ void wait_for_exits(void);
 /* Counts, when tasks that end have gone. Empties the graveyard first: what it keeps is no
  * leak. May sleep. */
 struct balance_sheet balance_take(void);
+/* The first of two, where other commands may be ending: waits until two in a row, 30 ms
+ * apart, are equal, for at most 2 s. May sleep. */
+struct balance_sheet balance_before(void);
 /* The same again, once all is as before; after `patience_ns`, as it is. */
 struct balance_sheet balance_after(const struct balance_sheet *before, u64 patience_ns);
 /* True when nothing is missing; else says what, each in a line that starts with

@@ -266,10 +266,12 @@ static int torture(struct torture *t, u64 ns, bool json)
 	u32 uses = graveyard_uses();
 
 	unload_all(&counts);
-	before = balance_take();
+	before = balance_before();
 	int err = start_movers(t);
 	if (!err)
 		err = users_start(&t->users, MIN(4 * nr_cpus, (u32)MAX_USERS), NULL, t->seed);
+	if (!err && !json)
+		printk("torture: seed %u, %u tasks move modules and %u use them\n", t->seed, NR_MOVERS, t->users.nr);
 	u64 end = clock_ns() + ns;
 	while (!err && !clock_passed(end) && !shell_interrupted())
 		sleep_interruptible_ns(20 * NSEC_PER_MSEC);

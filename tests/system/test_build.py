@@ -252,12 +252,13 @@ def with_an_address(data, name):
     headers, = struct.unpack_from("<I", data, 32)
     size, count, names = struct.unpack_from("<HHH", data, 46)
     texts, = struct.unpack_from("<I", data, headers + names * size + 16)
-    changed = bytearray(data)
+    changed, found = bytearray(data), False
     for at in range(headers, headers + count * size, size):
         start = texts + struct.unpack_from("<I", data, at)[0]
         if data[start:].startswith(name + b"\0"):
             struct.pack_into("<I", changed, at + 12, 0x10)
-    assert changed != data
+            found = True
+    assert found, name
     return changed
 
 

@@ -32,7 +32,7 @@ struct supervised {
 	enum service_state state;
 	u32 failures;			/* without a good while in between */
 	u64 born, again;		/* ns: when it was started; when it will be, or be ended */
-	char last_words[96];		/* of the fault that ends it */
+	char last_words[96];		/* why it ended or ends; "" until it is told */
 	struct service_info info;	/* what is told to others */
 };
 

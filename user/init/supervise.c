@@ -120,6 +120,7 @@ static int bring_to_life(struct supervised *s)
 	};
 	struct process_status status = { .id = 0 };
 
+	s->last_words[0] = '\0';
 	/* It learns whether this is its first life. */
 	snprintf(args, sizeof(args), "%s%s %s", s->program, s->info.restarts ? " " ARG_AGAIN : "",
 	         e->args ? e->args : "");
@@ -132,7 +133,6 @@ static int bring_to_life(struct supervised *s)
 		return process;
 	s->process = (u32)process;
 	s->born = clock_ns();
-	s->last_words[0] = '\0';
 	(void)process_status(s->process, &status);
 	set_state(s, SERVICE_RUNNING, status.id);
 	return 0;
@@ -225,19 +225,33 @@ int stop_program(const char *program)
 
 /* -- the end of a life -------------------------------------------------------------------- */
 
-int note_fault(u32 index, const struct call *c)
+static u32 pause_ms(const struct supervised *s)
 {
-	if (index < nr_supervised)
-		fault_text(c, supervised[index].last_words, sizeof(supervised[index].last_words));
-	return FAULT_END;
+	return FIRST_PAUSE_MS << (s->failures - 1);
 }
 
-static void give_up(struct supervised *s)
+/* Counts a failure of one that is to run, and says it with its last words. */
+static void tell_failure(struct supervised *s)
 {
-	printf("init: %s (task %u): %s; that was %u times in a row, left alone: `start %s` tries again\n",
-	       s->program, s->info.task, s->last_words, s->failures, s->program);
-	close_endpoint(s);
-	set_state(s, SERVICE_GIVEN_UP, 0);
+	s->failures = clock_ns() - s->born > GOOD_WHILE ? 1 : s->failures + 1;
+	printf("init: %s (task %u): %s; ", s->program, s->info.task, s->last_words);
+	if (s->failures > MAX_FAILURES)
+		printf("that was %u times in a row, left alone: `start %s` tries again\n", s->failures, s->program);
+	else
+		printf("again in %u ms\n", pause_ms(s));
+}
+
+/* The program ends only after the answer, so the reason stands before what its
+ * clients say when their calls end. */
+int note_fault(u32 index, const struct call *c)
+{
+	if (index >= nr_supervised)
+		return FAULT_END;
+	struct supervised *s = &supervised[index];
+	fault_text(c, s->last_words, sizeof(s->last_words));
+	if (s->receive)
+		tell_failure(s);
+	return FAULT_END;
 }
 
 static void has_ended(struct supervised *s, const struct process_status *status)
@@ -253,17 +267,17 @@ static void has_ended(struct supervised *s, const struct process_status *status)
 		s->stopper = 0;
 		return;
 	}
-	if (!s->last_words[0])
+	if (!s->last_words[0]) {
 		snprintf(s->last_words, sizeof(s->last_words), "ended: %s",
 		         status->code < 0 ? errno_name(status->code) : "by itself");
-	s->failures = clock_ns() - s->born > GOOD_WHILE ? 1 : s->failures + 1;
+		tell_failure(s);
+	}
 	if (s->failures > MAX_FAILURES) {
-		give_up(s);
+		close_endpoint(s);
+		set_state(s, SERVICE_GIVEN_UP, 0);
 		return;
 	}
-	u32 pause = FIRST_PAUSE_MS << (s->failures - 1);
-	printf("init: %s (task %u): %s; again in %u ms\n", s->program, s->info.task, s->last_words, pause);
-	s->again = clock_ns() + pause * MS;
+	s->again = clock_ns() + pause_ms(s) * MS;
 	set_state(s, SERVICE_WAITING, 0);
 }
 
