@@ -188,6 +188,7 @@ struct process_status {
 #define MODULE_REVOKE   (1u << 2)	/* cut open files off */
 #define MODULE_DEPS     (1u << 3)	/* and what it depended on, if nobody else does */
 #define MODULE_VERBOSE  (1u << 4)	/* text: also how it went, and who was inside */
+#define MODULE_PROBE    (1u << 5)	/* of a load: no error if it is there; waits for one that comes or goes */
 /* Without MODULE_NONBLOCK: waits, until the deadline. */
 #define PATIENCE_FOREVER 0xffffffffu
 
@@ -196,7 +197,7 @@ struct process_status {
 struct module_args {
 	u32 name, name_len;
 	u32 params, params_len;		/* of a load */
-	u32 flags;			/* of an unload */
+	u32 flags;			/* MODULE_*; unknown ones are -EINVAL */
 	u32 patience_us;		/* of an unload; 0: a second */
 	u32 text, text_size;		/* out: what there is to say, terminated: when it failed the
 					 * reason, "uart is in use by ..."; else lines, or nothing */

@@ -51,8 +51,10 @@
 
 #define MODULE_DESCRIPTION(text) MODINFO("description", text)
 #define MODULE_LICENSE(text)     MODINFO("license", text)
-/* Modules to load first, "a,b", where no symbol says so. */
+/* Modules to load first, "a,b", where no symbol says so. May stand more than once. */
 #define MODULE_DEPENDS(list)     MODINFO("depends", list)
+/* In place of module_init(): nothing is to run at load. */
+#define MODULE_NO_INIT()         MODINFO("init", "none")
 
 /* Life. init: 0 or a negative error. The others are optional: exit gives back
  * what the author wants to give back himself; veto returns nonzero to refuse an

@@ -10,14 +10,25 @@
 /* A provider that keeps coming and going is not waited for for ever. */
 #define MAX_TRIES 8
 
-/* Those who need a module that is COMING wait here for the end of its load. */
-static struct wait_queue load_wait = WAIT_QUEUE(load_wait, "module load");
-static u32 loads_ended;			/* atomic */
+/* A task that needs a module that is COMING or GOING waits here until it is either LIVE
+ * or not there. */
+static struct wait_queue change_wait = WAIT_QUEUE(change_wait, "module load");
+static u32 changes;			/* atomic; a wrap is harmless: it is only compared for equality, over one wait */
 
-void load_ended(void)
+void modules_changed(void)
 {
-	atomic_add(&loads_ended, 1);
-	wake_all(&load_wait);
+	atomic_add(&changes, 1);
+	wake_all(&change_wait);
+}
+
+u32 modules_changes(void)
+{
+	return READ_ONCE(changes);
+}
+
+int wait_for_change(u32 seen, u64 deadline)
+{
+	return wait_event_until(&change_wait, READ_ONCE(changes) != seen, deadline);
 }
 
 /* -- holding on to a module ------------------------------------------------ */
@@ -44,7 +55,7 @@ static int pin(struct loading *l, struct module *dep)
 
 static int wait_until_loaded(struct loading *l, const char *name, u32 seen)
 {
-	int e = wait_event(&load_wait, READ_ONCE(loads_ended) != seen);
+	int e = wait_for_change(seen, WAIT_FOREVER);
 
 	return e ? load_fail(l->err, e, "was interrupted while it waited for %s", name) : 0;
 }
@@ -85,7 +96,7 @@ static int look_at(struct loading *l, const char *name, enum provider_state *sta
 	int e = 0;
 
 	mutex_lock(&modules_mutex);
-	*seen = READ_ONCE(loads_ended);
+	*seen = modules_changes();
 	dep = module_find(name);
 	if (!dep) {
 		*state = PROVIDER_ABSENT;
@@ -123,22 +134,32 @@ static int need_module(struct loading *l, const char *name)
 }
 
 /* modinfo depends=a,b */
-static int need_declared(struct loading *l)
+static int need_list(struct loading *l, const char *list)
 {
-	const char *list = elf_modinfo(&l->view, "depends", 0);
-	char name[MODULE_NAME_LEN];
+	char word[MODULE_NAME_LEN + 4], name[MODULE_NAME_LEN];
 	int e = 0;
 
 	while (!e && list && *list) {
 		const char *comma = strchr(list, ',');
 		size_t len = comma ? (size_t)(comma - list) : strlen(list);
 
-		if (len == 0 || len >= sizeof(name))
+		strlcpy(word, list, MIN(len + 1, sizeof(word)));
+		if (len >= sizeof(word) || module_name_of(word, name))
 			return load_fail(l->err, -ENOEXEC, "modinfo: depends=%.60s is no list of names", list);
-		strlcpy(name, list, len + 1);
 		e = need_module(l, name);
 		list = comma ? comma + 1 : NULL;
 	}
+	return e;
+}
+
+/* Each MODULE_DEPENDS() has left one. */
+static int need_declared(struct loading *l)
+{
+	const char *list;
+	int e = 0;
+
+	for (u32 n = 0; !e && (list = elf_modinfo(&l->view, "depends", n)); n++)
+		e = need_list(l, list);
 	return e;
 }
 

@@ -36,6 +36,8 @@ static int check_ident(const struct elf_view *v, struct load_error *err)
 		                 v->size, ELF_MAX_FILE);
 	if (v->size < sizeof(struct elf32_ehdr))
 		return load_fail(err, -ENOEXEC, "truncated: %u bytes are no ELF header", v->size);
+	if (memcmp(ident, "BC\xc0\xde", 4) == 0)
+		return load_fail(err, -ENOEXEC, "LLVM bitcode, no machine code; build it without -flto");
 	if (memcmp(ident, "\177ELF", 4) != 0)
 		return load_fail(err, -ENOEXEC, "not an ELF file");
 	if (ident[EI_CLASS] == ELFCLASS64)
@@ -160,6 +162,9 @@ static int check_loadable(const struct elf_view *v, u32 i, struct load_error *er
 	if (s->size > ELF_MAX_IMAGE)
 		return load_fail(err, -E2BIG, "section %u (" NAME "): 0x%x bytes, at most 0x%x are allowed",
 		                 i, section_name(v, i), s->size, ELF_MAX_IMAGE);
+	/* The form of before .init_array (System V ABI; GCC's collect2 had them called). */
+	if (starts_with(section_name(v, i), ".ctors") || starts_with(section_name(v, i), ".dtors"))
+		return bad_section(v, i, err, "constructors are not run; use module_init()");
 	switch (s->type) {
 	case SHT_PROGBITS: case SHT_NOBITS: case SHT_NOTE:
 		return 0;
@@ -191,6 +196,8 @@ static int note_special(struct elf_view *v, u32 i, struct load_error *err)
 {
 	const struct elf32_shdr *s = &v->section[i];
 
+	if (starts_with(section_name(v, i), ".gnu.lto_"))
+		return bad_section(v, i, err, "compiled for link-time optimisation; build it without -flto");
 	if (s->type == SHT_RELA)
 		return bad_section(v, i, err, "RELA relocations; i386 uses REL");
 	if (s->type == SHT_SYMTAB_SHNDX)

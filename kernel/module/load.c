@@ -150,9 +150,10 @@ static int run_init(struct loading *l)
 	if (!may_sleep())
 		panic("init of %s returned with a lock held or interrupts off", l->name);
 	sync_point("load:init-done");
-	if (e > 0)
-		return load_fail(l->err, -EINVAL, "init returned %d; 0 or a negative error is expected", e);
-	if (e < 0)
+	if (e && !IS_ERR((void *)e))
+		return load_fail(l->err, -EINVAL, "init returned %d (0x%08x), not 0 or a negative error; "
+		                 "of a pointer return PTR_ERR() if IS_ERR()", e, (u32)e);
+	if (e)
 		return load_fail(l->err, e, "init failed: %s (%s)", errno_name(e), errno_text(e));
 	return 0;
 }
@@ -254,7 +255,7 @@ static int load_file(const char *file_name, const void *file, u32 size, const ch
 	e = load(l, file, size, params);
 	if (!e && out)
 		*out = l->mod;
-	load_ended();
+	modules_changed();
 	kfree(l->value);
 	kfree(l);
 out:
@@ -284,4 +285,58 @@ int module_load_by_name(const char *name, const char *params, struct module **ou
                         struct load_error *err)
 {
 	return load_by_name(name, params, NULL, out, err);
+}
+
+/* -- unless it is there ---------------------------------------------------- */
+
+#define GOING_PATIENCE (5 * NSEC_PER_SEC)
+
+enum presence { ABSENT, THERE, COMING, GOING };
+
+static enum presence presence_of(const char *name, u32 *seen, struct load_error *err)
+{
+	enum presence p = ABSENT;
+	struct module *m;
+
+	mutex_lock(&modules_mutex);
+	*seen = modules_changes();
+	m = module_find(name);
+	if (m)
+		p = m->failed || m->unloading || m->owner.state == OWNER_GOING ? GOING :
+		    m->owner.state == OWNER_COMING ? COMING : THERE;
+	if (p == GOING && m->failed)
+		(void)load_fail(err, -EBUSY, "%s: its init failed the last time, and it goes when this has ended: %s",
+		                name, m->in_the_way);
+	else if (p == GOING)
+		(void)load_fail(err, -EBUSY, "%s: is still being unloaded by task %u (%s)", name,
+		                m->unloader_id, m->unloader);
+	mutex_unlock(&modules_mutex);
+	return p;
+}
+
+int module_probe(const char *file_name, const char *params, struct load_error *err)
+{
+	u64 deadline = clock_ns() + GOING_PATIENCE;
+	char name[MODULE_NAME_LEN];
+	enum presence p;
+	u32 seen;
+	int e;
+
+	if (module_name_of(file_name, name))
+		return module_load_by_name(file_name, params, NULL, err);	/* which says why not */
+	for (;;) {
+		p = presence_of(name, &seen, err);
+		if (p == THERE)
+			return 0;
+		e = p == ABSENT ? module_load_by_name(name, params, NULL, err) :
+		    wait_for_change(seen, p == GOING ? deadline : WAIT_FOREVER);
+		if (e == -ETIMEDOUT && p == GOING)
+			return -EBUSY;
+		if (e == -EINTR && p != ABSENT)
+			return load_fail(err, e, "%s: was interrupted while it waited for its %s", name,
+			                 p == COMING ? "load" : "unload");
+		/* Another task may have begun to load it meanwhile. */
+		if (p == ABSENT && (e != -EEXIST || presence_of(name, &seen, err) == ABSENT))
+			return e;
+	}
 }

@@ -22,8 +22,10 @@ int load_by_name(const char *name, const char *params, const struct loading *par
 /* bind.c: finds what the module needs, loading it where it is not there, holds on
  * to it (dep[]), and fills in l->value. May sleep. */
 int bind_module(struct loading *l) must_use;
-/* Somebody's load came to its end, one way or the other. */
-void load_ended(void);
+/* How often modules_changed() was called; sleeps until that is no more `seen`: 0, -EINTR or
+ * -ETIMEDOUT. May sleep. */
+u32 modules_changes(void);
+int wait_for_change(u32 seen, u64 deadline) must_use;
 
 /* tables.c: reads what the relocated image says of itself, at m->owner.base, into
  * core memory: exports, life-cycle functions, names for backtraces. */

@@ -94,6 +94,11 @@ int module_load(const char *file_name, const void *file, u32 size, const char *p
 int module_load_by_name(const char *name, const char *params, struct module **out,
                         struct load_error *err) must_use;
 
+/* modprobe: 0 when it is LIVE, loaded now or before. One that is being loaded is waited for,
+ * one that is being unloaded for a few seconds; the errors of module_load(), or -EBUSY. May
+ * sleep. */
+int module_probe(const char *name, const char *params, struct load_error *err) must_use;
+
 /* By name; caller holds modules_mutex. NULL: none. */
 struct module *module_find(const char *name);
 /* The names of what it depends on, and how many; none when it is not loaded. May sleep. */
@@ -108,6 +113,9 @@ const char *module_state_name(const struct module *m);
 int module_name_of(const char *file_name, char name[MODULE_NAME_LEN]) must_use;
 
 /* -- for unload/ ---------------------------------------------------------- */
+/* A load or an unload has ended, either way: wakes the tasks that wait for a module.
+ * Any context. */
+void modules_changed(void);
 /* Set by unload/ before the first load. A module whose init failed may have opened doors that
  * others went in by, so it goes the way of an unload, which ends when they have left. Returns
  * when it is gone, or after a while, or at once in a task that is killed. May sleep. */

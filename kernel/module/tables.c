@@ -157,10 +157,21 @@ static int find_use_count(struct loading *l)
 	return 0;
 }
 
+/* A lost init (a local symbol, say) must not pass for a module that wants none. */
+static int find_init(struct loading *l)
+{
+	int e = find_function(l, "init_module", true, &l->mod->init);
+
+	if (!e && !l->mod->init && !elf_modinfo(&l->view, "init", 0))
+		return load_fail(l->err, -ENOEXEC,
+		                 "no global function init_module; module_init(fn) makes it, MODULE_NO_INIT() does without");
+	return e;
+}
+
 static int find_functions(struct loading *l)
 {
 	struct module *m = l->mod;
-	int e = find_function(l, "init_module", true, &m->init);
+	int e = find_init(l);
 
 	if (!e)
 		e = find_use_count(l);

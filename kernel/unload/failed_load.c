@@ -79,6 +79,7 @@ static void finish(struct unload *u)
 	mutex_lock(&modules_mutex);
 	finishing = 0;
 	mutex_unlock(&modules_mutex);
+	modules_changed();
 	wake_all(&gone);
 }
 

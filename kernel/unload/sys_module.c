@@ -26,8 +26,8 @@ struct request {
 	char dep[MAX_DEPS][MODULE_NAME_LEN];
 };
 
-/* Checked and copied, or an error pointer. */
-static struct request *request_new(const struct regs *r)
+/* Checked and copied, or an error pointer. `flags`: those that are known. */
+static struct request *request_new(const struct regs *r, u32 flags)
 {
 	int err = authority(r->ebx, AUTH_MODULES);
 	struct request *q;
@@ -38,6 +38,8 @@ static struct request *request_new(const struct regs *r)
 	if (!q)
 		return ERR_PTR(-ENOMEM);
 	err = copy_from_user(&q->args, r->esi, sizeof(q->args));
+	if (!err && (q->args.flags & ~flags))
+		err = -EINVAL;
 	if (!err)
 		err = copy_ascii_from_user(q->name, sizeof(q->name), q->args.name, q->args.name_len);
 	if (!err)
@@ -68,12 +70,13 @@ static int load_inside(void *request)
 {
 	struct request *q = request;
 
-	return module_load_by_name(q->name, q->params, NULL, &q->why);
+	return q->args.flags & MODULE_PROBE ? module_probe(q->name, q->params, &q->why) :
+	       module_load_by_name(q->name, q->params, NULL, &q->why);
 }
 
 static int sys_module_load(struct regs *r)
 {
-	struct request *q = request_new(r);
+	struct request *q = request_new(r, MODULE_PROBE);
 	int err;
 
 	if (IS_ERR(q))
@@ -94,7 +97,9 @@ static void begin(struct request *q, const char *name)
 	struct unload *u = &q->unload;
 
 	memset(u, 0, sizeof(*u));
-	strlcpy(u->name, name, sizeof(u->name));
+	/* What is no name of a module is not loaded, by any name. */
+	if (module_name_of(name, u->name))
+		strlcpy(u->name, name, sizeof(u->name));
 	u->flags = (a->flags & MODULE_NONBLOCK ? 0 : UNLOAD_WAIT) |
 	           (a->flags & MODULE_FORCE ? UNLOAD_FORCE : 0) |
 	           (a->flags & MODULE_REVOKE ? UNLOAD_REVOKE : 0);
@@ -136,11 +141,12 @@ static int unload_one(struct request *q, const char *name)
 static int unload_inside(void *request)
 {
 	struct request *q = request;
+	char name[MODULE_NAME_LEN];
 	int err, copy_err;
 	u32 nr = 0;
 
-	if (q->args.flags & MODULE_DEPS)
-		nr = module_dependencies(q->name, q->dep);
+	if (q->args.flags & MODULE_DEPS && !module_name_of(q->name, name))
+		nr = module_dependencies(name, q->dep);
 	err = unload_one(q, q->name);
 	copy_err = report(q);
 	for (u32 i = 0; !err && i < nr; i++) {
@@ -150,9 +156,11 @@ static int unload_inside(void *request)
 	return err ? err : copy_err;
 }
 
+#define UNLOAD_FLAGS (MODULE_NONBLOCK | MODULE_FORCE | MODULE_REVOKE | MODULE_DEPS | MODULE_VERBOSE)
+
 static int sys_module_unload(struct regs *r)
 {
-	struct request *q = request_new(r);
+	struct request *q = request_new(r, UNLOAD_FLAGS);
 	int err;
 
 	if (IS_ERR(q))

@@ -101,6 +101,7 @@ int module_unload(struct unload *u)
 		snprintf(u->report.error + len, sizeof(u->report.error) - len, "; %u open files stay cut off",
 		         u->report.revoked);
 	}
+	modules_changed();
 	u->report.total_ns = clock_ns() - u->start;
 	return err;
 }

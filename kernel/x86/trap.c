@@ -108,12 +108,27 @@ const char *trap_name(u32 vector)
 
 /* -- exceptions ------------------------------------------------------------------ */
 
+static bool offer(enum fault_step step, struct regs *regs, u32 cr2)
+{
+	bool (*hook)(struct regs *, u32) = READ_ONCE(fault_hooks[step]);
+
+	return hook && hook(regs, cr2);
+}
+
+/* What an instruction by itself brings about, other than an access to memory: of the aborts,
+ * NMI and debug traps nobody can say so (SDM vol. 3, table 6-1). */
+#define INSTRUCTION_FAULTS                                                              \
+	(1u << TRAP_DE | 1u << TRAP_BP | 1u << TRAP_OF | 1u << TRAP_BR | 1u << TRAP_UD | 1u << TRAP_NM | \
+	 1u << TRAP_TS | 1u << TRAP_NP | 1u << TRAP_SS | 1u << TRAP_MF | 1u << TRAP_AC | 1u << TRAP_XM)
+
 static bool fault_is_dealt_with(struct regs *regs, u32 cr2)
 {
-	for (u32 i = 0; i < ARRAY_SIZE(fault_hooks); i++) {
-		bool (*hook)(struct regs *, u32) = READ_ONCE(fault_hooks[i]);
-
-		if (hook && hook(regs, cr2))
+	if (1u << regs->vector & INSTRUCTION_FAULTS)
+		return offer(FAULT_CONTAINED, regs, cr2);
+	if (regs->vector != TRAP_PF && regs->vector != TRAP_GP)
+		return false;
+	for (enum fault_step step = 0; step < NR_FAULT_STEPS; step++) {
+		if (offer(step, regs, cr2))
 			return true;
 	}
 	return false;
@@ -157,7 +172,7 @@ static void exception(struct regs *regs)
 		user_exception(regs, cr2);
 		return;
 	}
-	if ((regs->vector == TRAP_PF || regs->vector == TRAP_GP) && fault_is_dealt_with(regs, cr2))
+	if (fault_is_dealt_with(regs, cr2))
 		return;
 	if (regs->vector == TRAP_PF)
 		page_fault_panic(regs, cr2);

@@ -8,11 +8,19 @@
 #define TRAP_NMI  2
 #define TRAP_BP   3
 #define TRAP_OF   4
+#define TRAP_BR   5
 #define TRAP_UD   6
+#define TRAP_NM   7
 #define TRAP_DF   8
+#define TRAP_TS  10
+#define TRAP_NP  11
+#define TRAP_SS  12
 #define TRAP_GP  13
 #define TRAP_PF  14
+#define TRAP_MF  16
+#define TRAP_AC  17
 #define TRAP_MC  18
+#define TRAP_XM  19
 
 /* Vectors. The high nibble is the priority class of the local APIC. */
 #define VECTOR_PIC_BASE       0x20	/* masked 8259s may still raise spurious ones */
@@ -41,7 +49,8 @@ const char *trap_name(u32 vector);
 
 /* A page fault, or a general protection fault, of the kernel is offered to these, in this order,
  * whoever was initialised first; true means it is dealt with and execution goes on. What nobody
- * deals with is a panic. Any context, NMI excepted. */
+ * deals with is a panic. Any other fault of an instruction (a division by 0, say) is offered to
+ * FAULT_CONTAINED only. Any context, NMI excepted. */
 enum fault_step {
 	FAULT_USER_COPY,	/* user/fault.c: the kernel touches memory of ring 3 */
 	FAULT_GRAVEYARD,	/* unload/graveyard.c: anybody touches a dead module's, a live one too */

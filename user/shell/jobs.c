@@ -178,16 +178,7 @@ static struct job *free_place(void)
 	return NULL;
 }
 
-static int wait_for(struct job *j)
-{
-	foreground = j;
-	take_keys();
-	while (foreground)
-		wait_for_event();
-	return foreground_code;
-}
-
-int job_run(const char *program, int argc, char **argv, u32 authority, bool background)
+int job_start(const char *program, int argc, char **argv, u32 authority, bool background)
 {
 	static char line[MAX_LINE + 64];	/* quotes make it longer */
 	struct process_status status = { .id = 0 };
@@ -213,10 +204,9 @@ int job_run(const char *program, int argc, char **argv, u32 authority, bool back
 	j->process = (u32)process;
 	(void)process_status(j->process, &status);
 	j->task = status.id;
-	if (!background)
-		return wait_for(j);
-	printf("[task %u] %s\n", j->task, j->name);
-	return 0;
+	if (background)
+		printf("[task %u] %s\n", j->task, j->name);
+	return (int)(j - jobs) + 1;
 }
 
 /* -- job control -------------------------------------------------------------------- */
@@ -239,7 +229,13 @@ int job_foreground(u32 number)
 {
 	struct job *j = job_numbered(number);
 
-	return j ? wait_for(j) : complain(-ESRCH, "fg: there is no job %%%u; `jobs` lists them", number);
+	if (!j)
+		return complain(-ESRCH, "fg: there is no job %%%u; `jobs` lists them", number);
+	foreground = j;
+	take_keys();
+	while (foreground)
+		wait_for_event();
+	return foreground_code;
 }
 
 int job_kill(u32 number)

@@ -41,21 +41,26 @@ static int ask_kernel(enum syscall call, const char *name, struct module_args *a
 	return err;
 }
 
-static int insmod_run(int argc, char **argv)
+static int load(int argc, char **argv, u32 flags)
 {
 	char params[256], text[512];
+	int err;
 
-	int err = reject_options(argc, argv);
-	if (err)
-		return err;
-	if (argc < 2)
-		return usage_error(argv[0]);
 	if (join_params(argc, argv, params, sizeof(params)))
 		return complain(-E2BIG, "%s: the parameters are longer than %u characters",
 		                argv[0], (u32)sizeof(params) - 1);
-	struct module_args a = { .params = address(params), .params_len = strlen(params) };
+	struct module_args a = { .params = address(params), .params_len = strlen(params), .flags = flags };
 	err = ask_kernel(SYS_MODULE_LOAD, argv[1], &a, text, sizeof(text));
 	return err < 0 ? complain(err, "%s: %s", argv[0], text) : 0;
+}
+
+static int insmod_run(int argc, char **argv)
+{
+	int err = reject_options(argc, argv);
+
+	if (err)
+		return err;
+	return argc < 2 ? usage_error(argv[0]) : load(argc, argv, 0);
 }
 
 const struct builtin insmod_builtin = {
@@ -65,17 +70,6 @@ const struct builtin insmod_builtin = {
 
 struct rmmod_options { u32 flags, patience_us; bool json; };
 static int remove_one(const char *name, const struct rmmod_options *o);
-
-static bool is_loaded(const char *name)
-{
-	char loaded[32];
-
-	for (u32 i = 0; !info(INFO_MODULE, i, loaded, sizeof(loaded)); i++) {
-		if (streq(loaded, name))
-			return true;
-	}
-	return false;
-}
 
 static int modprobe_run(int argc, char **argv)
 {
@@ -88,7 +82,7 @@ static int modprobe_run(int argc, char **argv)
 		return usage_error("modprobe");
 	if (remove)
 		return remove_one(argv[1], &(struct rmmod_options){ .flags = MODULE_NONBLOCK | MODULE_DEPS });
-	return is_loaded(argv[1]) ? 0 : insmod_run(argc, argv);
+	return load(argc, argv, MODULE_PROBE);
 }
 
 const struct builtin modprobe_builtin = {

@@ -64,14 +64,17 @@ static int run_words(int argc, char **argv, bool background)
 
 	if (b && !b->apart && !background)
 		return b->run(argc, argv);
-	if (b || is_kernel_command(argv[0])) {
-		int err = job_run("shell", argc, argv, RIGHTS_ALL, background);
-		/* All that is lost is Ctrl-C. */
-		return err == -ENOMEM && !background ? run_here(argc, argv) : err;
-	}
-	if (!is_program(argv[0]))
+	bool command = b || is_kernel_command(argv[0]);
+	if (!command && !is_program(argv[0]))
 		return complain(-ENOENT, "%s: no such command; `help` lists them", argv[0]);
-	return job_run(argv[0], argc, argv, AUTH_CONSOLE | AUTH_DEVICES, background);
+	int job = command ? job_start("shell", argc, argv, RIGHTS_ALL, background) :
+	                    job_start(argv[0], argc, argv, AUTH_CONSOLE | AUTH_DEVICES, background);
+	/* All that is lost is Ctrl-C. */
+	if (job == -ENOMEM && command && !background)
+		return run_here(argc, argv);
+	if (job < 0)
+		return job;
+	return background ? 0 : job_foreground((u32)job);
 }
 
 int run_in_background(int argc, char **argv)

@@ -46,9 +46,9 @@ int  run_in_background(int argc, char **argv);
 
 /* The endpoint at which the shell hears of keys and jobs. Called once. */
 int  jobs_init(void) must_use;
-/* Runs a program: in the foreground its exit code or a negative error; in the background
- * 0 or a negative error. `authority`: AUTH_* that it gets. */
-int  job_run(const char *program, int argc, char **argv, u32 authority, bool background);
+/* Starts a program: the number of its job, or a negative error, with which nothing of it
+ * has run. `authority`: AUTH_* that it gets. */
+int  job_start(const char *program, int argc, char **argv, u32 authority, bool background);
 /* Ctrl-C since the line began? */
 extern bool interrupted;
 void begin_line(void);
@@ -56,7 +56,7 @@ void end_line(void);
 /* A key; waits. Background jobs may end meanwhile, and say so. */
 u8   next_key(void);
 int  jobs_list(void);
-/* Job %number to the foreground, or to its end. */
+/* Waits for job %number, which Ctrl-C ends: its exit code, or a negative error. */
 int  job_foreground(u32 number);
 int  job_kill(u32 number);
 

@@ -1,0 +1,113 @@
+"""What people who write modules met at the loader: each is refused by name, or works."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from accounts import ask, lines
+from machine import BUILD
+from test_build import make
+
+SOURCES = {
+    "dash-lib": 'M(printk("dash-lib: init\\n"); return 0;)',
+    "dash-user": 'M(return 0;)\nMODULE_DEPENDS("dash-lib");',
+    "pair": 'M(return 0;)\nMODULE_DEPENDS("mathlib.ko");\nMODULE_DEPENDS("null");',
+    "nomem": 'M(printk("nomem: init runs\\n"); return -ENOMEM;)',
+    "pointer": 'static int x;\nM(return (int)&x;)',
+    "noinit": 'int nothing; int nothing;',
+    "purpose": "int purpose = 1;\nMODULE_NO_INIT();",
+    "slow": 'static uint fail;\nmodule_param(fail, uint);\nM(sleep_ms(1000); return fail ? -ENODEV : 0;)',
+    "rate": """static int rate_write(struct file *f, const void *buf, u32 len)
+{
+	u32 n = ((const char *)buf)[0] - '0';
+
+	(void)f;
+	if (n == 1)
+		__asm__ volatile("int3");
+	if (n == 2)
+		__asm__ volatile("ud2");
+	if (n == 3)
+		__asm__ volatile("fninit");
+	printk("rate: divisor %u\\n", 115200 / n);
+	return (int)len;
+}
+static const struct chrdev_ops ops = { .write = rate_write };
+M(struct chrdev *d = chrdev_register("rate", &ops, NULL); return IS_ERR(d) ? PTR_ERR(d) : 0;)""",
+}
+FRAME = """#include "module/api.h"
+#define uint u32
+#define M(...) static int __init m_init(void) {{ __VA_ARGS__ }} module_init(m_init);
+{}
+MODULE_LICENSE("MIT");
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    where = tmp_path_factory.mktemp("elsewhere")
+    for name, body in SOURCES.items():
+        (where / f"{name}.c").write_text(FRAME.format(body))
+    built = make(f"BUILD={BUILD}", f"M={where}")
+    assert built.returncode == 0, built.stdout
+    return where
+
+
+@pytest.fixture
+def machine(boot, folder):
+    return boot("--direct", *[word for ko in sorted(folder.glob("*.ko")) for word in ("--module", str(ko))], cpus=2)
+
+
+def test_names_dependencies_and_init(machine):
+    m = machine
+    assert lines(m, "insmod dash-user") == ["dash-lib: init"]
+    assert lines(m, "modprobe dash-lib; modprobe dash_lib.ko") == []
+    assert ask(m, "rmmod dash-lib").output == "rmmod: dash_lib is used by dash_user; unload it first\n"
+    lines(m, "modprobe -r dash-user.ko; insmod null.ko; modprobe null.ko; rmmod null.ko")
+    assert {line.split()[0] for line in lines(m, "insmod pair; lsmod")[1:]} == {"mathlib", "null", "pair"}
+    assert ask(m, "insmod nomem").output == "nomem: init runs\ninsmod: nomem: init failed: ENOMEM (out of memory)\n"
+    assert re.fullmatch(r"insmod: pointer: init returned -\d+ \(0xe[0-9a-f]{7}\), not 0 or a negative error; "
+                        r"of a pointer return PTR_ERR\(\) if IS_ERR\(\)\n", ask(m, "insmod pointer").output)
+    assert ask(m, "insmod noinit").output == ("insmod: noinit: no global function init_module; module_init(fn) "
+                                              "makes it, MODULE_NO_INIT() does without\n")
+    lines(m, "insmod purpose; rmmod purpose pair null mathlib")
+
+
+def test_modprobe_waits_for_what_comes_and_goes(machine):
+    m = machine
+    lines(m, "run modprobe slow fail=1")
+    assert ask(m, "modprobe slow").status == "ok"
+    assert re.search(r"^slow .* Live ", "\n".join(lines(m, "lsmod")), re.M)
+    lines(m, "insmod uart; run cat uart")
+    lines(m, "rmmod -w uart &")
+    m.expect("uart is in use by task")
+    assert re.fullmatch(r"modprobe: uart: is still being unloaded by task \d+ \(rmmod\)\n", ask(m, "modprobe uart").output)
+
+
+@pytest.mark.parametrize("digit, what", enumerate(["divide error", "breakpoint", "invalid opcode", "no FPU available"]))
+def test_any_fault_of_a_driver_ends_its_caller_only(machine, digit, what):
+    m = machine
+    lines(m, "insmod rate")
+    assert re.match(rf"rate faulted: {what}, at rate_write\+0x[0-9a-f]+ \[rate\]; task \d+ \(dev\) ends for it. "
+                    r"Take the module out: rmmod rate\n", ask(m, f"dev write rate {digit}").output)
+    lines(m, "rmmod rate")
+
+
+def test_files_that_are_no_modules(boot, folder, tmp_path):
+    """A local init_module; constructors as before .init_array; link-time optimisation."""
+    if not shutil.which("clang"):
+        pytest.skip("environment: clang is missing; remedy: apt-get install clang")
+    dash = str(folder / "dash-lib.ko")
+    subprocess.run(["i686-linux-gnu-objcopy", "--localize-symbol=init_module", dash, tmp_path / "lost.ko"], check=True)
+    source = tmp_path / "ctor.c"
+    source.write_text("void prepare(void); __attribute__((constructor)) void prepare(void) { }\n")
+    clang = ["clang", "--target=i686-elf", "-ffreestanding", "-c", source, "-o"]
+    subprocess.run([*clang, tmp_path / "ctor.ko", "-fno-use-init-array"], check=True)
+    subprocess.run([*clang, tmp_path / "bitcode.ko", "-flto"], check=True)
+    subprocess.run(["i686-linux-gnu-gcc", "-ffreestanding", "-flto", "-c", source, "-o", tmp_path / "lto.ko"], check=True)
+    m = boot("--direct", *[word for ko in sorted(tmp_path.glob("*.ko")) for word in ("--module", str(ko))], cpus=1)
+    assert "no global function init_module" in ask(m, "insmod lost").output
+    assert re.search(r"section \d+ \(\.ctors\): constructors are not run; use module_init\(\)", ask(m, "insmod ctor").output)
+    assert "LLVM bitcode, no machine code; build it without -flto" in ask(m, "insmod bitcode").output
+    assert "compiled for link-time optimisation; build it without -flto" in ask(m, "insmod lto").output
