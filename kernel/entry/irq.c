@@ -2,6 +2,7 @@
 #include "entry/irq_line.h"
 #include "lib/errno.h"
 #include "lib/format.h"
+#include "lib/string.h"
 #include "mm/heap.h"
 #include "smp/percpu.h"
 #include "x86/atomic.h"
@@ -17,10 +18,11 @@ static struct irq_record *to_action(struct entry *e)
 
 /* -- the record ----------------------------------------------------------------------- */
 
-/* Nobody is held back on it any more. Caller holds registry_lock. */
+/* Nobody is held back on it any more. A stuck line waits for its next poll. Caller holds
+ * registry_lock. */
 static void resume_line(struct irq_line *line)
 {
-	if (!line->stalled || line_has_closed_action(line))
+	if (!line->stalled || line->stuck || line_has_closed_action(line))
 		return;
 	line->stalled = false;
 	line_set_masked(line, false);
@@ -47,6 +49,11 @@ static void irq_reopen(struct entry *e)
 		line_poll(line);	/* for a neighbour that is closed still */
 }
 
+static const char *driver_name(const struct entry *e)
+{
+	return e->owner == &core_owner ? e->name : e->owner->name;
+}
+
 static void irq_unlink(struct entry *e)
 {
 	struct irq_record *a = to_action(e), **link;
@@ -57,8 +64,12 @@ static void irq_unlink(struct entry *e)
 		;
 	store_release(link, a->next);
 	resume_line(line);
-	if (!line->actions)
+	if (!line->stuck)	/* else it is known whose device it was */
+		strlcpy(line->last_gone, driver_name(e), sizeof(line->last_gone));
+	if (!line->actions) {
 		line_set_masked(line, true);
+		line->stuck = line->stalled = false;
+	}
 	spin_unlock_irqrestore(&registry_lock, flags);
 }
 
@@ -153,6 +164,8 @@ static int attach_action(struct irq_record *a, u32 irq, const char *name, u32 ca
 	for (link = &line->actions; *link; link = &(*link)->next)
 		;
 	store_release(link, a);
+	if (streq(line->last_gone, driver_name(&a->e)))
+		line->last_gone[0] = '\0';
 	if (line->stalled)
 		line_poll(line);
 	else
@@ -210,16 +223,6 @@ void irq_unmask_level(u32 irq) { set_masked_level(irq, false); }
 /* -- for `irqs` ---------------------------------------------------------------------------- */
 
 /* Caller holds registry_lock. */
-static void list_handlers(const struct irq_line *line, char *buf, u32 size)
-{
-	u32 len = 0;
-
-	buf[0] = '\0';
-	for (const struct irq_record *a = line->actions; a && len < size; a = a->next)
-		len += snprintf(buf + len, size - len, "%s%s", len ? ", " : "", a->e.name);
-}
-
-/* Caller holds registry_lock. */
 static void fill_info(const struct irq_line *line, struct irq_info *out)
 {
 	out->irq = line->irq;
@@ -229,8 +232,9 @@ static void fill_info(const struct irq_line *line, struct irq_info *out)
 	out->count = line->count;
 	out->unhandled = line->unhandled;
 	out->masked = line->masked;
+	out->polled = line->stuck;
 	out->level = line->level;
-	list_handlers(line, out->handlers, sizeof(out->handlers));
+	line_list_handlers(line, out->handlers, sizeof(out->handlers));
 }
 
 bool irq_nth(u32 i, struct irq_info *out)

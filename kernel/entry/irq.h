@@ -24,7 +24,7 @@ int  free_irq(struct irq_action *a);
 void irq_mask_level(u32 irq);
 void irq_unmask_level(u32 irq);
 /* For `irqs`: fills in line i (by order); false past the end. */
-struct irq_info { u32 irq, gsi, vector, cpu, count, unhandled; bool masked, level; char handlers[64]; };
+struct irq_info { u32 irq, gsi, vector, cpu, count, unhandled; bool masked, polled, level; char handlers[64]; };
 bool irq_nth(u32 i, struct irq_info *out);
 /* Vectors in use, for leak checks. */
 u32  irq_lines_in_use(void);

@@ -1,14 +1,16 @@
 /* An interrupt on its way to the handlers of drivers. */
 #include "entry/irq_line.h"
 #include "entry/turnstile.h"
+#include "lib/format.h"
 #include "smp/percpu.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
 #include "x86/console.h"
 #include "x86/panic.h"
 
-/* A level-triggered line that nobody silences comes back at once, for ever: a
- * line is masked when nearly all of this many interrupts were nobody's. */
+/* A level-triggered line that nobody silences comes back at once, for ever: a line is stuck
+ * when nearly all of this many interrupts were nobody's. (The numbers are Linux's,
+ * note_interrupt() in kernel/irq/spurious.c.) */
 #define STORM_WINDOW    10000u
 #define STORM_TOLERATED 100u
 
@@ -40,14 +42,24 @@ static bool line_has_open_action(const struct irq_line *line)
 	return false;
 }
 
-/* -- a line that a closed handler's device keeps up ---------------------------------- */
+void line_list_handlers(const struct irq_line *line, char *buf, u32 size)
+{
+	u32 len = 0;
 
-/* The handler may not run: that would be a way into a module that is being inspected. Its
- * device cannot be silenced either: only its driver knows how. So the line is masked. But
- * its neighbours' devices pull the same line, and have done nothing to be kept waiting for
- * a module that may be going for an hour. So it is unmasked every millisecond: the
- * neighbours are served, and then, if the closed one's device still pulls, the line is
- * masked again. No interrupt is lost, as a level stays until it is served:
+	buf[0] = '\0';
+	for (const struct irq_record *a = line->actions; a && len < size; a = a->next)
+		len += snprintf(buf + len, size - len, "%s%s", len ? ", " : "", a->e.name);
+}
+
+/* -- a line that some device keeps up ------------------------------------------------ */
+
+/* There are two kinds. The handler of a module that is GOING may not run: that would be a way
+ * into a module that is being inspected. Or the driver is gone and its device is not silent:
+ * its init failed, or it was killed (the line is stuck). Only the driver knows how to silence
+ * the device, so the line is masked. But the neighbours' devices pull the same line, and must
+ * not wait for a module that may be going for an hour, or is never loaded again. So the line is
+ * unmasked every millisecond: the neighbours are served, and then, if the device still pulls,
+ * it is masked again. No interrupt is lost, as a level stays until it is served:
  *
  *	closed A's device	B's device	line	CPU
  *	up			-		up	unhandled: masks
@@ -57,8 +69,12 @@ static bool line_has_open_action(const struct irq_line *line)
  *	up			-		up	unhandled: masks
  *	...
  *	up			-		up	A is open again, or gone: unmasks for good
- */
-#define POLL_NS NSEC_PER_MSEC
+ *
+ * A stuck line is unmasked for good when it has been silent for SILENT_NS. An edge that comes
+ * while the line is masked is lost (Intel 82093AA, 3.2.4: the mask bit), so the vector of an
+ * edge-triggered line is raised as well when it is unmasked: all handlers look at their devices. */
+#define POLL_NS   NSEC_PER_MSEC
+#define SILENT_NS (100 * NSEC_PER_MSEC)
 
 void line_poll(struct irq_line *line)
 {
@@ -67,15 +83,50 @@ void line_poll(struct irq_line *line)
 		ktimer_arm(&line->poll, clock_ns() + POLL_NS);
 }
 
+/* Masks the line until the next poll, or until what keeps it up is gone. Caller holds
+ * registry_lock. */
+static void stall(struct irq_line *line)
+{
+	line->stalled = true;
+	line_set_masked(line, true);
+	line_poll(line);
+	/* These are no storm, however many they become. */
+	line->window_count = line->count;
+	line->window_unhandled = line->unhandled;
+}
+
+/* Caller holds registry_lock. */
+static void unstall(struct irq_line *line)
+{
+	line->stalled = false;
+	line_set_masked(line, false);
+	if (!line->stuck)
+		return;
+	if (!line->level) {
+		line->raised = true;
+		lapic_send(cpus[line->cpu]->apic_id, line_vector(line));
+	}
+	ktimer_arm(&line->poll, clock_ns() + SILENT_NS);
+}
+
+/* Caller holds registry_lock. */
+static void fell_silent(struct irq_line *line)
+{
+	line->stuck = false;
+	line->window_count = line->count;
+	line->window_unhandled = line->unhandled;
+	printk("irq %u is silent again and no longer polled\n", line->irq);
+}
+
 void irq_poll(struct ktimer *timer)
 {
 	struct irq_line *line = container_of(timer, struct irq_line, poll);
 	u32 flags = spin_lock_irqsave(&registry_lock);
 
-	if (line->stalled && line_has_open_action(line)) {
-		line->stalled = false;
-		line_set_masked(line, false);
-	}
+	if (line->stalled && line_has_open_action(line))
+		unstall(line);
+	else if (line->stuck && !line->masked)
+		fell_silent(line);
 	spin_unlock_irqrestore(&registry_lock, flags);
 }
 
@@ -112,6 +163,17 @@ enum irq_result irq_held(u32 irq, void *arg)
 }
 
 /* Caller holds registry_lock. */
+static void say_stuck(const struct irq_line *line, u32 unhandled, u32 taken)
+{
+	char handlers[64];
+
+	line_list_handlers(line, handlers, sizeof(handlers));
+	printk("irq %u: no driver served %u of the last %u interrupts: the line is polled each millisecond for %s "
+	       "until it is silent; load %s to silence its device\n", line->irq, unhandled, taken, handlers,
+	       line->last_gone[0] ? line->last_gone : "the driver that is missing");
+}
+
+/* Caller holds registry_lock. */
 static void watch_for_storm(struct irq_line *line)
 {
 	u32 taken = line->count - line->window_count;
@@ -121,32 +183,30 @@ static void watch_for_storm(struct irq_line *line)
 		return;
 	line->window_count = line->count;
 	line->window_unhandled = line->unhandled;
-	if (handled > STORM_TOLERATED || line->masked)
+	if (handled > STORM_TOLERATED || line->masked || !line->actions)
 		return;
-	line_set_masked(line, true);
-	printk("irq %u: nobody cared for %u of the last %u interrupts; masked until a driver asks for it\n",
-	       line->irq, taken - handled, taken);
+	line->stuck = true;
+	say_stuck(line, taken - handled, taken);
+	stall(line);
 }
 
 /* No handler said that it was its device. Interrupts off, before the EOI. */
 static noinline void nobody_cared(struct irq_line *line)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
+	bool raised = line->raised;
 
+	line->raised = false;
 	line->unhandled++;
+	/* The device waits for a driver that is held back. An edge has been noted and is over;
+	 * a level would interrupt again at once. */
 	if (line_has_closed_action(line)) {
-		/* The device waits for a driver that is held back. An edge has been
-		 * noted and is over; a level would interrupt again at once. */
-		if (line->level) {
-			line->stalled = true;
-			line_set_masked(line, true);
-			line_poll(line);
-			/* These are no storm, however many they become. */
-			line->window_count = line->count;
-			line->window_unhandled = line->unhandled;
-		}
-	} else {
+		if (line->level)
+			stall(line);
+	} else if (!line->stuck) {
 		watch_for_storm(line);
+	} else if (!raised && line->actions) {
+		stall(line);
 	}
 	spin_unlock_irqrestore(&registry_lock, flags);
 }

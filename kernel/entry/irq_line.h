@@ -44,6 +44,9 @@ struct irq_line {
 	bool routed;
 	bool masked;
 	bool stalled;			/* masked until its closed handlers open or go, or the next poll */
+	bool stuck;			/* a device that no driver serves keeps it up: polled until silent */
+	bool raised;			/* a poll raised the vector; a device did not */
+	char last_gone[24];		/* whose handler was the last to be taken off it */
 	struct ktimer poll;
 } aligned(64);
 
@@ -65,3 +68,5 @@ enum irq_result irq_held(u32 irq, void *arg);
 void line_poll(struct irq_line *line);
 void line_set_masked(struct irq_line *line, bool masked);
 bool line_has_closed_action(const struct irq_line *line);
+/* Their names, with commas. */
+void line_list_handlers(const struct irq_line *line, char *buf, u32 size);

@@ -30,9 +30,10 @@ static int irqs_run(int argc, char **argv)
 	for (u32 i = 0; irq_nth(i, &line); i++) {
 		struct json j;
 		if (!json) {
-			printk("%3u  %3u    0x%02x  %3u  %-8u  %-9u  %s %s%s\n", line.irq, line.gsi, line.vector,
+			printk("%3u  %3u    0x%02x  %3u  %-8u  %-9u  %s %s%s%s\n", line.irq, line.gsi, line.vector,
 			       line.cpu, line.count, line.unhandled, line.handlers,
-			       line.level ? "level" : "edge", line.masked ? " masked" : "");
+			       line.level ? "level" : "edge", line.masked ? " masked" : "",
+			       line.polled ? " polled" : "");
 			continue;
 		}
 		json_begin(&j);
@@ -43,6 +44,7 @@ static int irqs_run(int argc, char **argv)
 		json_u64(&j, "count", line.count);
 		json_u64(&j, "unhandled", line.unhandled);
 		json_bool(&j, "masked", line.masked);
+		json_bool(&j, "polled", line.polled);
 		json_str(&j, "handlers", line.handlers);
 		json_end(&j);
 	}

@@ -138,7 +138,7 @@ static int modinfo_run(int argc, char **argv)
 		kfree(v);
 		return shell_error(err, "modinfo: %s: %s", argv[1], why.text);
 	}
-	static const char *const keys[] = { "description", "license", "abi", "depends", "parm" };
+	static const char *const keys[] = { "description", "license", "abi", "depends", "needs", "parm" };
 	printk("%-12s %s, %u bytes\n", "file:", argv[1], size);
 	for (u32 i = 0; i < ARRAY_SIZE(keys); i++) {
 		const char *value;

@@ -17,7 +17,8 @@
 #include "x86/clock.h"
 #include "x86/console.h"
 
-#define NR_MOVERS 3		/* tasks that load and unload */
+#define NR_MOVERS    3u		/* tasks that load and unload */
+#define MAX_ORDINARY 64u	/* modules of the archive that are loaded without -i */
 
 struct torture_counts {
 	u32 loads, load_failures, unloads, refused, retries, roll_backs, kills;
@@ -27,6 +28,8 @@ struct torture {
 	/* Fixed. */
 	u32 seed;
 	bool interface;			/* modules that call the whole interface, and kills */
+	u32 nr_ordinary;
+	char ordinary[MAX_ORDINARY][MODULE_NAME_LEN];
 	struct users users;
 	struct mover { struct torture *all; struct task *task; u32 index;
 		struct prng rng; struct torture_counts counts; } mover[NR_MOVERS];
@@ -34,31 +37,46 @@ struct torture {
 	bool stop;
 };
 
-/* The n-th module of the archive. Hazard modules exist to misbehave, and those of churn are
- * for -i: both are skipped. */
-static bool ordinary_module(u32 n, char *name, u32 size)
+/* Hazard modules exist to misbehave, those of churn are for -i, and a driver of a device that
+ * not every machine has would say so at each load. */
+static bool is_ordinary(const char *name, struct elf_view *v)
 {
-	for (u32 i = 0; complete_archive_module(i, name, size); i++) {
-		if (!starts_with(name, "h_") && !starts_with(name, "churn_") && n-- == 0)
-			return true;
-	}
-	return false;
+	struct load_error why;
+	const void *file;
+	u32 size;
+
+	return !starts_with(name, "h_") && !starts_with(name, "churn_") && !archive_find(name, &file, &size) &&
+	       !elf_check(file, size, v, &why) && !elf_modinfo(v, "needs", 0);
 }
 
-static bool random_archive_module(struct prng *rng, char *name, u32 size)
+/* 0, or -ENOMEM. */
+static int list_ordinary(struct torture *t)
 {
-	u32 n = 0;
+	struct elf_view *v = kzalloc(sizeof(*v));
+	char name[MODULE_NAME_LEN];
 
-	while (ordinary_module(n, name, size))
-		n++;
-	return n && ordinary_module(prng_below(rng, n), name, size);
+	if (!v)
+		return -ENOMEM;
+	for (u32 i = 0; complete_archive_module(i, name, sizeof(name)); i++) {
+		if (!is_ordinary(name, v))
+			continue;
+		if (t->nr_ordinary == MAX_ORDINARY)
+			printk("torture: %s is left out, there are more than %u modules\n", name, MAX_ORDINARY);
+		else
+			strlcpy(t->ordinary[t->nr_ordinary++], name, MODULE_NAME_LEN);
+	}
+	kfree(v);
+	return 0;
 }
 
 /* Which of them: an ordinary module or, with -i, one that calls the whole interface. */
 static bool random_module(const struct torture *t, struct prng *rng, char *name, u32 size)
 {
-	if (!t->interface)
-		return random_archive_module(rng, name, size);
+	if (!t->interface) {
+		if (t->nr_ordinary)
+			strlcpy(name, t->ordinary[prng_below(rng, t->nr_ordinary)], size);
+		return t->nr_ordinary;
+	}
 	churn_name(prng_below(rng, NR_CHURN), name, size);
 	return true;
 }
@@ -306,7 +324,8 @@ static int torture_run(int argc, char **argv)
 		return shell_error(-ENOMEM, "torture: no memory");
 	t->seed = s;
 	t->interface = interface;
-	int err = torture(t, ns, json);
+	int err = list_ordinary(t);
+	err = err ? shell_error(err, "torture: no memory") : torture(t, ns, json);
 	kfree(t);
 	return err;
 }

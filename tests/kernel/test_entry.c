@@ -515,6 +515,97 @@ int test_entry_irq_level_shared(void)
 	return err;
 }
 
+static u32 stuck_runs, stuck_mine;
+
+/* A neighbour that has served its device when stuck_mine says so. */
+static enum irq_result stuck_irq(u32 irq, void *arg)
+{
+	(void)irq, (void)arg;
+	atomic_add(&stuck_runs, 1);
+	if (!READ_ONCE(stuck_mine))
+		return IRQ_NONE;
+	atomic_sub(&stuck_mine, 1);
+	return IRQ_HANDLED;
+}
+
+/* Interrupts that are nobody's, until the line is given up. */
+static int get_it_stuck(u32 irq)
+{
+	u64 end = clock_ns() + PATIENCE_NS;
+	struct irq_info line;
+
+	do {
+		CHECK(!clock_passed(end));
+		for (u32 i = 0; i < 100; i++)
+			CHECK(!raise_line(irq));
+		CHECK(find_line(irq, &line));
+	} while (!line.polled);
+	return 0;
+}
+
+/* The device of a driver that has gone keeps the line up: the others are served all the same, as
+ * long as that lasts; and when it is over, all is as before. */
+static int stuck_body(u32 irq)
+{
+	struct irq_info line;
+
+	for (u32 i = 0; i < 2; i++) {
+		CHECK(!get_it_stuck(irq));
+		CHECK_SOON(find_line(irq, &line) && !line.masked);
+		u32 before = READ_ONCE(stuck_runs);
+		CHECK(!raise_line(irq));	/* the device pulls still: masked, polled */
+		CHECK_SOON(READ_ONCE(stuck_runs) != before);
+		CHECK_SOON(find_line(irq, &line) && !line.masked);
+		/* The neighbour's own. If it was an edge while the line was masked, the poll
+		 * raises the vector instead. */
+		WRITE_ONCE(stuck_mine, 1);
+		CHECK(!raise_line(irq));
+		CHECK_SOON(!READ_ONCE(stuck_mine));
+		CHECK_SOON(find_line(irq, &line) && !line.polled && !line.masked);
+	}
+	return 0;
+}
+
+static int stuck(u32 irq)
+{
+	struct irq_action *a = request_irq(irq, stuck_irq, IRQF_SHARED, "stuck", NULL);
+	int err;
+
+	if (PTR_ERR(a) == -EBUSY)
+		return KTEST_SKIPPED;
+	CHECK(!IS_ERR(a));
+	stuck_mine = 0;
+	err = stuck_body(irq);
+	CHECK(!free_irq(a));
+	return err;
+}
+
+int test_entry_irq_stuck(void) { return stuck(LEVEL_IRQ); }
+
+/* An edge that comes while the line is masked is lost: the poll has all handlers look. */
+static int lost_edge_body(void)
+{
+	struct irq_info line;
+
+	CHECK(!get_it_stuck(TEST_IRQ));
+	WRITE_ONCE(stuck_mine, 1);
+	CHECK_SOON(!READ_ONCE(stuck_mine));
+	CHECK_SOON(find_line(TEST_IRQ, &line) && !line.polled && !line.masked);
+	return 0;
+}
+
+int test_entry_irq_stuck_edge(void)
+{
+	struct irq_action *a = request_irq(TEST_IRQ, stuck_irq, IRQF_SHARED, "stuck", NULL);
+	int err;
+
+	CHECK(!IS_ERR(a));
+	stuck_mine = 0;
+	err = lost_edge_body();
+	CHECK(!free_irq(a));
+	return err ? err : stuck(TEST_IRQ);
+}
+
 static u32 core_runs;
 
 static enum irq_result core_irq(u32 irq, void *arg)

@@ -59,3 +59,32 @@ def test_shared_line_of_a_going_module(boot):
     wait_until(m, lambda: "pull_b" not in listing(m))
     assert lines(m, "dev read pull_a 4") == ["00 00 00 00"]
     lines(m, "rmmod pull_a")
+
+
+def irqs(m):
+    return "\n".join(lines(m, "irqs"))
+
+
+def dmesg(m):
+    return "\n".join(lines(m, "dmesg"))
+
+
+def test_neighbour_of_a_failed_load_hears(boot):
+    """pull_b's init fails with its line up. Nobody can silence its device, so the line is polled for
+    pull_a, until pull_b is loaded again."""
+    m = boot("--direct", "--extra", "-device ne2k_pci,addr=4 -device ne2k_pci,addr=8", cpus=4)
+    lines(m, "insmod pull_a")
+    assert ask(m, "insmod pull_b dies=1").status == "EIO"
+    wait_until(m, lambda: re.search(r"pull_a level( masked)? polled", irqs(m)))
+    for _ in range(5):
+        assert lines(m, "dev read pull_a 4") == ["00 00 00 00"]
+    # A driver that comes anew finds it as stuck, and is not taken for the one to blame.
+    lines(m, "rmmod pull_a; insmod pull_a")
+    wait_until(m, lambda: re.search(r"pull_a level( masked)? polled", irqs(m)))
+    assert lines(m, "dev read pull_a 4") == ["00 00 00 00"]
+    told = re.findall(r"irq \d+: no driver served .* for pull_a until it is silent; load (\w+) to", dmesg(m))
+    assert told == ["pull_b", "pull_b"]
+    lines(m, "insmod pull_b")
+    wait_until(m, lambda: re.search(r"pull_a, pull_b level$", irqs(m), re.M))
+    assert dmesg(m).count("is silent again and no longer polled") == 1
+    assert lines(m, "dev read pull_a 4; dev read pull_b 4") == ["00 00 00 00"] * 2
