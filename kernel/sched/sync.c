@@ -4,6 +4,7 @@
 #include "sched/rq.h"
 #include "smp/ipi.h"
 #include "x86/atomic.h"
+#include "x86/clock.h"
 
 struct point {
 	struct sync_info info;
@@ -44,10 +45,12 @@ static void serve_while_spinning(void)
 
 static void stay(const struct point *p, u32 round)
 {
-	if (!p->how.spins && may_sleep() && current != this_cpu()->idle)
+	u64 end = clock_ns() + p->how.for_ns;
+
+	if (!p->how.spins && !p->how.for_ns && may_sleep() && current != this_cpu()->idle)
 		(void)wait_event_core(&news, READ_ONCE(p->round) != round, WAIT_FOREVER);
 	else
-		while (READ_ONCE(p->round) == round)
+		while (READ_ONCE(p->round) == round && !(p->how.for_ns && clock_passed(end)))
 			serve_while_spinning();
 }
 

@@ -21,10 +21,12 @@ static inline void sync_point(const char *name)
 int  sync_hold(const char *name, u32 hits) must_use;
 /* The same, for one task only, or so that a task spins there even if it may sleep: then it keeps
  * its CPU, as far as nothing takes that from it, and answers IPIs. So somebody may stand inside a
- * look of an unload (to sleep is to pass schedule()), or alone on his CPU. */
+ * look of an unload (to sleep is to pass schedule()), or alone on his CPU. With `for_ns` a task
+ * goes on by itself after that time: nobody needs to run to release it. */
 struct sync_how {
 	u32 only;			/* id of the task; 0: whoever comes */
 	bool spins;
+	u64 for_ns;			/* implies `spins`; 0: until it is released */
 };
 int  sync_hold_how(const char *name, u32 hits, struct sync_how how) must_use;
 /* Waits until somebody is held there: 0, -ETIMEDOUT, or -ENOENT when it is not

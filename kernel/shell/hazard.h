@@ -7,6 +7,7 @@
  *   hazard_print.c      how cells are shown
  *   hazard_cell.c       one cell: clean slate, script, verdict, clean slate
  *   hazard_script.c     the steps of a script
+ *   hazard_wrap.c       counters near their end
  *   hazard_actor.c      the tasks that they put on the stage
  *   hazard_server.c     the same hazards where the driver is a process
  */
@@ -102,6 +103,8 @@ int  act_load(struct actor *a);		/* an instance gets its name as the parameter `
 int  act_starve(struct actor *a);	/* loads, unloads; the n-th allocation fails, for each n */
 int  act_hog(struct actor *a);		/* keeps its CPU from those of normal priority */
 int  act_busy(struct actor *a);		/* preemption off until the curtain falls */
+int  act_yield(struct actor *a);	/* yields until the curtain falls */
+int  act_stir(struct actor *a);		/* loads and unloads the module `device` */
 int  act_deaf(struct actor *a);		/* interrupts off for `arg` percent of a quarter */
 int  act_peek(struct actor *a);		/* the same, and looks at the stage's page before and after */
 int  act_nmi(struct actor *a);		/* NMIs to every other CPU until the curtain falls */
@@ -128,6 +131,11 @@ static inline u64 cell_limit(const struct cell *c)
 	return (cell_patience(c) + 2 * c->quarter) * (1 + unloads / 4);
 }
 
+/* hazard_wrap.c: brings each counter that the safety of an unload of `module` may rest on to a few
+ * steps before the end of its 32 bits; and puts back those that may not stay there, if it did. May sleep. */
+int  hazard_wrap_begin(const char *module);
+void hazard_wrap_end(void);
+
 /* hazard_script.c: runs the cell's script. 0, or the error of the step that
  * failed, with c->verdict and c->evidence set. May sleep. */
 int  script_run(struct cell *c);
@@ -137,6 +145,7 @@ extern const struct strategy server_home;
 /* Plays the cell under it, and judges it by what the program saw. May sleep. */
 void server_play(struct cell *c);
 
+bool cell_is_loaded(const char *module);
 /* hazard_cell.c: opens the module's device and has it answer. May sleep. */
 bool cell_is_usable(struct cell *c, const char *module);
 /* hazard_cell.c: waits until the unload (or load) that is judged is through. False: it is

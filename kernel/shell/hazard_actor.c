@@ -42,7 +42,7 @@ struct actor *actor_start(struct cell *c, const char *name, int (*act)(struct ac
 	if ((act == act_unload || act == act_starve || act == act_rmmod) && !(a->unload = kzalloc(sizeof(*a->unload))))
 		return NULL;
 	snprintf(full, sizeof(full), "%s/%u", name, c->nr_actors);
-	u32 prio = act == act_hog ? PRIO_HIGH : PRIO_NORMAL;
+	u32 prio = act == act_hog ? PRIO_HIGH : act == act_yield ? PRIO_LOW : PRIO_NORMAL;
 	struct task *t = task_create_stopped(full, prio, actor_task, a);
 	if (IS_ERR(t)) {
 		kfree(a->unload);
@@ -174,6 +174,27 @@ int act_hog(struct actor *a)
 	while (!curtain(a))
 		cpu_relax();
 	return 0;
+}
+
+int act_yield(struct actor *a)
+{
+	while (!curtain(a))
+		yield();
+	return 0;
+}
+
+int act_stir(struct actor *a)
+{
+	struct unload *u = kzalloc(sizeof(*u));
+	int err = u ? act_load(a) : -ENOMEM;
+
+	if (!err) {
+		strlcpy(u->name, a->device, sizeof(u->name));
+		u->patience_ns = cell_patience(a->cell);
+		err = module_unload(u);
+	}
+	kfree(u);
+	return err;
 }
 
 /* It does not reach schedule(), but answers IPIs. */

@@ -55,12 +55,21 @@ u64 from_now(u64 ns)
 	return at;
 }
 
-static bool is_loaded(const char *name)
+bool cell_is_loaded(const char *name)
 {
 	mutex_lock(&modules_mutex);
 	bool there = module_find(name) != NULL;
 	mutex_unlock(&modules_mutex);
 	return there;
+}
+
+/* What keeps a failed load from being taken back, as `lsmod` says; "" when nothing does. */
+static void in_the_way(const char *name, char *buf, u32 size)
+{
+	mutex_lock(&modules_mutex);
+	const struct module *m = module_find(name);
+	strlcpy(buf, m ? m->in_the_way : "", size);
+	mutex_unlock(&modules_mutex);
 }
 
 static bool keeps_init_section(const char *name)
@@ -117,7 +126,7 @@ static void judge_answer(struct cell *c, const char *module, int err)
 
 	if (err == -ENOTSUP || err == -ENOSYS) {
 		find(c, VERDICT_NA, "%s", said);
-	} else if (err && is_loaded(module)) {
+	} else if (err && cell_is_loaded(module)) {
 		if (!cell_is_usable(c, module))
 			find(c, VERDICT_HALF_DEAD, "%s: %s; the module does not answer its probe",
 			     errno_name(err), said);
@@ -180,9 +189,13 @@ static void judge_main(struct cell *c)
 	}
 	if (!cell_wait(c)) {
 		const struct task *t = c->main->task;
+		char why[96];
+		in_the_way(target_of(c->main), why, sizeof(why));
 		find(c, VERDICT_HANG, "%s did not end by its deadline: %s on CPU %u%s%s; %s %s", t->name,
 		     task_state_name(t), t->cpu, t->waiting_for[0] ? ", last waited for " : "",
-		     t->waiting_for, target_of(c->main), is_loaded(target_of(c->main)) ? "is there" : "is gone");
+		     t->waiting_for, target_of(c->main), cell_is_loaded(target_of(c->main)) ? "is there" : "is gone");
+		if (why[0])
+			add_evidence(c, ": %s", why);
 		return;
 	}
 	judge_answer(c, target_of(c->main), c->main->result);
@@ -411,6 +424,7 @@ static void play(struct cell *c)
 		play_script(c);
 	drop_curtain(c);
 	modspace_reuse_at_once(false);
+	hazard_wrap_end();
 }
 
 void cell_run(struct cell *c)

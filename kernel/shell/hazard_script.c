@@ -14,11 +14,16 @@
  *                                that is to try
  *   ask N                        a task does ioctl N and is waited for
  *   hold P [N] | held P          sync point P: hold N there | wait until one is
- *   spin P [N]                   as hold; they spin there and keep their CPUs
+ *   spin P [N [K]]               as hold; they spin there and keep their CPUs (the Kth task
+ *                                of the stage only)
+ *   linger P MS                  whoever passes P spins there for so long, each time
  *   free P [aside]               let them go on; the hazard is over, or (aside) is not
  *   at N | go                    wait until N stand where they are wanted | let them go
  *   hog CPU | deaf CPU PERCENT   occupy a CPU | switch its interrupts off for part of
  *                                a quarter
+ *   yields CPU                   a task of low priority passes through schedule() all the time
+ *   stir P                       load and unload another module until somebody is held at P
+ *   wrap                         each counter of the safety path is brought near its end
  *   busy CPU                     keep preemption off there, interrupts on, until the curtain
  *   peek CPU PERCENT             the same; that CPU looks at the stage's page before and after
  *   quarantine                   what is freed from now on is poisoned and watched
@@ -32,6 +37,7 @@
  *                                or a quarter of that and ten looks in vain
  *   out                          wait until the unload is over
  *   left                         wait until all who called have come back
+ *   gone                         wait until the module is not there any more
  *   sleep MS | kill [N]          wait | kill the Nth task of the stage, or the one that
  *                                asked for the unload
  *
@@ -219,7 +225,16 @@ static int do_hold(struct step *s)
 
 static int do_spin(struct step *s)
 {
-	return sync_hold_how(word(s, 1, ""), number(s, 2, 1), (struct sync_how){ .spins = true });
+	u32 k = number(s, 3, ~0u), only = k < s->c->nr_actors ? s->c->actor[k].task->id : 0;
+
+	return sync_hold_how(word(s, 1, ""), number(s, 2, 1), (struct sync_how){ .only = only, .spins = true });
+}
+
+#define ALWAYS 1000000u
+
+static int do_linger(struct step *s)
+{
+	return sync_hold_how(word(s, 1, ""), ALWAYS, (struct sync_how){ .for_ns = duration(s, 2, 1) });
 }
 
 /* Not beyond the end of the unload: who has gone that way comes no more. */
@@ -295,6 +310,39 @@ static int do_deaf(struct step *s)
 static int do_busy(struct step *s)
 {
 	return on_stage(s, "busy", act_busy, 0, number(s, 1, 1));
+}
+
+static int do_yields(struct step *s)
+{
+	return on_stage(s, "yields", act_yield, 0, number(s, 1, 1));
+}
+
+static bool is_held(const char *point)
+{
+	return sync_wait_held(point, 0) == 0;
+}
+
+/* Not every strategy takes a census at a load. */
+static int do_stir(struct step *s)
+{
+	const char *point = word(s, 1, "");
+	u64 end = deadline(s);
+	int err = 0;
+
+	while (!err && !is_held(point) && !clock_passed(end)) {
+		struct actor *a = actor_start(s->c, "stir", act_stir, "", "h_d02_again", 0, free_cpu());
+		err = !a ? -ENOMEM : actor_wait(a, deadline(s)) ? a->result : -ETIMEDOUT;
+	}
+	if (err || is_held(point))
+		return err;
+	s->c->verdict = VERDICT_NA;
+	snprintf(s->c->evidence, sizeof(s->c->evidence), "under %s nobody comes to %s", s->c->strategy->name, point);
+	return -ENOTSUP;
+}
+
+static int do_wrap(struct step *s)
+{
+	return hazard_wrap_begin(s->module);
 }
 
 static int do_peek(struct step *s)
@@ -411,6 +459,18 @@ static int do_left(struct step *s)
 	return 0;
 }
 
+static int do_gone(struct step *s)
+{
+	u64 end = from_now(cell_limit(s->c));
+
+	while (cell_is_loaded(s->module)) {
+		if (clock_passed(end))
+			return -ETIMEDOUT;
+		sleep_ns(NSEC_PER_MSEC);
+	}
+	return 0;
+}
+
 static int do_sleep(struct step *s)
 {
 	sleep_ns(duration(s, 1, 1));
@@ -453,6 +513,7 @@ static const struct { const char *name; int (*run)(struct step *s); const char *
 	{ "ask", do_ask, "the device is asked something" },
 	{ "hold", do_hold, "whoever comes by there is to be held" },
 	{ "spin", do_spin, "whoever comes by there is to be held, on its CPU" },
+	{ "linger", do_linger, "whoever comes by there will take some time" },
 	{ "held", do_held, "somebody is held there" },
 	{ "free", do_free, "who is held there may go on" },
 	{ "at", do_at, "so many stand in the module's code" },
@@ -460,11 +521,15 @@ static const struct { const char *name; int (*run)(struct step *s); const char *
 	{ "hog", do_hog, "a CPU is kept busy" },
 	{ "deaf", do_deaf, "a CPU switches its interrupts off" },
 	{ "busy", do_busy, "a CPU cannot be preempted" },
+	{ "yields", do_yields, "a task passes through schedule() all the time" },
+	{ "stir", do_stir, "another module comes and goes until somebody is held there" },
+	{ "wrap", do_wrap, "counters are brought near their end" },
 	{ "notify", do_notify, "a task walks a notifier chain" },
 	{ "nmis", do_nmis, "NMIs are sent to all" },
 	{ "wake", do_wake, "the wait queue is woken" },
 	{ "try", do_try, "can the unload end while things are so?" },
 	{ "out", do_out, "is the unload over now?" },
+	{ "gone", do_gone, "the module is not there any more" },
 	{ "left", do_left, "all who used the device have come back" },
 	{ "sleep", do_sleep, "time passes" },
 	{ "show", do_show, "a task runs a command of the prompt" },

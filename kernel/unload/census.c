@@ -40,6 +40,7 @@
  */
 #include "entry/entry.h"
 #include "lib/errno.h"
+#include "sched/sync.h"
 #include "smp/ipi.h"
 #include "unload/init_section.h"
 #include "unload/inspect.h"
@@ -62,6 +63,7 @@ bool census_look(struct inspection *in)
 	inspection_watch(in);
 	do {
 		inspect_cpus(in, running);			/* running: by IPI */
+		sync_point("unload:look");
 		running = inspect_resting_tasks(in, round++);	/* switched out: where they rest */
 	} while (running && !inspection_is_void(in));
 	inspection_unwatch(in);

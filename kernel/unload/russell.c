@@ -44,7 +44,8 @@ static void module_put(struct owner *o)
 
 static u32 module_refcount(struct unload *u) { return count_inside(u->mod->owner.slot); }
 
-struct krmmod { struct unload *u; bool forced; int ret; };
+/* `users`: as counted while the machine stood. */
+struct krmmod { struct unload *u; u32 users; bool forced; int ret; };
 
 /* O_NONBLOCK is rmmod without -w, O_TRUNC is rmmod -f. */
 static int try_stop_module_local(void *arg)
@@ -52,7 +53,8 @@ static int try_stop_module_local(void *arg)
 	struct krmmod *k = arg;
 	struct unload *u = k->u;
 
-	if (!(u->flags & UNLOAD_WAIT) && module_refcount(u) != 0) {
+	k->users = module_refcount(u);
+	if (!(u->flags & UNLOAD_WAIT) && k->users != 0) {
 		k->forced = u->flags & UNLOAD_FORCE;
 		if (!k->forced)
 			return -EWOULDBLOCK;
@@ -69,7 +71,7 @@ static void krmmod(void *arg)
 	k->ret = stop_machine(try_stop_module_local, k);
 }
 
-static int try_stop_module(struct unload *u, bool *forced)
+static int try_stop_module(struct unload *u, bool *forced, u32 *users)
 {
 	struct krmmod k = { .u = u };
 	struct task *t = task_create("krmmod", PRIO_TOP, krmmod, &k);
@@ -80,6 +82,7 @@ static int try_stop_module(struct unload *u, bool *forced)
 		;
 	task_put(t);
 	*forced = k.forced;
+	*users = k.users;
 	u->report.tries++;
 	return k.ret;
 }
@@ -99,6 +102,7 @@ static int wait_for_zero_refcount(struct unload *u)
 static int russell_unload(struct unload *u)
 {
 	bool forced = false;
+	u32 users = 0;
 	int err;
 
 	err = look_at_dependents(u);
@@ -106,11 +110,11 @@ static int russell_unload(struct unload *u)
 		err = look_for_exit(u);
 	if (err)
 		return err;
-	err = try_stop_module(u, &forced);
+	err = try_stop_module(u, &forced, &users);
 	if (!err && !forced && module_refcount(u) != 0)		/* never wait if forced */
 		err = wait_for_zero_refcount(u);
 	if (err)
-		return say_in_use(u, module_refcount(u), err);
+		return users ? say_in_use(u, users, err) : err;
 	cleanup_module(u);
 	remove_module(u);
 	return 0;

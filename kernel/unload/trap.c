@@ -10,6 +10,7 @@
  *         merely looks like an address of the module delays it.
  */
 #include "lib/errno.h"
+#include "sched/sync.h"
 #include "unload/hold.h"
 #include "unload/init_section.h"
 #include "unload/inspect.h"
@@ -23,6 +24,7 @@ static bool nobody_inside(struct inspection *in)
 
 	inspection_take_turn(in);
 	hold_cpus(&hold);
+	sync_point("unload:look");
 	inspect_cpus(in, hold.unparked);
 	bool quiet = inspect_tasks_and_commit(in);
 	release_cpus(&hold);

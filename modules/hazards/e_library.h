@@ -10,6 +10,7 @@ enum e_kind {
 	E_TIMER = 1, E_WORK, E_NOTIFIER, E_CALLBACK, E_IRQ, E_THREAD,
 	E_HANDLE,		/* of a timer of its user's */
 	E_REMEMBERED, E_FORGET,	/* an address */
+	E_HANDLE_LOOP,		/* E_HANDLE again and again, until stage.go */
 };
 
 /* A record whose function is the library's and whose argument is `o`. 0 or an error. May sleep. */

@@ -8,7 +8,8 @@
  *   free
  *   the worker calls the function
  *
- * Derived.
+ * Derived. E13: the same, and each counter of the safety path reaches the end of its 32 bits
+ * meanwhile.
  */
 #include "modules/hazards/hazard.h"
 
@@ -47,5 +48,8 @@ module_exit(handoff_exit);
 
 HAZARD("A15", "hand-off", "derived",
        "cpus 2; insmod; call read 1 1; at 1; unload revoke; try; go; out; sleep 10");
+HAZARD("E13", "counter-wraps", "derived",
+       "cpus 2; insmod; wrap; insmod h_c10_life; insmod h_d02_range; call read 1 1; at 1; "
+       "unload revoke; try; go; out; sleep 10");
 MODULE_DESCRIPTION("Hazard A15: work handed on");
 MODULE_LICENSE("MIT");

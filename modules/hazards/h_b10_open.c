@@ -8,7 +8,8 @@
  *   read: -ENODEV
  *
  * What the use count was made for; LWN 41726 and the thread below it, 2003. B16: the
- * open file points into the module's heap, and nobody is inside.
+ * open file points into the module's heap, and nobody is inside. B10w: the asker is ready to wait,
+ * and the holder closes its file meanwhile. (Linux had that, rmmod -w, until 3.13.)
  */
 #include "modules/hazards/hazard.h"
 
@@ -54,6 +55,9 @@ HAZARD("B16", "heap-pointer", "derived",
        "free hazard:opened aside; sleep 10");
 HAZARD("B10r", "open-file-revoked", "derived",
        "insmod; call loop; call loop; sleep 5; unload revoke; out; sleep 5");
+HAZARD("B10w", "open-file-awaited", "Rusty Russell, linux-kernel 2004",
+       "insmod; hold hazard:opened; call read; held hazard:opened; unload wait; try; "
+       "free hazard:opened; out");
 HAZARD("B10", "open-file", "LWN 41726, 2003", "insmod; call loop; call loop; sleep 5; unload; out");
-MODULE_DESCRIPTION("Hazards B10, B16: held open");
+MODULE_DESCRIPTION("Hazards B10, B10w, B16: held open");
 MODULE_LICENSE("MIT");

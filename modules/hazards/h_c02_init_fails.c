@@ -7,7 +7,8 @@
  *   free
  *                                     goes on in freed memory
  *
- * Derived.
+ * Derived. E14: the loader is killed while it waits, and who is inside leaves after that: nobody
+ * is there any more to end the load.
  */
 #include "modules/hazards/hazard.h"
 
@@ -38,5 +39,8 @@ module_exit(failing_exit);
 HAZARD("C2", "init-fails-late", "derived",
        "hold h_c02:offered; load; held h_c02:offered; call read 1 1; at 1; free h_c02:offered; "
        "sleep 40; go; out");
+HAZARD("E14", "failed-init-busy", "derived",
+       "hold h_c02:offered; load; held h_c02:offered; call read 1 1; at 1; "
+       "free h_c02:offered aside; sleep 20; kill; out; go; left; gone");
 MODULE_DESCRIPTION("Hazard C2: init fails when it is too late");
 MODULE_LICENSE("MIT");

@@ -3,6 +3,8 @@
  *     h_client open|read DEVICE          opens it, or reads once as well
  *     h_client ioctl DEVICE N            opens it, ioctl N; what that answers is of no interest
  *     h_client map DEVICE                maps the page that ioctl 1 names, and watches it
+ *     h_client words DEVICE              waits in calls whose words are the address that ioctl 1
+ *                                        tells (without its last 4 bits)
  *     h_client rmmod MODULE [revoke] [reads|computes]
  *                                        asks for its unload, while another thread of its
  *                                        own reads the device or computes
@@ -79,6 +81,35 @@ static int watch_page(const char *name)
 	return SAW_ANOTHERS;
 }
 
+/* -- an address of the module in every register ------------------------------------------ */
+
+static u32 pin;
+
+static void wait_in_call(void *number)
+{
+	u32 ebx = (u32)syscall(SYS_ENDPOINT, 0, 0, 0, 0), w0 = pin, w1 = pin, w2 = pin;
+
+	(void)syscall_words((enum syscall)(u32)number, &ebx, &w0, &w1, &w2);
+}
+
+static int wait_everywhere(const char *name)
+{
+	static u8 stack[2][1024] aligned(16);
+	int file = open_device(name);
+	int told = file < 0 ? file : syscall(SYS_IOCTL, (u32)file, 1, 0, 0);
+
+	if (told < 0)
+		return told;
+	pin = (u32)told << 4;
+	(void)syscall(SYS_CLOSE, (u32)file, 0, 0, 0);
+	int err = thread_start(wait_in_call, (void *)SYS_CALL, stack[0], sizeof(stack[0]));
+	if (err >= 0)
+		err = thread_start(wait_in_call, (void *)SYS_RECEIVE, stack[1], sizeof(stack[1]));
+	if (err >= 0)
+		wait_in_call((void *)SYS_SLEEP);
+	return MIN(err, 0);
+}
+
 /* -- rmmod ---------------------------------------------------------------------------------- */
 
 static volatile bool begun;
@@ -133,7 +164,7 @@ static int rmmod(int argc, char **argv, u32 patience_us)
 	return err ? err : unload(argv[2], flags, patience_us);
 }
 
-PROGRAM_HELP("h_client open | read | map | rmmod NAME",
+PROGRAM_HELP("h_client open | read | map | words | rmmod NAME",
              "a process on the stage of `hazard`, which runs it");
 
 int main(int argc, char **argv)
@@ -148,6 +179,8 @@ int main(int argc, char **argv)
 		return read_once(argv[2]);
 	if (streq(argv[1], "ioctl") && argc == 4)
 		return ask_once(argv[2], argv[3]);
+	if (streq(argv[1], "words"))
+		return wait_everywhere(argv[2]);
 	if (streq(argv[1], "map"))
 		return watch_page(argv[2]);
 	return streq(argv[1], "rmmod") ? rmmod(argc, argv, patience_us) : -EINVAL;
