@@ -7,6 +7,7 @@
  *   hazard_print.c      how cells are shown
  *   hazard_cell.c       one cell: clean slate, script, verdict, clean slate
  *   hazard_script.c     the steps of a script
+ *   hazard_try.c        whether an unload can be over while somebody is held
  *   hazard_wrap.c       counters near their end
  *   hazard_actor.c      the tasks that they put on the stage
  *   hazard_server.c     the same hazards where the driver is a process
@@ -130,6 +131,11 @@ static inline u64 cell_limit(const struct cell *c)
 
 	return (cell_patience(c) + 2 * c->quarter) * (1 + unloads / 4);
 }
+
+/* hazard_try.c: waits until a's unload is over, or can be seen not to get there: `all` ns and four
+ * passes of each CPU through schedule(), but not beyond four times `all`; or a quarter of that and
+ * ten looks. May sleep. */
+void let_it_try(struct actor *a, u64 all);
 
 /* hazard_wrap.c: brings each counter that the safety of an unload of `module` may rest on to a few
  * steps before the end of its 32 bits; and puts back those that may not stay there, if it did. May sleep. */

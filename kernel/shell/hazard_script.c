@@ -34,7 +34,9 @@
  *   show COMMAND                 a task runs a command of the prompt (lsmod, ps)
  *   try [PERCENT]                let the unload be over, if it can be: it has half of a
  *                                quarter, which is longer than any strategy waits blindly,
- *                                or a quarter of that and ten looks in vain
+ *                                and until each CPU has passed through schedule() four times
+ *                                (but four times as long at most), or a quarter of that and
+ *                                ten looks in vain
  *   out                          wait until the unload is over
  *   left                         wait until all who called have come back
  *   gone                         wait until the module is not there any more
@@ -415,25 +417,13 @@ static int do_wake(struct step *s)
 	return 0;
 }
 
-/* How often it has looked for insiders by now. */
-static u32 looks(const struct actor *a)
-{
-	return a->unload ? READ_ONCE(a->unload->report.tries) : 0;
-}
-
 static int do_try(struct step *s)
 {
 	struct actor *a = s->c->main;
-	u64 all = stage.ms * 5 / 2 * number(s, 1, 50), end = from_now(all), enough = from_now(all / 4);
 
 	if (!a)
 		return 0;
-	/* Who was sent home by the first look has to get there, on a host that may have little
-	 * time for his CPU: ten looks are at least 40 ms of pauses. */
-	u32 before = looks(a);
-	while (!clock_passed(end) && (looks(a) - before <= 10 || !clock_passed(enough)) &&
-	       !actor_wait(a, MIN(from_now(NSEC_PER_MSEC), end)))
-		;
+	let_it_try(a, stage.ms * 5 / 2 * number(s, 1, 50));
 	/* The asker may be at work on it, but writes the same again of one who is held. */
 	if (a->unload)
 		a->seen = a->unload->report.insider[0];
