@@ -3,6 +3,7 @@
 #include "entry/turnstile.h"
 #include "lib/errno.h"
 #include "lib/format.h"
+#include "lib/string.h"
 #include "mm/heap.h"
 #include "sched/sync.h"
 #include "x86/panic.h"
@@ -182,5 +183,26 @@ void notifier_call(struct notifier_chain *c, u32 event, void *data)
 		if (--last->walkers == 0 && last->dying)
 			wake_all(&walker_left);
 	}
+	spin_unlock_irqrestore(&registry_lock, flags);
+}
+
+bool notifier_chain_is_empty(const struct notifier_chain *c)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	bool empty = list_empty(&c->list);
+
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return empty;
+}
+
+void notifier_chain_calling(const struct notifier_chain *c, char *name, u32 size)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	struct notifier_record *n;
+
+	name[0] = '\0';
+	list_for_each(n, &c->list, node)
+		if (n->walkers)
+			strlcpy(name, n->e.name, size);
 	spin_unlock_irqrestore(&registry_lock, flags);
 }

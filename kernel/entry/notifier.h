@@ -13,7 +13,7 @@ struct notifier_chain {
 typedef void (*notifier_fn)(u32 event, void *data, void *arg);
 
 extern struct notifier_chain reboot_chain;	/* the machine is about to go off */
-extern struct notifier_chain module_chain;	/* event: enum owner_state; data: name */
+extern struct notifier_chain module_chain;	/* event: enum owner_state; data: name (news.h) */
 
 /* ERR_PTR: as entry_add(), -ENOMEM. Any context. */
 struct notifier *notifier_register(struct notifier_chain *c, const char *name,
@@ -21,5 +21,9 @@ struct notifier *notifier_register(struct notifier_chain *c, const char *name,
 /* Takes it off the chain, and waits until its function does not run any more; so not from
  * there. May sleep. 0, or as entry_destroy() says. */
 int  notifier_unregister(struct notifier *n);
+/* Any context. */
+bool notifier_chain_is_empty(const struct notifier_chain *c);
+/* The name of one on it whose function is running; "" if none is. Any context. */
+void notifier_chain_calling(const struct notifier_chain *c, char *name, u32 size);
 /* May sleep, if those on the chain do. */
 void notifier_call(struct notifier_chain *c, u32 event, void *data);

@@ -1,7 +1,7 @@
 /* The record of a module, from its making to its end. */
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "entry/notifier.h"
+#include "entry/news.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/kmap.h"
@@ -247,7 +247,7 @@ void module_unmap(struct module *m, struct freed_image *keep, cpumask_t *silent)
 {
 	ASSERT(may_sleep());
 	if (m->loaded_at)
-		notifier_call(&module_chain, OWNER_GONE, m->owner.name);
+		module_news(OWNER_GONE, m->owner.name);
 	module_forget(m);
 	module_unmap_image(m, keep, silent);
 }

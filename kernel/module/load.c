@@ -1,6 +1,6 @@
 /* insmod: from bytes in memory to a LIVE module. */
 #include "entry/entry.h"
-#include "entry/notifier.h"
+#include "entry/news.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/heap.h"
@@ -170,7 +170,7 @@ static void make_live(struct loading *l)
 	owner_set_state(&m->owner, OWNER_LIVE);
 	mutex_unlock(&modules_mutex);
 	/* From here on it may be unloaded at any time. */
-	notifier_call(&module_chain, OWNER_LIVE, l->name);
+	module_news(OWNER_LIVE, l->name);
 }
 
 /* -- all of it ------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 #include "unload/remove.h"
-#include "entry/notifier.h"
+#include "entry/news.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "mm/heap.h"
@@ -63,7 +63,7 @@ void removal_begin(struct unload *u, struct removal *r)
 {
 	*r = (struct removal){ 0 };
 	r->grave = graveyard_dig(u->mod, current->name, u->strategy->name);
-	notifier_call(&module_chain, OWNER_GONE, u->mod->owner.name);
+	module_news(OWNER_GONE, u->mod->owner.name);
 	module_forget(u->mod);
 }
 

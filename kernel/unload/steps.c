@@ -1,6 +1,6 @@
 #include "unload/steps.h"
 #include "entry/chrdev.h"
-#include "entry/notifier.h"
+#include "entry/news.h"
 #include "entry/thread.h"
 #include "lib/errno.h"
 #include "lib/format.h"
@@ -250,7 +250,7 @@ void unload_finish(struct unload *u)
 
 	if (m->owner.stays) {
 		if (m->loaded_at)
-			notifier_call(&module_chain, OWNER_GONE, m->owner.name);
+			module_news(OWNER_GONE, m->owner.name);
 		module_forget(m);
 		u->report.leaked = m->owner.size;
 		u->mod = NULL;

@@ -88,3 +88,23 @@ def test_neighbour_of_a_failed_load_hears(boot):
     wait_until(m, lambda: re.search(r"pull_a, pull_b level$", irqs(m), re.M))
     assert dmesg(m).count("is silent again and no longer polled") == 1
     assert lines(m, "dev read pull_a 4; dev read pull_b 4") == ["00 00 00 00"] * 2
+
+
+def test_notifier_that_does_not_return(boot):
+    """One who wants to know which modules come and go holds up no other load or unload: it is named,
+    and hears of the rest later."""
+    m = boot("--direct", cpus=4)
+    before = used(m)
+    lines(m, "insmod listener; insmod null; rmmod null")
+    assert lines(m, "dev ioctl listener 3") == ["3"]
+    lines(m, "dev ioctl listener 1")
+    for command, done in (("insmod null", "come"), ("rmmod null", "gone")):
+        assert lines(m, command) == [f"null: those who want to know that it has {done} are told later: "
+                                     "notifier listener has not returned"]
+    assert lines(m, "dev ioctl listener 3") == ["4"]
+    refused = ask(m, "rmmod -t 200ms listener")
+    assert re.match(r"rmmod: listener: task \d+ \(herald\) is inside, at on_news\+\S+ \[listener\]", refused.output)
+    lines(m, "dev ioctl listener 2")
+    wait_until(m, lambda: lines(m, "dev ioctl listener 3") == ["5"])
+    lines(m, "rmmod -w listener")
+    assert_back(m, before)
