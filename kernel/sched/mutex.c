@@ -28,7 +28,9 @@
 #include "sched/rq.h"
 #include "sched/way_out.h"
 #include "x86/atomic.h"
+#include "x86/console.h"
 #include "x86/panic.h"
+#include "x86/symbols.h"
 
 void mutex_init(struct mutex *m, const char *name)
 {
@@ -48,13 +50,31 @@ static bool take(struct mutex *m)
 	return true;
 }
 
-bool mutex_trylock(struct mutex *m)
+static bool try(struct mutex *m)
 {
 	u32 flags = spin_lock_irqsave(&m->queue.lock);
 	bool taken = take(m);
 
 	spin_unlock_irqrestore(&m->queue.lock, flags);
 	return taken;
+}
+
+/* It would be held by the task that was interrupted, which knows nothing of it, or by an idle task. */
+static noinline bool refuse_in_interrupt(const struct mutex *m, u32 caller)
+{
+	char where[64];
+
+	symbolise(caller, where, sizeof(where));
+	printk("mutex %s: %s, in an interrupt, asks for it; refused: leave it to a work item, or use a spin lock\n",
+	       m->queue.name, where);
+	return false;
+}
+
+bool mutex_trylock(struct mutex *m)
+{
+	if (in_interrupt())
+		return refuse_in_interrupt(m, (u32)__builtin_return_address(0));
+	return try(m);
 }
 
 /* Takes it, or gets ready to sleep: then a wake-up comes when it is free, or when
@@ -120,7 +140,7 @@ void mutex_lock(struct mutex *m)
 	u32 caller = (u32)__builtin_return_address(0);
 
 	ASSERT(may_sleep());
-	if (mutex_trylock(m))
+	if (try(m))
 		return;
 	u32 heeds = unlikely(current->way_out) ? HEEDS_TIME : 0;
 	while (lock_slowly(m, heeds, caller)) {
@@ -136,7 +156,7 @@ int mutex_lock_interruptible(struct mutex *m)
 	int err = interrupted(HEEDS_SIGNS | HEEDS_GATE, caller);
 
 	ASSERT(may_sleep());
-	if (err || mutex_trylock(m))
+	if (err || try(m))
 		return err;
 	return lock_slowly(m, HEEDS_SIGNS | HEEDS_GATE, caller);
 }

@@ -14,7 +14,7 @@ void mutex_init(struct mutex *m, const char *name);
 /* May sleep. The owner must not take it again (asserted): it would wait for itself. */
 void mutex_lock(struct mutex *m);
 int  mutex_lock_interruptible(struct mutex *m) must_use;	/* 0, -EINTR, -ENODEV */
-/* Task context. */
+/* Task context; in an interrupt it is refused (false), after a message that names the caller. */
 bool mutex_trylock(struct mutex *m) must_use;
 /* Task context. By its owner, or by another task to which it was handed over (from open() to
  * release(), say). */

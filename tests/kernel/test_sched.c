@@ -170,6 +170,29 @@ struct sleeper {
 
 enum { WAIT_EVENT, WAIT_CORE, WAIT_SLEEP, WAIT_MUTEX, NR_WAITS };
 
+static struct mutex asked = MUTEX(asked, "asked");
+static bool taken_in_interrupt;
+
+static void try_in_interrupt(void *unused, const struct regs *regs, u32 sp)
+{
+	(void)unused, (void)regs, (void)sp;
+	taken_in_interrupt = mutex_trylock(&asked);
+}
+
+/* The task that is interrupted would be its owner, or an idle task. */
+int test_mutex_in_an_interrupt(void)
+{
+	if (nr_cpus < 2)
+		return KTEST_SKIPPED;
+	preempt_disable();
+	cpumask_t silent = smp_call(cpus_others(), try_in_interrupt, NULL, NSEC_PER_SEC);
+	preempt_enable();
+	CHECK(!silent && !taken_in_interrupt && !asked.owner);
+	CHECK(mutex_trylock(&asked));
+	mutex_unlock(&asked);
+	return 0;
+}
+
 static struct mutex bed = MUTEX(bed, "bed");
 static bool may_rise;
 
