@@ -111,6 +111,9 @@ struct task {
 	bool killed;
 	bool should_stop;
 
+	/* Under a lock of unload/ahead.c. */
+	struct list again;		/* whose stacks are to be read again; next NULL: not in it */
+
 	/* Rises (x86/atomic.h); written by who inspects it, without a lock. */
 	u64 inspected aligned(8);	/* unload/: number of the last inspection that passed it */
 };

@@ -4,7 +4,7 @@
  *         while it looks; census lets everything move and looks at each task once,
  *         wherever it is found: running, by IPI; switched out, under the lock of its
  *         run queue; on its way from one to the other, in schedule().
- * Assumes what trap assumes (docs/ARCHITECTURE.md, A1 to A4).
+ * Assumes what trap assumes (docs/ARCHITECTURE.md, A1 to A7).
  * Leaves open: a load that never rests can keep it trying, as with trap.
  *
  * Why one look at each is enough, although they are looked at one after the other:

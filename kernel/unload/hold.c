@@ -82,6 +82,7 @@ void hold_cpus(struct hold *h)
 	/* Johnson: "it doesn't have to be atomic. It needs only to be volatile."
 	 * The IPI below orders it before each CPU's next look: posting a request
 	 * is a locked instruction here, taking the interrupt is one there. */
+	look_in_passing = NULL;		/* first: see park_cpu() */
 	module_remove = h->trap;
 
 	if (others) {

@@ -6,6 +6,7 @@
 #include "sched/sync.h"
 #include "smp/held.h"
 #include "smp/ipi.h"
+#include "unload/ahead.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
 #include "x86/panic.h"
@@ -250,16 +251,25 @@ static noinline void note_hit(struct inspection *in, struct task *t, const u32 *
 		task_get(t);
 }
 
+static always_inline const u32 *scan_stack(struct inspection *in, u32 sp, u32 top)
+{
+	in->u->report.inspected++;
+	if (sp < top)
+		in->u->report.words += (top - sp) / sizeof(u32);
+	return scan_words((const u32 *)sp, (const u32 *)top, in->start, in->size);
+}
+
+bool stack_is_clean(struct inspection *in, const struct task *t)
+{
+	return !load_acquire(&t->on_cpu) && !scan_stack(in, READ_ONCE(t->sp), READ_ONCE(t->scan_top));
+}
+
 /* Reads the stack of a task that rests; passes it, or notes it. Nothing of an asker that
  * is exempt as a whole. */
 static void read_resting(struct inspection *in, struct task *t, u32 sp)
 {
-	u32 top = t->scan_top;
-	const u32 *hit = scan_words((const u32 *)sp, (const u32 *)top, in->start, in->size);
+	const u32 *hit = scan_stack(in, sp, t->scan_top);
 
-	in->u->report.inspected++;
-	if (sp < top)
-		in->u->report.words += (top - sp) / sizeof(u32);
 	if (likely(!hit))
 		pass_in_turn(t, in->number);
 	else
@@ -277,7 +287,7 @@ static void read_resting(struct inspection *in, struct task *t, u32 sp)
  *   was there is gone
  *   B rests? Not any more
  */
-static void inspect_task(struct inspection *in, struct task *t)
+static always_inline void inspect_task(struct inspection *in, struct task *t)
 {
 	bool rests;
 	u32 sp;
@@ -315,14 +325,12 @@ bool insiders_have_run(const struct inspection *in)
 	return true;
 }
 
-bool inspect_tasks_and_commit(struct inspection *in)
+/* Caller holds tasklist_lock. */
+static void inspect_all_tasks(struct inspection *in)
 {
 	u32 generation = in->owner->generation, skipped = 0;
 	struct task *t;
-	bool quiet;
 
-	ASSERT(this_cpu_read(preempt_count));
-	u32 flags = spin_lock_irqsave(&tasklist_lock);
 	list_for_each(t, &tasklist, all_node) {
 		if (task_has_not_run_since(t, generation))
 			skipped++;
@@ -330,6 +338,18 @@ bool inspect_tasks_and_commit(struct inspection *in)
 			inspect_task(in, t);
 	}
 	in->u->report.skipped += skipped;
+}
+
+bool inspect_tasks_and_commit(struct inspection *in)
+{
+	bool quiet;
+
+	ASSERT(this_cpu_read(preempt_count));
+	u32 flags = spin_lock_irqsave(&tasklist_lock);
+	if (in->ahead)
+		ahead_each_again(in, inspect_task);
+	else
+		inspect_all_tasks(in);
 	/* The task list is closed while this is decided: a child that was born behind
 	 * our back would be of a task that has passed, and so not inside either.
 	 * But somebody who was inside may have handed a pointer to one who

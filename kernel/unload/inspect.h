@@ -39,6 +39,8 @@ struct inspection {
 	cpumask_t silent;
 	bool epoch_changed;
 	u64 newest;			/* `born` of the last task before it */
+	bool looked_ahead;		/* of the hold: look_ahead_end() has something to drop */
+	bool ahead;			/* ... and the hold may rely on it: ahead.c */
 	struct insider on_cpu[NR_CPUS];	/* what each CPU found on itself; task NULL: nothing */
 };
 
@@ -56,7 +58,10 @@ void inspection_end_turn(void);
 
 /* By IPI: each CPU of `cpus` but this one reads its own stack. Not in interrupts. */
 void inspect_cpus(struct inspection *in, cpumask_t cpus);
-/* Reads the stacks of all others. If nobody is inside and the owner's epoch
+/* The stack of a task that is off its CPU, while all run: true when no word of it points into the
+ * range. What it says holds while the task does not run. Caller holds tasklist_lock; `t` is not dead. */
+bool stack_is_clean(struct inspection *in, const struct task *t) must_use;
+/* Reads the stacks of all others, but for what was seen ahead of the hold (ahead.c). If nobody is inside and the owner's epoch
  * is unchanged, makes the owner OWNER_GONE and returns true. Preemption off, CPUs
  * held. */
 bool inspect_tasks_and_commit(struct inspection *in) must_use;

@@ -11,23 +11,27 @@
  */
 #include "lib/errno.h"
 #include "sched/sync.h"
+#include "unload/ahead.h"
 #include "unload/hold.h"
 #include "unload/init_section.h"
 #include "unload/inspect.h"
 #include "unload/steps.h"
 
-/* Stops the world for as long as one look takes. True: nobody is inside, and
- * from this instant nobody can be; the module is OWNER_GONE. */
+/* Stops the world for as long as one look takes, at those tasks that were not looked at just
+ * before, or have run since. True: nobody is inside, and from this instant nobody can be; the
+ * module is OWNER_GONE. */
 static bool nobody_inside(struct inspection *in)
 {
 	struct hold hold;
 
 	inspection_take_turn(in);
+	look_ahead(in);			/* while all run */
 	hold_cpus(&hold);
 	sync_point("unload:look");
 	inspect_cpus(in, hold.unparked);
 	bool quiet = inspect_tasks_and_commit(in);
 	release_cpus(&hold);
+	look_ahead_end(in);
 	inspection_end_turn();
 	return quiet;
 }

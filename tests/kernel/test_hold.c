@@ -9,6 +9,7 @@
 #include "shell/ktest.h"
 #include "smp/ipi.h"
 #include "tests/kernel/tests.h"
+#include "unload/ahead.h"
 #include "unload/graveyard.h"
 #include "unload/hold.h"
 #include "unload/unload.h"
@@ -122,12 +123,20 @@ static bool stacks_are_told(cpumask_t who)
 	return true;
 }
 
+/* As ahead of a hold, while all run. */
+static bool behind_a_look;
+static void pass(u32 sp) { (void)sp; }
+
 /* Once, for a millisecond; nothing may be printed meanwhile. */
 static struct seen hold_once(cpumask_t who)
 {
 	struct seen s;
 
 	mutex_lock(&module_remove_mutex);
+	if (behind_a_look) {
+		look_in_passing = pass;
+		module_remove = next_trap();
+	}
 	hold_cpus(&s.hold);
 	s.before = turns(who);
 	u64 end = clock_ns() + NSEC_PER_MSEC;
@@ -153,6 +162,14 @@ static int all_are_held(cpumask_t others)
 }
 
 int test_hold_stops_all(void) { return with_spinners(0, all_are_held); }
+
+int test_hold_stops_all_behind_a_look(void)
+{
+	behind_a_look = true;
+	int err = with_spinners(0, all_are_held);
+	behind_a_look = false;
+	return err;
+}
 
 /* One that cannot come to schedule() is told from those that do, and not waited for. */
 static int one_is_not(cpumask_t others)
@@ -244,6 +261,12 @@ static int under_both(cpumask_t stubborn, int (*body)(cpumask_t others))
 
 	if (!err)
 		err = with_spinners(stubborn, body);
+	if (!err) {
+		u32 from = look_ahead_from;
+		look_ahead_from = 0;		/* as with many tasks */
+		err = with_spinners(stubborn, body);
+		look_ahead_from = from;
+	}
 	if (!err)
 		err = strategy_choose("census");
 	if (!err)

@@ -30,8 +30,12 @@
  *
  * Besides the asker's, which runs the asker alone, there are two CPUs. A task runs on each of
  * them, and a third is born on the way. Who includes this says what happens at the head of
- * schedule() while the flag is up: PASS_FLAG(c).
+ * schedule() while the flag is up: PASS_FLAG(c); and, if it likes, what a store in
+ * switch_tasks() leaves for later: STORE_LATE(c); and NO_HANDLERS, if interrupts do not matter.
  */
+#ifndef STORE_LATE
+#define STORE_LATE(c)	skip
+#endif
 #define CPUS	2
 #define TASKS	3
 #define CHILD	2
@@ -96,10 +100,12 @@ inline run_a_little()
 		passed[CHILD] = true
 #endif
 	   }
+#ifndef NO_HANDLERS
 	:: atomic { !closed ->				/* irq_dispatch() */
 		printf("an interrupt: into the module's handler\n"); in_handler[c] = true };
 	   atomic {
 		printf("the handler returns\n"); assert(!freed); in_handler[c] = false }
+#endif
 	fi
 }
 
@@ -112,9 +118,9 @@ proctype cpu(byte c)
 	:: PASS_FLAG(c);			/* schedule(): interrupts are still on, who is
 						 * asked something here answers as the old task */
 	   if					/* pick_and_switch(), finish_switch() */
-	   :: atomic { at_rest(0) -> printf("switches from task %d to task 0\n", me); me = 0 }
-	   :: atomic { at_rest(1) -> printf("switches from task %d to task 1\n", me); me = 1 }
-	   :: atomic { at_rest(2) -> printf("switches from task %d to task 2\n", me); me = 2 }
+	   :: atomic { at_rest(0) -> printf("switches from task %d to task 0\n", me); STORE_LATE(c); me = 0 }
+	   :: atomic { at_rest(1) -> printf("switches from task %d to task 1\n", me); STORE_LATE(c); me = 1 }
+	   :: atomic { at_rest(2) -> printf("switches from task %d to task 2\n", me); STORE_LATE(c); me = 2 }
 	   :: skip
 	   fi
 	od

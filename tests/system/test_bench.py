@@ -91,6 +91,8 @@ def test_trap_with_thousands_of_tasks(costs):
         each = (ten_thousand["median"] - thousand["median"]) / 9000
         words = (ten_thousand["words"] - thousand["words"]) / 9000
         assert each <= fixed + 4 * words, (measure, each, words)
+    # trap reads them before it holds the CPUs.
+    assert of(lines, "tasks-ran", "trap")[-1]["held"] < 20000
     # census holds no CPU for longer than one stack takes, however many there are.
     assert of(lines, "tasks-ran", "census")[-1]["held"] < 3000
 
