@@ -78,6 +78,9 @@ static int it_ran(void)
 	return 0;
 }
 
+/* It did before the look. */
+static int it_had_it(void) { return 0; }
+
 /* It runs. */
 static int it_runs(void)
 {
@@ -160,6 +163,8 @@ static int finds(struct asker *a, int (*meanwhile)(void), int expected)
 	child = NULL;
 	holder = task_create_on(nr_cpus - 1, "holder", PRIO_LOW, holds_later, NULL);
 	CHECK(!IS_ERR(holder) && rests(holder));
+	if (meanwhile == it_had_it)
+		CHECK(it_ran() == 0);
 	int err = unload_while(a, expected ? 20 * NSEC_PER_MSEC : PATIENCE, meanwhile);
 	end_tasks();
 	CHECK(!err && a->err == expected);
@@ -191,6 +196,7 @@ static int ahead(int (*meanwhile)(void), int expected)
 }
 
 int test_ahead_nobody_inside(void) { return ahead(nothing, 0); }
+int test_ahead_finds_one_that_had_it(void) { return ahead(it_had_it, -EBUSY); }
 int test_ahead_finds_one_that_ran(void) { return ahead(it_ran, -EBUSY); }
 int test_ahead_finds_a_newborn(void) { return ahead(one_was_born, -EBUSY); }
 int test_ahead_finds_one_that_was_handed_it(void) { return ahead(it_was_handed, -EBUSY); }
