@@ -209,8 +209,8 @@ fuzz: $(FUZZERS)				## a few seconds of damaged input for each parser
 	@tests/run-all --build $(BUILD) --only fuzz
 models:					## the strategies, exhausted by Spin: which can be caught out, and how
 	@tests/models/check --build $(BUILD) $(ARGS)
-mutants: $(TEST_KERNEL) $(BUILD)/modules.tar	## faults, one at a time: which test notices each? (10 minutes)
-	@tests/mutants/run --build $(BUILD) $(ARGS)
+mutants: $(TEST_KERNEL) $(BUILD)/modules.tar $(BUILD)/fixtures	## faults, one at a time: which test notices each? ONLY=sched,trap-hold
+	@tests/mutants/run --build $(BUILD) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/fixtures tests/host-cc
 	@echo "  HOST  $<"; tests/host-cc unit $< $@
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/fixtures tests/host-cc

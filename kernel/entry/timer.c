@@ -6,6 +6,7 @@
 #include "lib/math64.h"
 #include "mm/heap.h"
 #include "sched/ktimer.h"
+#include "sched/sync.h"
 #include "x86/clock.h"
 #include "x86/panic.h"
 
@@ -41,6 +42,7 @@ static struct timer_record *to_timer(struct entry *e)
  */
 static void hold_back(struct timer_record *t)
 {
+	sync_point("timer:held-back");
 	u32 flags = spin_lock_irqsave(&t->lock);
 
 	if (t->fn)
@@ -68,6 +70,7 @@ static noinline void fire_counted(struct timer_record *t)
 	u32 slot = t->e.slot;
 	const struct turnstile *ts = turnstile_enter(slot);
 
+	sync_point("timer:fire");
 	fire_now(t);
 	turnstile_leave(ts, slot);
 }
@@ -76,7 +79,7 @@ static void fire(struct ktimer *core)
 {
 	struct timer_record *t = container_of(core, struct timer_record, core);
 
-	if (unlikely(READ_ONCE(turnstile)))
+	if (unlikely((u32)READ_ONCE(turnstile) | sync_armed))
 		fire_counted(t);
 	else
 		fire_now(t);

@@ -26,6 +26,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "sched/rq.h"
+#include "sched/sync.h"
 #include "sched/way_out.h"
 #include "x86/atomic.h"
 #include "x86/console.h"
@@ -121,6 +122,7 @@ static noinline int lock_slowly(struct mutex *m, u32 heeds, u32 caller)
 	ASSERT(heeds || m->owner != current);
 	current->lends = true;
 	while (!take_or_queue(m, &w, heeds, caller)) {
+		sync_point("mutex:queued");
 		err = interrupted(heeds, caller);
 		if (!err)
 			schedule();

@@ -10,6 +10,7 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "sched/sched.h"
+#include "sched/sync.h"
 #include "shell/ktest.h"
 #include "smp/ipi.h"
 #include "tests/kernel/tests.h"
@@ -303,6 +304,66 @@ static int timer_body(void)
 	timer_destroy(t);
 	CHECK(entries_count(&fake) == 0);
 	return 0;
+}
+
+/* It fires between the close and the roll-back, and is held back after that:
+ *
+ *	CPU 1 (timer interrupt)			CPU 0
+ *	has left its queue
+ *						closes: it is in no queue
+ *	finds no function
+ *						opens again: nothing is wanted
+ *	has to arm it anew
+ */
+static struct timer *late;
+
+static void arm_late(void *unused)
+{
+	(void)unused;
+	if (timer_arm(late, NSEC_PER_MSEC))
+		printk("late: not armed\n");
+}
+
+static int fires_between(void)
+{
+	struct sync_how spins = { .spins = true };
+
+	late = timer_create("late", fake_count, NULL);
+	CHECK(!IS_ERR(late));
+	CHECK(!sync_hold_how("timer:fire", 1, spins) && !sync_hold_how("timer:held-back", 1, spins));
+	struct task *t = task_create_on(1, "arms", PRIO_NORMAL, arm_late, NULL);
+	CHECK(!IS_ERR(t) && !sync_wait_held("timer:fire", clock_ns() + PATIENCE_NS));
+	fake_go();
+	sync_release("timer:fire");
+	CHECK(!sync_wait_held("timer:held-back", clock_ns() + PATIENCE_NS));
+	fake_come_back();
+	sync_release("timer:held-back");
+	CHECK(!task_join(t, clock_ns() + PATIENCE_NS));
+	task_put(t);
+	CHECK_SOON(READ_ONCE(runs) == 1);
+	timer_destroy(late);
+	return 0;
+}
+
+static int timer_held_back_body(void)
+{
+	cpumask_t usual = current->affinity;
+
+	task_set_affinity(current, CPU_BIT(0));		/* the held one keeps CPU 1 */
+	yield();
+	int err = fires_between();
+	sync_reset();
+	task_set_affinity(current, usual);
+	return err;
+}
+
+int test_entry_timer_held_back(void)
+{
+	if (nr_cpus < 2) {
+		printk("needs two CPUs\n");
+		return KTEST_SKIPPED;
+	}
+	return with_fake(timer_held_back_body);
 }
 
 int test_entry_timer(void)

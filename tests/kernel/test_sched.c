@@ -780,6 +780,66 @@ int test_sched_mutex_excludes(void)
 /* low holds A; middle holds B and wants A; high wants B; on the same CPU somebody
  * more urgent than low and middle never rests. Without inheritance along the chain
  * low would never go on. */
+/* An unlock wakes a waiter that is interrupted at the same time: the next one must be woken in its place.
+ *
+ *	owner			impatient (first)		patient
+ *							waits
+ *				listed
+ *	unlocks: wakes it
+ *				interrupted: gives up,
+ *				wakes the next
+ *							has the mutex
+ */
+static struct mutex wanted = MUTEX(wanted, "wanted");
+static volatile int impatient_got, patient_got;
+
+static void impatient(void *unused)
+{
+	(void)unused;
+	impatient_got = mutex_lock_interruptible(&wanted);
+}
+
+static void patient(void *unused)
+{
+	(void)unused;
+	mutex_lock(&wanted);
+	patient_got = 0;
+	mutex_unlock(&wanted);
+}
+
+static int hand_over(void)
+{
+	impatient_got = patient_got = 1;
+	mutex_lock(&wanted);
+	struct task *second = task_create("patient", PRIO_NORMAL, patient, NULL);
+	CHECK(!IS_ERR(second) && holds_soon(READ_ONCE(second->state) == TASK_BLOCKED && !READ_ONCE(second->on_rq)));
+	CHECK(!sync_hold_how("mutex:queued", 1, (struct sync_how){ .spins = true }));
+	struct task *first = task_create_on(last_cpu(), "impatient", PRIO_HIGH, impatient, NULL);
+	CHECK(!IS_ERR(first) && !sync_wait_held("mutex:queued", in_a_while()));
+	task_kill(first);
+	mutex_unlock(&wanted);
+	sync_release("mutex:queued");
+	CHECK(!finish(first) && impatient_got == -EINTR);
+	CHECK(!finish(second) && patient_got == 0);
+	return 0;
+}
+
+int test_sched_mutex_wakes_the_next(void)
+{
+	cpumask_t usual = current->affinity;
+
+	if (nr_cpus < 2) {
+		printk("needs two CPUs\n");
+		return KTEST_SKIPPED;
+	}
+	task_set_affinity(current, CPU_BIT(0));		/* who is held keeps the last one */
+	yield();
+	int err = hand_over();
+	sync_reset();
+	task_set_affinity(current, usual);
+	return err;
+}
+
 static struct mutex mutex_a = MUTEX(mutex_a, "a"), mutex_b = MUTEX(mutex_b, "b");
 static volatile bool low_has_a, middle_has_b, low_may_go, high_is_done;
 

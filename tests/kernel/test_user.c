@@ -11,8 +11,11 @@
 #include "tests.h"
 #include "unload/unload.h"
 #include "user/process.h"
+#include "user/uaccess.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
+#include "x86/cpu.h"
+#include "x86/paging.h"
 
 #define PATIENCE_NS (5 * NSEC_PER_SEC)
 
@@ -45,6 +48,101 @@ int test_ipc_priority_is_kept(void) { return run_test_program("meddle", "meddle 
 int test_ipc_gift_without_room(void) { return run_test_program("meddle", "meddle gift"); }
 int test_ipc_call_waits_for_successor(void) { return run_test_program("meddle", "meddle successor"); }
 int test_ipc_copy_while_unmapped(void) { return run_test_program("meddle", "meddle copy"); }
+
+/* Its threads may end while a server copies, or somebody maps: what comes later is told so. */
+static int space_is_gone(struct space *s, struct memory *m)
+{
+	u32 at;
+
+	CHECK(!space_map(s, m, 0, 0, 1, RIGHT_READ | RIGHT_WRITE, &at));
+	CHECK(space_copy(s, at + PAGE_SIZE, 0, 1, false) == -EFAULT);
+	space_destroy(s);
+	CHECK(space_copy(s, at, 0, 1, false) == -ESRCH && space_copy(s, at, 0, 1, true) == -ESRCH);
+	CHECK(space_unmap(s, at, 1) == -ESRCH);
+	CHECK(space_map(s, m, 0, 0, 1, RIGHT_READ, &at) == -ESRCH);
+	return 0;
+}
+
+static int with_space(int (*body)(struct space *s, struct memory *m))
+{
+	struct space *s = kzalloc(sizeof(*s));
+	struct memory *m = memory_new(1);
+	int err = -ENOMEM;
+
+	if (s && !IS_ERR(m)) {
+		space_init(s);
+		err = body(s, m);
+	}
+	if (!IS_ERR(m))
+		object_put(&m->object);
+	kfree(s);
+	return err;
+}
+
+int test_user_space_gone(void) { return with_space(space_is_gone); }
+
+/* A CPU that has used a page forgets it with the unmap, and not before its next load of CR3:
+ *
+ *	CPU 0				CPU 1 (in the same address space)
+ *					reads the page
+ *	unmaps it
+ *					reads it again: a fault
+ */
+static struct { u32 cr3, at; volatile u32 turn; int before, after; } visit;
+
+static void visit_space(void *unused)
+{
+	u32 word;
+
+	(void)unused;
+	preempt_disable();		/* a switch would load CR3 */
+	this_cpu_write(cr3, visit.cr3);
+	write_cr3(visit.cr3);
+	visit.before = copy_from_user(&word, visit.at, sizeof(word));
+	visit.turn = 1;
+	while (visit.turn != 2)
+		cpu_relax();
+	visit.after = copy_from_user(&word, visit.at, sizeof(word));
+	this_cpu_write(cr3, kernel_cr3());
+	write_cr3(kernel_cr3());
+	preempt_enable();
+}
+
+static int unmap_is_shot_down(struct space *s, struct memory *m)
+{
+	u64 limit = clock_ns() + PATIENCE_NS;
+	int err;
+
+	CHECK(!space_map(s, m, 0, 0, 1, RIGHT_READ | RIGHT_WRITE, &visit.at));
+	visit.cr3 = space_cr3(s);
+	visit.turn = 0;
+	struct task *t = task_create_on(nr_cpus - 1, "visitor", PRIO_NORMAL, visit_space, NULL);
+	CHECK(!IS_ERR(t));
+	while (visit.turn != 1 && !clock_passed(limit))
+		sleep_ms(1);
+	err = space_unmap(s, visit.at, 1);
+	visit.turn = 2;
+	CHECK(!task_join(t, clock_ns() + PATIENCE_NS));
+	task_put(t);
+	space_destroy(s);
+	CHECK(!err && visit.before == 0 && visit.after == -EFAULT);
+	return 0;
+}
+
+int test_user_unmap_is_shot_down(void)
+{
+	cpumask_t usual = current->affinity;
+
+	if (nr_cpus < 2) {
+		printk("needs two CPUs\n");
+		return KTEST_SKIPPED;
+	}
+	task_set_affinity(current, CPU_BIT(0));
+	yield();
+	int err = with_space(unmap_is_shot_down);
+	task_set_affinity(current, usual);
+	return err;
+}
 
 /* Numbers in the registers of ring 3 keep no module: its frames are not read. */
 static int registers_hold_nothing(void)
