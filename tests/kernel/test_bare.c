@@ -84,3 +84,25 @@ static int found(struct net *n)
 }
 
 int test_bare_found_in_time(void) { return with_net(MAX_DEPS, found); }
+
+/* A pointer in the heap of a module that it uses, not in its data. */
+static int found_in_heap(struct net *n)
+{
+	struct module *m = &n->m[0], *library;
+	struct load_error why;
+
+	CHECK(module_load_by_name("labrat", "", &library, &why) == 0);	/* it allocates */
+	m->dep[m->nr_deps++] = library;
+	n->u.mod = m;
+	u32 *word = (u32 *)(library->owner.base + library->image_pages * PAGE_SIZE + PAGE_SIZE) - 1;
+	CHECK(!*word && bare_pointer_found(&n->u) == 0);
+	*word = m->owner.base;
+	int found = bare_pointer_found(&n->u);
+	*word = 0;
+	CHECK(found == 1 && strstr(n->u.report.error, "labrat keeps the bare address"));
+	memset(&n->u, 0, sizeof(n->u));
+	strlcpy(n->u.name, "labrat", sizeof(n->u.name));
+	return module_unload(&n->u);
+}
+
+int test_bare_in_a_heap(void) { return with_net(0, found_in_heap); }

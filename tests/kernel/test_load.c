@@ -389,7 +389,7 @@ int test_load_waits(void)
 
 /* -- init fails when somebody is inside already -------------------------------- */
 
-struct reader { int result; struct task *task; bool open; };
+struct reader { u32 len; int result; struct task *task; bool open; };
 
 static void reader_task(void *arg)
 {
@@ -402,7 +402,7 @@ static void reader_task(void *arg)
 		return;
 	}
 	WRITE_ONCE(r->open, true);
-	r->result = file_read(f, buf, sizeof(buf));	/* until it is told to leave */
+	r->result = file_read(f, buf, r->len);	/* 2: until it is told to leave; 1: the test says */
 	file_close(f);
 }
 
@@ -414,7 +414,7 @@ static int fails_with_reader_inside(void)
 	CHECK(sync_hold("load:init-done", 1) == 0);
 	CHECK(start_loader(&other, "labrat", "fail_at=7") == 0);
 	CHECK(sync_wait_held("load:init-done", from_now(PATIENCE)) == 0);
-	reader = (struct reader){ .result = 1 };
+	reader = (struct reader){ .len = 2, .result = 1 };
 	reader.task = task_create("reader", PRIO_NORMAL, reader_task, &reader);
 	CHECK(!IS_ERR(reader.task));
 	for (u64 end = clock_ns() + PATIENCE; !READ_ONCE(reader.open) && reader.result > 0; sleep_ms(1))
@@ -424,6 +424,35 @@ static int fails_with_reader_inside(void)
 	CHECK(join(reader.task) == 0 && reader.result == -ENODEV);
 	CHECK(!is_loaded("labrat"));
 	return 0;
+}
+
+/* He stays for longer than one look lasts: the module goes by itself when he has left. */
+static int fails_with_one_who_stays(void)
+{
+	static struct loader other;
+	static struct reader reader;
+
+	CHECK(sync_hold("load:init-done", 1) == 0 && sync_hold("labrat:read", 1) == 0);
+	CHECK(start_loader(&other, "labrat", "fail_at=7") == 0);
+	CHECK(sync_wait_held("load:init-done", from_now(PATIENCE)) == 0);
+	reader = (struct reader){ .len = 1, .result = 1 };
+	reader.task = task_create("reader", PRIO_NORMAL, reader_task, &reader);
+	CHECK(!IS_ERR(reader.task));
+	CHECK(sync_wait_held("labrat:read", from_now(PATIENCE)) == 0);
+	sync_release("load:init-done");
+	CHECK(join(other.task) == 0 && other.result == -EIO);
+	CHECK(is_loaded("labrat"));			/* it was waited for long enough */
+	sync_release("labrat:read");
+	CHECK(join(reader.task) == 0);
+	for (u64 end = clock_ns() + PATIENCE; is_loaded("labrat") && !clock_passed(end); )
+		sleep_ms(1);
+	CHECK(!is_loaded("labrat"));
+	return 0;
+}
+
+int test_load_init_fails_and_one_stays(void)
+{
+	return balanced("one stays", fails_with_one_who_stays);
 }
 
 int test_load_init_fails_in_use(void)

@@ -8,6 +8,7 @@
 #include "shell/hazard.h"
 #include "shell/ktest.h"
 #include "tests/kernel/tests.h"
+#include "unload/inspect.h"
 #include "unload/unload.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
@@ -177,3 +178,79 @@ static int beside_border(void)
 }
 
 int test_look_across_a_border(void) { return under_both(beside_border); }
+
+/* -- marks -------------------------------------------------------------------------------------- */
+
+/* The mark of an inspection 2^32 before this one is another's. */
+static int old_marks_do_not_count(const struct module *m)
+{
+	const u64 round = 1ull << 32;
+
+	last_inspection += round;
+	still.task->inspected = last_inspection + 1 - round;
+	CHECK(is_found(8, 0, m->owner.base) && request.report.insider[0].task_id == still.task->id);
+	CHECK(request.report.tries == 2);		/* in the first, too: there is no third */
+	show(WORDS, WORDS, 0);
+	CHECK(unload(PATIENCE) == 0);
+	return 0;
+}
+
+static int marks(void) { return in_a_look(old_marks_do_not_count); }
+
+int test_look_knows_its_marks(void) { return under_both(marks); }
+
+/* -- registers of a task that runs ------------------------------------------------------------- */
+
+/* Its CPU cannot come to schedule(), so it is interrupted where it spins: the address is in a
+ * register, and nowhere on the stack. */
+static struct { u32 not_it; volatile u32 ready, go; } kept;
+
+static void keeps_in_register(void *unused)
+{
+	(void)unused;
+	preempt_disable();
+	__asm__ volatile("movl %2, %%ebx; notl %%ebx; movl $1, %1; 1: pause; cmpl $0, %0; je 1b; xorl %%ebx, %%ebx"
+	                 :: "m"(kept.go), "m"(kept.ready), "m"(kept.not_it) : "ebx", "memory", "cc");
+	preempt_enable();
+}
+
+static int in_register(u32 address)
+{
+	kept.not_it = ~address;
+	kept.ready = kept.go = 0;
+	struct task *t = task_create_on(nr_cpus - 1, "keeper", PRIO_NORMAL, keeps_in_register, NULL);
+	CHECK(!IS_ERR(t));
+	for (u64 end = clock_ns() + PATIENCE; !kept.ready && !clock_passed(end); )
+		sleep_ms(1);
+	int err = unload(1);
+	u32 found = request.report.nr_insiders;
+	kept.go = 1;
+	CHECK(task_join(t, from_now(PATIENCE)) == 0);
+	task_put(t);
+	CHECK(err == -EBUSY && found);
+	return 0;
+}
+
+static int registers_are_read(void)
+{
+	struct module *m = load();
+	int err = m ? in_register(m->owner.base) : -ENOENT;
+
+	CHECK(!m || unload(PATIENCE) == 0 || err);
+	return err;
+}
+
+int test_look_reads_registers(void)
+{
+	cpumask_t usual = current->affinity;
+
+	if (nr_cpus < 2) {
+		printk("needs two CPUs\n");
+		return KTEST_SKIPPED;
+	}
+	task_set_affinity(current, CPU_BIT(0));		/* the other one keeps the last CPU */
+	yield();
+	int err = under_both(registers_are_read);
+	task_set_affinity(current, usual);
+	return err;
+}

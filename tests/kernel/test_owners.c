@@ -293,6 +293,8 @@ static u32 showing;
 static void look_for_lib(struct task *task, u32 sp, void *arg)
 {
 	(void)arg;
+	if (task->state == TASK_ZOMBIE)		/* its stack may be gone */
+		return;
 	for (const u32 *word = (const u32 *)sp; word < (const u32 *)task->scan_top; word++)
 		if (owner_holds(&lib, *word)) {
 			showing++;

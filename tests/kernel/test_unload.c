@@ -501,6 +501,24 @@ static int asked_twice(void)
 	return 0;
 }
 
+/* The first one has not come as far as GOING. */
+static int asked_twice_early(void)
+{
+	static int result;
+
+	result = 1;
+	CHECK(sync_hold("unload:draining", 1) == 0);
+	struct task *t = task_create("unloader", PRIO_NORMAL, unloader_task, &result);
+	CHECK(!IS_ERR(t) && sync_wait_held("unload:draining", from_now(PATIENCE)) == 0);
+	CHECK(unload("labrat", 0, 0) == -EBUSY);
+	CHECK(error_says("is being unloaded by task"));
+	sync_release("unload:draining");
+	CHECK(task_join(t, from_now(PATIENCE)) == 0 && result == 0);
+	task_put(t);
+	return 0;
+}
+
+int test_unload_asked_twice_early(void) { return with_labrat("", asked_twice_early); }
 int test_unload_asked_twice(void) { return with_labrat("", asked_twice); }
 
 /* While others have their turn neither the patience runs out nor does what happens
