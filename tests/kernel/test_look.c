@@ -254,3 +254,21 @@ int test_look_reads_registers(void)
 	task_set_affinity(current, usual);
 	return err;
 }
+
+/* -- after a trap ------------------------------------------------------------------------------ */
+
+/* A CPU that has gone on does not say that it stands there, or who runs on it counts as held. */
+static int nobody_is_parked(void)
+{
+	struct module *m = load();
+
+	CHECK(m && unload(PATIENCE) == 0);
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
+		for (u64 end = clock_ns() + PATIENCE; load_acquire(&parking[cpu].trap) && !clock_passed(end); )
+			sleep_ms(1);
+		CHECK(!load_acquire(&parking[cpu].trap));
+	}
+	return 0;
+}
+
+int test_look_leaves_nobody_parked(void) { return under_both(nobody_is_parked); }

@@ -6,6 +6,7 @@
 #include "mm/heap.h"
 #include "lib/errno.h"
 #include "sched/sched.h"
+#include "shell/ktest.h"
 #include "smp/ipi.h"
 #include "smp/spinlock.h"
 #include "tests/kernel/tests.h"
@@ -190,4 +191,57 @@ int test_spinlock_trylock(void)
 	CHECK(try_once(&l));
 	CHECK(this_cpu_read(preempt_count) == count);
 	return 0;
+}
+
+/* -- who waits, answers ------------------------------------------------------------------- */
+
+static struct { struct spinlock lock; volatile u32 waits; } wanted = { .lock = SPINLOCK_IRQ("wanted", RANK_DEVICE) };
+
+static void want_it(void *unused)
+{
+	(void)unused;
+	wanted.waits = 1;
+	u32 flags = spin_lock_irqsave(&wanted.lock);
+	spin_unlock_irqrestore(&wanted.lock, flags);
+	wanted.waits = 0;
+}
+
+static void nothing(void *arg, const struct regs *regs, u32 sp)
+{
+	(void)arg, (void)regs, (void)sp;
+}
+
+/* The lock is nobody's: a holder could not call (rule 1). */
+static int waiter_answers(void)
+{
+	u64 end = clock_ns() + PATIENCE;
+
+	wanted.waits = 0;
+	wanted.lock.locked = 1;
+	struct task *t = task_create_on(nr_cpus - 1, "waiter", PRIO_NORMAL, want_it, NULL);
+	CHECK(!IS_ERR(t));
+	while (!wanted.waits && !clock_passed(end))
+		sleep_ms(1);
+	sleep_ms(1);
+	cpumask_t silent = smp_call(CPU_BIT(nr_cpus - 1), nothing, NULL, NSEC_PER_SEC);
+	store_release(&wanted.lock.locked, 0);
+	CHECK(task_join(t, clock_ns() + PATIENCE) == 0);
+	task_put(t);
+	CHECK(!silent && !wanted.waits);
+	return 0;
+}
+
+int test_spinlock_waiter_answers(void)
+{
+	cpumask_t usual = current->affinity;
+
+	if (nr_cpus < 2) {
+		printk("needs two CPUs\n");
+		return KTEST_SKIPPED;
+	}
+	task_set_affinity(current, CPU_BIT(0));
+	yield();
+	int err = waiter_answers();
+	task_set_affinity(current, usual);
+	return err;
 }

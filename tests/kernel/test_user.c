@@ -8,6 +8,7 @@
 #include "shell/balance_sheet.h"
 #include "shell/commands.h"
 #include "shell/ktest.h"
+#include "smp/ipi.h"
 #include "tests.h"
 #include "unload/unload.h"
 #include "user/process.h"
@@ -142,6 +143,110 @@ int test_user_unmap_is_shot_down(void)
 	int err = with_space(unmap_is_shot_down);
 	task_set_affinity(current, usual);
 	return err;
+}
+
+/* -- what an address space grants ------------------------------------------------------------ */
+
+/* From here on this task, which stays on its CPU, has the memory of `s` below the kernel's. */
+static void use_space(u32 cr3)
+{
+	preempt_disable();
+	current->cr3 = cr3;
+	this_cpu_write(cr3, cr3);
+	write_cr3(cr3);
+	preempt_enable();
+}
+
+/* A server's copy into its client's memory heeds what the client itself may do there. */
+static int copies_heed_rights(struct space *client, struct memory *m)
+{
+	struct space *own = kzalloc(sizeof(*own));
+	u32 at, from, taken;
+
+	CHECK(own);
+	space_init(own);
+	CHECK(!space_map(own, m, 0, 0, 1, RIGHT_READ | RIGHT_WRITE, &from));
+	CHECK(!space_map(client, m, 0, 0, 1, RIGHT_READ, &at));
+	CHECK(space_map(client, m, at, 0, 1, RIGHT_READ, &taken) == -EEXIST);
+	use_space(space_cr3(own));
+	int into = space_copy(client, at, from, 4, true), out_of = space_copy(client, at, from, 4, false);
+	use_space(kernel_cr3());
+	space_destroy(client);
+	space_destroy(own);
+	kfree(own);
+	CHECK(into == -EFAULT && out_of == 0);
+	return 0;
+}
+
+int test_user_copies_heed_rights(void)
+{
+	cpumask_t usual = current->affinity;
+
+	task_set_affinity(current, CPU_BIT(0));
+	yield();
+	int err = with_space(copies_heed_rights);
+	task_set_affinity(current, usual);
+	return err;
+}
+
+#define PAGES 4u
+
+/* Nobody finds what another one left, nor gets the kernel's memory as a device's. */
+int test_user_memory_is_clean(void)
+{
+	struct memory *m = memory_new(PAGES);
+
+	CHECK(!IS_ERR(m));
+	for (u32 i = 0; i < PAGES; i++)
+		memset(memory_page(m, i), 0xa5, PAGE_SIZE);
+	object_put(&m->object);
+	m = memory_new(PAGES);
+	CHECK(!IS_ERR(m));
+	u32 dirty = 0;
+	for (u32 i = 0; i < PAGES * PAGE_SIZE / 4; i++)
+		dirty += ((u32 *)memory_page(m, i * 4 / PAGE_SIZE))[i % (PAGE_SIZE / 4)] != 0;
+	object_put(&m->object);
+	CHECK(!dirty);
+	CHECK(PTR_ERR(memory_of_device((1u << 20) / PAGE_SIZE, 1)) == -EPERM);
+	return 0;
+}
+
+/* -- what an end leaves ------------------------------------------------------------------------ */
+
+static void look_at_cr3(void *arg, const struct regs *regs, u32 sp)
+{
+	(void)regs, (void)sp;
+	if (read_cr3() != this_cpu_read(cr3))
+		atomic_add((u32 *)arg, 1);
+}
+
+/* No CPU keeps page tables that have gone: each has loaded what it says. */
+int test_user_end_leaves_no_tables(void)
+{
+	static u32 wrong;
+
+	wrong = 0;
+	for (u32 i = 0; i < 3; i++)
+		CHECK(run_program("hello", "hello 1") >= 0);
+	CHECK(!smp_call(cpus_others(), look_at_cr3, &wrong, PATIENCE_NS));
+	preempt_disable();
+	look_at_cr3(&wrong, NULL, 0);
+	preempt_enable();
+	CHECK(!wrong);
+	return 0;
+}
+
+int test_user_too_long_arguments(void)
+{
+	struct balance_sheet before = balance_take(), after;
+	static char text[3000];
+	struct process_plan plan = { .name = "hello", .args = text, .priority = PRIO_NORMAL };
+	const char *why;
+
+	memset(text, 'x', sizeof(text) - 1);
+	CHECK(PTR_ERR(process_new(&plan, &why)) == -E2BIG);
+	after = balance_after(&before, PATIENCE_NS);
+	return balance_compare("arguments", &before, &after) ? 0 : -EIO;
 }
 
 /* Numbers in the registers of ring 3 keep no module: its frames are not read. */

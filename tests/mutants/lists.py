@@ -7,6 +7,7 @@ import random
 import re
 import sys
 
+REASONS = ("equivalent", "unseen", "open")
 KINDS = ("unit", "test", "tests", "cell", "run", "model")
 
 
@@ -68,12 +69,13 @@ class Edit:
 
 class Mutant:
     def __init__(self, name, floor):
-        self.name, self.floor, self.breaks, self.equivalent = name, floor, "", ""
+        self.name, self.floor, self.breaks = name, floor, ""
+        self.word, self.reason = "", ""         # of REASONS: why it has no check
         self.edits, self.checks = [], []
 
     def key(self, sources):
         """A result stands for as long as neither the sources nor this change."""
-        said = [sources, self.name, self.equivalent, *(c.text for c in self.checks)]
+        said = [sources, self.name, self.word, self.reason, *(c.text for c in self.checks)]
         for edit in self.edits:
             said += [edit.file, edit.function, *edit.lines]
         return hashlib.sha256("\n".join(said).encode()).hexdigest()[:24]
@@ -88,7 +90,7 @@ class Mutant:
     def complaint(self, may_lack_checks):
         if not self.breaks or not self.edits or not all(edit.lines for edit in self.edits):
             return "wants what it breaks, and lines of a file"
-        if (self.equivalent and self.checks) or not (self.equivalent or self.checks or may_lack_checks):
+        if (self.reason and self.checks) or not (self.reason or self.checks or may_lack_checks):
             return "wants either a check or a reason why it is equivalent"
         return None
 
@@ -100,8 +102,8 @@ def add_line(mutants, line, floor):
         mutants.append(Mutant(rest, floor))
     elif word == "breaks":
         last.breaks = rest
-    elif word == "equivalent":
-        last.equivalent = rest
+    elif word in REASONS:
+        last.word, last.reason = word, rest
     elif word == "see":
         last.checks.append(Check(rest))
     elif word == "in":

@@ -1,0 +1,428 @@
+/* What tasks may rely on when they switch, wake, end and wait: each held where it would hurt. */
+#include "lib/errno.h"
+#include "sched/grace.h"
+#include "sched/ktimer.h"
+#include "sched/mutex.h"
+#include "sched/rq.h"
+#include "sched/wait.h"
+#include "sched/way_out.h"
+#include "shell/ktest.h"
+#include "smp/ipi.h"
+#include "tests/kernel/tests.h"
+#include "unload/hold.h"
+#include "x86/atomic.h"
+#include "x86/clock.h"
+
+#define PATIENCE (20 * NSEC_PER_SEC)
+#define SOON     (5 * NSEC_PER_SEC)	/* far below patience: a wake-up came, not a deadline */
+
+static bool at_rest(struct task *t)
+{
+	return READ_ONCE(t->state) != TASK_RUNNABLE && !READ_ONCE(t->on_rq) && !load_acquire(&t->on_cpu);
+}
+
+static bool rests(struct task *t)
+{
+	u64 end = clock_ns() + PATIENCE;
+
+	while (!at_rest(t) && !clock_passed(end))
+		sleep_ms(1);
+	return at_rest(t);
+}
+
+static int finish(struct task *t)
+{
+	u64 begun = clock_ns();
+	int err = task_join(t, clock_ns() + PATIENCE);
+
+	task_put(t);
+	if (!err && clock_ns() - begun > SOON)
+		printk("it ended, and nobody was woken\n");
+	return err ? err : clock_ns() - begun > SOON ? -ETIMEDOUT : 0;
+}
+
+/* -- a switch straight to sleep (schedule_to) -------------------------------------------------- */
+
+static struct { struct spinlock lock; bool with_trap; bool switched; } quick = {
+	.lock = SPINLOCK_IRQ("quick", RANK_DEVICE),
+};
+
+/* It must go the long way: nobody is to wake it, so an alarm does if it has slept. */
+static void wakes_me(struct ktimer *t);
+static struct quick_alarm { struct ktimer timer; struct task *task; } quick_alarm;
+
+static void wakes_me(struct ktimer *t)
+{
+	wake_task(container_of(t, struct quick_alarm, timer)->task);
+}
+
+static void switches(void *unused)
+{
+	(void)unused;
+	quick_alarm.task = current;
+	ktimer_init(&quick_alarm.timer, wakes_me);
+	ktimer_arm(&quick_alarm.timer, clock_ns() + 20 * NSEC_PER_MSEC);
+	u32 flags = spin_lock_irqsave(&quick.lock);
+	if (quick.with_trap) {
+		module_remove_asker = this_cpu_read(id);
+		module_remove = next_trap();
+	} else {
+		current->killed = true;		/* as by one who saw it run, and so woke nobody */
+	}
+	quick.switched = schedule_to(NULL, &quick.lock);
+	if (quick.with_trap)
+		module_remove = 0;
+	if (!quick.switched)
+		spin_unlock_irqrestore(&quick.lock, flags);
+	else
+		irq_restore(flags);
+	ktimer_cancel_sync(&quick_alarm.timer);
+}
+
+static int does_not_switch(bool with_trap)
+{
+	quick.with_trap = with_trap;
+	quick.switched = true;
+	struct task *t = task_create("quick", PRIO_NORMAL, switches, NULL);
+	CHECK(!IS_ERR(t) && !finish(t) && !quick.switched);
+	return 0;
+}
+
+int test_task_switch_heeds_a_kill(void) { return does_not_switch(false); }
+
+static void switches_in_its_turn(void *unused)
+{
+	mutex_lock(&module_remove_mutex);
+	switches(unused);
+	mutex_unlock(&module_remove_mutex);
+}
+
+int test_task_switch_heeds_the_trap(void)
+{
+	quick.with_trap = quick.switched = true;
+	struct task *t = task_create("quick", PRIO_NORMAL, switches_in_its_turn, NULL);
+	CHECK(!IS_ERR(t) && !finish(t) && !quick.switched);
+	return 0;
+}
+
+/* -- waking ---------------------------------------------------------------------------------------- */
+
+static struct wait_queue bench = WAIT_QUEUE(bench, "bench");
+static bool whistle;
+
+static void sits(void *unused)
+{
+	(void)unused;
+	(void)wait_event_core(&bench, READ_ONCE(whistle), clock_ns() + PATIENCE);
+}
+
+int test_task_wake_all_wakes_all(void)
+{
+	struct task *t[3];
+	int err = 0;
+
+	whistle = false;
+	for (u32 i = 0; i < ARRAY_SIZE(t); i++) {
+		t[i] = task_create("sits", PRIO_NORMAL, sits, NULL);
+		CHECK(!IS_ERR(t[i]) && rests(t[i]));
+	}
+	WRITE_ONCE(whistle, true);
+	wake_all(&bench);
+	for (u32 i = 0; i < ARRAY_SIZE(t); i++)
+		err = err ? err : finish(t[i]);
+	return err;
+}
+
+static void runs_once(void *arg) { *(volatile bool *)arg = true; }
+
+/* A sign to end wakes nobody who must not be woken: one that was not started does not run. */
+int test_task_kill_does_not_start(void)
+{
+	static bool ran;
+
+	ran = false;
+	struct task *t = task_create_stopped("stopped", PRIO_HIGH, runs_once, &ran);
+	CHECK(!IS_ERR(t));
+	task_kill(t);
+	sleep_ms(5);
+	bool early = READ_ONCE(ran);
+	if (!early)
+		task_start(t);
+	CHECK(!finish(t) && !early && ran);
+	return 0;
+}
+
+/* -- the end --------------------------------------------------------------------------------------- */
+
+static void naps(void *unused)
+{
+	(void)unused;
+	sleep_ms(2);
+}
+
+int test_task_join_returns_at_once(void)
+{
+	struct task *t = task_create("naps", PRIO_NORMAL, naps, NULL);
+
+	CHECK(!IS_ERR(t));
+	return finish(t);
+}
+
+static struct mutex left = MUTEX(left, "left");
+
+static void leaves_it_locked(void *unused)
+{
+	(void)unused;
+	mutex_lock(&left);
+}
+
+/* A mutex leads to the record of its owner. */
+int test_task_record_stays_with_its_mutex(void)
+{
+	struct task *t = task_create("leaves", PRIO_NORMAL, leaves_it_locked, NULL), *found;
+
+	CHECK(!IS_ERR(t));
+	u32 id = t->id;
+	CHECK(!finish(t));
+	found = task_find(id);
+	CHECK(found);
+	task_put(found);
+	mutex_unlock(&left);
+	CHECK(!task_find(id));
+	return 0;
+}
+
+/* -- priority --------------------------------------------------------------------------------------- */
+
+static struct mutex lent = MUTEX(lent, "lent");
+static volatile bool has_it, may_go;
+
+static void owns(void *unused)
+{
+	(void)unused;
+	mutex_lock(&lent);
+	has_it = true;
+	while (!may_go)
+		sleep_ms(1);
+	mutex_unlock(&lent);
+	while (may_go)
+		sleep_ms(1);
+}
+
+static void wants(void *unused)
+{
+	(void)unused;
+	mutex_lock(&lent);
+	mutex_unlock(&lent);
+}
+
+static int priority_goes_back(void)
+{
+	has_it = may_go = false;
+	struct task *low = task_create("low", PRIO_LOW, owns, NULL);
+	CHECK(!IS_ERR(low));
+	for (u64 end = clock_ns() + PATIENCE; !has_it && !clock_passed(end); )
+		sleep_ms(1);
+	struct task *high = task_create("high", PRIO_HIGH, wants, NULL);
+	CHECK(!IS_ERR(high) && rests(high));
+	u32 meanwhile = READ_ONCE(low->prio);
+	may_go = true;
+	CHECK(!finish(high));
+	u32 afterwards = READ_ONCE(low->prio);
+	may_go = false;
+	CHECK(!finish(low) && meanwhile == PRIO_HIGH && afterwards == PRIO_LOW);
+	return 0;
+}
+
+int test_task_priority_goes_back(void) { return priority_goes_back(); }
+
+/* -- timers ------------------------------------------------------------------------------------------ */
+
+static struct ktimer again;
+static volatile bool in_timer, cancelled;
+
+/* Until somebody waits for its end; then it arms itself once more. */
+static void arms_again(struct ktimer *t)
+{
+	in_timer = true;
+	for (u32 i = 0; i < 2000 || !cancelled; i++)
+		cpu_relax();
+	ktimer_arm(t, clock_ns() + NSEC_PER_SEC);
+}
+
+static void arms(void *unused)
+{
+	(void)unused;
+	ktimer_arm(&again, clock_ns() + NSEC_PER_MSEC);
+	sleep_ms(5);
+}
+
+static int cancel_is_final(void)
+{
+	in_timer = cancelled = false;
+	ktimer_init(&again, arms_again);
+	struct task *t = task_create_on(nr_cpus - 1, "arms", PRIO_NORMAL, arms, NULL);
+	CHECK(!IS_ERR(t));
+	for (u64 end = clock_ns() + PATIENCE; !in_timer && !clock_passed(end); )
+		sleep_ms(1);
+	cancelled = true;
+	ktimer_cancel_sync(&again);
+	bool armed = ktimer_cancel(&again);
+	CHECK(!finish(t) && in_timer && !armed);
+	return 0;
+}
+
+/* The best of some: a host may be busy. */
+int test_task_short_sleeps_are_short(void)
+{
+	u64 best = ~0ull;
+
+	for (u32 i = 0; i < 20; i++) {
+		u64 begun = clock_ns();
+		sleep_ns(100 * NSEC_PER_USEC);
+		best = MIN(best, clock_ns() - begun);
+	}
+	CHECK(best < 5 * NSEC_PER_MSEC);
+	return 0;
+}
+
+/* -- grace periods -------------------------------------------------------------------------------------- */
+
+static struct keeper { volatile bool there, go; } keeper[2];
+
+/* Stays on its CPU, with preemption off: no period that began after that ends before. */
+static void keeps_cpu(void *arg)
+{
+	struct keeper *k = arg;
+
+	preempt_disable();
+	k->there = true;
+	while (!k->go)
+		cpu_relax();
+	preempt_enable();
+}
+
+static struct task *keep(u32 cpu)
+{
+	struct keeper *k = &keeper[cpu];
+
+	*k = (struct keeper){ 0 };
+	struct task *t = task_create_on(cpu, "keeps", PRIO_TOP, keeps_cpu, k);
+	for (u64 end = clock_ns() + PATIENCE; !IS_ERR(t) && !k->there && !clock_passed(end); )
+		sleep_ms(1);
+	return t;
+}
+
+static struct deferred { struct grace_callback cb; volatile bool over; } first, second;
+
+static void is_over(struct grace_callback *cb) { container_of(cb, struct deferred, cb)->over = true; }
+
+static bool soon_over(const struct deferred *d, u64 ns)
+{
+	for (u64 end = clock_ns() + ns; !d->over && !clock_passed(end); )
+		sleep_ms(1);
+	return d->over;
+}
+
+/*	CPU 0			CPU 1			CPU 2 (this one)
+ *				keeps its CPU		defers the first: its period passes
+ *							CPU 0, and stands before CPU 1
+ *	keeps its CPU					defers the second
+ *				goes			the first is over; the second has to
+ *	goes						wait for CPU 0
+ */
+static int each_has_its_own_period(void)
+{
+	first = (struct deferred){ .cb = GRACE_CALLBACK(first.cb) };
+	second = (struct deferred){ .cb = GRACE_CALLBACK(second.cb) };
+	struct task *one = keep(1);
+	CHECK(!IS_ERR(one));
+	grace_defer(&first.cb, is_over);
+	sleep_ms(5);
+	struct task *zero = keep(0);
+	CHECK(!IS_ERR(zero));
+	grace_defer(&second.cb, is_over);
+	keeper[1].go = true;
+	bool ended = soon_over(&first, PATIENCE), early = soon_over(&second, 20 * NSEC_PER_MSEC);
+	keeper[0].go = true;
+	CHECK(soon_over(&second, PATIENCE) && !finish(zero) && !finish(one));
+	CHECK(ended && !early);
+	return 0;
+}
+
+static int on_cpu(u32 cpu, u32 least, int (*body)(void))
+{
+	cpumask_t usual = current->affinity;
+
+	if (nr_cpus < least) {
+		printk("needs %u CPUs\n", least);
+		return KTEST_SKIPPED;
+	}
+	task_set_affinity(current, CPU_BIT(cpu));
+	yield();
+	int err = body();
+	task_set_affinity(current, usual);
+	return err;
+}
+
+int test_task_cancel_is_final(void) { return on_cpu(0, 2, cancel_is_final); }
+int test_task_each_has_its_own_grace_period(void) { return on_cpu(2, 3, each_has_its_own_period); }
+
+/* -- who may be left behind (way_out.h) -------------------------------------------------------------- */
+
+static struct mutex anothers = MUTEX(anothers, "another's");
+static u64 overdue_at;		/* TSC: the patience of the caller is over by then */
+
+static noinline void outlasts_it(void)
+{
+	while (rdtsc() < overdue_at)
+		cpu_relax();
+}
+
+/* These stand for a module. `arg`: what to do inside. */
+enum { PLAINLY, WITH_A_MUTEX, ON_A_QUEUE, IN_THE_CORE };
+
+static noinline void overstays(void *arg)
+{
+	u32 how = (u32)arg;
+
+	if (how == WITH_A_MUTEX)
+		mutex_lock(&anothers);
+	if (how == ON_A_QUEUE)
+		current->must_return++;
+	if (how == IN_THE_CORE)
+		outlasts_it();
+	else
+		while (rdtsc() < overdue_at)
+			cpu_relax();
+	if (how == ON_A_QUEUE)
+		current->must_return--;
+	if (how == WITH_A_MUTEX)
+		mutex_unlock(&anothers);
+}
+
+/* Where the function ends is not told: the part up to where it has begun to do so is enough. */
+#define BYTES_OF_OVERSTAYS 256u
+
+static bool is_left(u32 how)
+{
+	struct way_out w;
+
+	overdue_at = rdtsc() + tsc_khz() * 60ull;		/* 60 ms */
+	bool returned = call_with_way_out(overstays, (void *)how, (u32)overstays, BYTES_OF_OVERSTAYS,
+	                                  5 * NSEC_PER_MSEC, &w);
+	if (!returned && how == WITH_A_MUTEX)
+		mutex_unlock(&anothers);
+	if (!returned && how == ON_A_QUEUE)
+		current->must_return--;
+	return !returned;
+}
+
+int test_task_is_left_only_where_nobody_misses_it(void)
+{
+	CHECK(is_left(PLAINLY));
+	CHECK(!is_left(WITH_A_MUTEX));
+	CHECK(!is_left(ON_A_QUEUE));
+	CHECK(!is_left(IN_THE_CORE));
+	return 0;
+}
