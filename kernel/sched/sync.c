@@ -54,7 +54,7 @@ static void stay(const struct point *p, u32 round)
 			serve_while_spinning();
 }
 
-noinline void sync_point_hit(const char *name)
+static noinline void hit(const char *name)
 {
 	u32 flags = lock(), round = 0;
 	struct point *p = find_armed(name);
@@ -75,6 +75,13 @@ noinline void sync_point_hit(const char *name)
 	flags = lock();
 	p->info.held--;
 	unlock(flags);
+}
+
+/* The name may be a module's: no frame that is built upon this one may show it later. */
+noinline void sync_point_hit(const char *name)
+{
+	hit(name);
+	wipe_dead_stack();
 }
 
 /* -- who holds -------------------------------------------------------------------------- */
