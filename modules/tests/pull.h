@@ -21,6 +21,7 @@ static u16 port;
 static u32 handled, pull_ms;
 static struct work *puller;
 static int dies;
+static bool waits;
 module_param(dies, int);
 
 static u32 config(u32 reg)
@@ -84,6 +85,7 @@ static void pull(void *arg)
 static void pull_last(void *arg)
 {
 	(void)arg;
+	WRITE_ONCE(waits, true);
 	while (!sleep_interruptible_ns(NSEC_PER_MSEC))
 		;
 	raise();
@@ -127,6 +129,8 @@ static int __init pull_init(void)
 	if (!dies)
 		return 0;
 	(void)work_queue(puller);
+	while (!READ_ONCE(waits))	/* queued only, it would not run any more */
+		sleep_ms(1);
 	return -EIO;
 }
 module_init(pull_init);
