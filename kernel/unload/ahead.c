@@ -31,12 +31,13 @@
  *	reads it: looks clean
  *	hold				C: current, or in the list
  *
- * When the hold begins the flag stays up, but from then on CPUs park at it. Who took the earlier
- * road is at the head of schedule() on a CPU that is asked for a sample, like one that was past the flag.
- * The list is closed in the hold, so nothing is added behind the last look at it.
+ * When the hold begins the flag stays up, but from then on CPUs park at it. A CPU that had read
+ * look_in_passing before is like one that was past the flag: it does not park at once, and answers
+ * the sample for its task. Its note comes too late, when the list is closed, and is not needed.
  *
- * Who is off his CPU may be handed an address by a core function, so the epoch is read before the first stack.
- * If it has changed until the hold, all stacks are read there. */
+ * A core function may hand an address to a task that is off its CPU, and then raises the epoch. So the
+ * epoch is read before the first stack; if it has changed by the end of the walk, the hold reads all
+ * stacks, and if it changes later the commit fails, as always. */
 #include "unload/ahead.h"
 #include "sched/sched.h"
 #include "sched/sync.h"
@@ -45,7 +46,7 @@
 #include "x86/clock.h"
 
 #define ANSWER_LIMIT_NS (20 * NSEC_PER_MSEC)
-#define LONG_STACK      1024		/* bytes; who waits for the list of tasks may go first */
+#define LONG_STACK      1024		/* bytes; after such a one the list of tasks is unlocked for a moment */
 
 u32 look_ahead_from = 64;
 
