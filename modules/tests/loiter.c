@@ -1,0 +1,72 @@
+/* loiter: whoever opens its device stays inside until the module is to go, and a little longer. For tools/explore.
+ *
+ * It gives up the CPU inside, `times` times, and waits in between at a PAUSE, where the explorer lets other CPUs run.
+ * With wipe=1 it gives it up once, in a frame that is gone afterwards, overwrites what that left on the stack, and
+ * waits: then nothing but EIP says that it is inside. That is what the second look at on_cpu is for
+ * (unload/inspect.c, inspect_task()). */
+#include "module/api.h"
+
+static u32 times = 4;
+module_param(times, uint);
+static bool wipe;
+module_param(wipe, bool);
+
+static struct wait_queue never = WAIT_QUEUE(never, "loiter");
+
+static void stay(u32 rounds)
+{
+	while (rounds--)
+		cpu_relax();
+}
+
+static void give_way(void)
+{
+	for (u32 i = 0; i < times; i++) {
+		yield();
+		stay(2);
+	}
+}
+
+static noinline void give_way_below(void)
+{
+	u32 room[16];
+
+	__asm__ volatile("" : "=m"(room));
+	yield();
+	__asm__ volatile("" :: "m"(room));
+}
+
+/* In the frame of open() itself, and without calls behind the first: no return address into the module is left. */
+static always_inline void give_way_and_forget(void)
+{
+	u32 words = 128, rounds = times, *below;
+
+	give_way_below();
+	below = __builtin_alloca(words * sizeof(u32));
+	__asm__ volatile("rep stosl" : "+D"(below), "+c"(words) : "a"(0) : "memory");
+	stay(rounds);
+}
+
+static int loiter_open(struct file *f)
+{
+	(void)f;
+	(void)wait_event(&never, false);
+	if (wipe)
+		give_way_and_forget();
+	else
+		give_way();
+	return -EAGAIN;
+}
+
+static const struct chrdev_ops ops = { .open = loiter_open };
+
+static int __init loiter_init(void)
+{
+	struct chrdev *dev = chrdev_register("loiter", &ops, NULL);
+
+	return IS_ERR(dev) ? PTR_ERR(dev) : 0;
+}
+module_init(loiter_init);
+
+MODULE_DESCRIPTION("Tests: stays inside for a while");
+MODULE_LICENSE("MIT");
