@@ -1,6 +1,7 @@
-/* loiter: whoever opens its device stays inside until the module is to go, and a little longer. For tools/explore.
+/* loiter: open() of its device stays inside for a while. For tools/explore.
  *
- * It gives up the CPU inside, `times` times, and waits in between at a PAUSE, where the explorer lets other CPUs run.
+ * It waits for `ms` at a PAUSE, where the explorer lets other CPUs run: long enough for an unload to begin.
+ * Then it gives up the CPU inside, `times` times, and waits a little in between.
  * With wipe=1 it gives it up once, in a frame that is gone afterwards, overwrites what that left on the stack, and
  * waits: then nothing but EIP says that it is inside. That is what the second look at on_cpu is for
  * (unload/inspect.c, inspect_task()). */
@@ -11,7 +12,15 @@ module_param(times, uint);
 static bool wipe;
 module_param(wipe, bool);
 
-static struct wait_queue never = WAIT_QUEUE(never, "loiter");
+static u32 ms = 24;
+module_param(ms, uint);
+
+/* By the TSC, which counts nanoseconds on the explorer's machine: clock_ns() would be a way out of the module. */
+static void stay_until(u64 end)
+{
+	while (rdtsc() < end)
+		cpu_relax();
+}
 
 static void stay(u32 rounds)
 {
@@ -50,7 +59,7 @@ static always_inline void give_way_and_forget(void)
 static int loiter_open(struct file *f)
 {
 	(void)f;
-	(void)wait_event(&never, false);
+	stay_until(rdtsc() + ms * NSEC_PER_MSEC);
 	if (wipe)
 		give_way_and_forget();
 	else

@@ -43,16 +43,17 @@ class Others:
 
 
 class Search:
-    def __init__(self, world, points, late=False, first_only=True, deadline=None, tell=print):
-        self.world, self.points, self.late, self.first_only = world, points, late, first_only
+    def __init__(self, world, shared, cuts, late=False, first_only=True, deadline=None, tell=print):
+        """shared: where accesses are noted, to tell which orders are equal; cuts: where a CPU may be frozen."""
+        self.world, self.points, self.cuts, self.late, self.first_only = world, shared | cuts, cuts, late, first_only
         self.deadline, self.tell = deadline, tell
-        self.schedules = self.equal = self.snapshots = 0
+        self.schedules = self.equal = self.long = 0
         self.findings = []
         self.complete = True            # no deadline cut it short
 
     def run(self, preemptions):
         """Explores with exactly up to so many; True: something was found."""
-        self.schedules = self.equal = 0
+        self.schedules = self.equal = self.long = 0
         self.world.turns.watch(self.points)
         self.explore(self.world.restart(), [], preemptions)
         return bool(self.findings)
@@ -79,13 +80,16 @@ class Search:
                 break
             accesses = world.accesses(event)
             if stands:
-                seen.movers |= state.movers - {newest.cpu}
                 seen.calls |= event.cpu == newest.cpu
                 seen.note(accesses)
-            if left and not self.enough():
+            before = last
+            if left and event.pc in self.cuts and not self.enough():
                 last = self.branch(state, event, accesses, steps, left, last, seen if stands else None)
+            if last and last is before and last.follows(state, event):
+                last.since += accesses
         if newest is not None:
             seen.calls |= newest.served
+            seen.movers |= newest.movers
         return seen
 
     def branch(self, state, event, accesses, steps, left, last, seen):
@@ -95,7 +99,6 @@ class Search:
             if same or not last.others.movers or not (
                     self.is_special(last.event.pc) or self.is_special(event.pc) or last.others.conflict(last.since)):
                 self.equal += 1
-                last.since += accesses
                 return last
         others = Others()
         for then, late in self.variants(state, event):
@@ -127,7 +130,6 @@ class Search:
     def preempted(self, state, event, steps, left, then, late):
         machine, name = self.world.machine, f"level{len(steps)}"
         machine.save(name)
-        self.snapshots += 1
         file, line, function = self.world.code.where(event.pc)
         step = Step(event.cpu, file, line, function, event.number, late, then)
         child = state.copy()
@@ -140,6 +142,7 @@ class Search:
 
     def judge(self, event, steps):
         self.schedules += 1
+        self.long += event.kind == "long"
         verdict, text = self.world.verdict(event)
         if verdict != "well":
             schedule = dataclasses.replace(self.world.schedule, end=verdict, steps=steps)

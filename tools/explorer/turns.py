@@ -23,9 +23,10 @@ from .gdbserver import Gone
 from .machine import PIT_PERIOD
 from .schedule import Malformed
 
-MOST_TURNS = 6000               # of a run; then it is stuck
+MOST_TURNS = 6000               # of a run; then nothing is said of it, but that it was too long
 ROUNDS_AT_REST = 300            # so many rounds in which nobody can go on: it is stuck, too
 PATIENCE = 8                    # so many rounds of LONG_PERIOD others may sleep before a frozen CPU goes on
+LATE_ROUNDS = 50                # ... and a late one stays deaf: 100 ms
 LONG_PERIOD = 2400              # of the PIT: 2 ms, for a time-out to be waited for
 EFLAGS_IF = 0x200
 # These wait for a time, or for a device, not for another CPU.
@@ -56,6 +57,7 @@ class Freeze:
     place: Place
     late: bool
     served: bool = False                # it has answered another CPU since
+    movers: frozenset = frozenset()     # CPUs that got on since
     patience: int = PATIENCE            # rounds in which the others may sleep until it goes on
     given_up_soon: bool = False         # late, and somebody waits for it until his time is over
 
@@ -70,14 +72,12 @@ class State:
         self.resting = set()            # CPUs that have shown, since anybody moved, that they cannot go on
         self.passes = {}                # (cpu, pc): how often
         self.turns = self.rounds = self.switches = 0
-        self.movers = set()             # CPUs that got on since the last freeze
         self.period = PIT_PERIOD
         self.ended = False              # the commands are through: the others run out
 
     def copy(self):
         new = copy.copy(self)
         new.at, new.passes, new.resting = list(self.at), dict(self.passes), set(self.resting)
-        new.movers = set(self.movers)
         new.frozen = [copy.copy(f) for f in self.frozen]
         return new
 
@@ -183,7 +183,7 @@ class Turns:
     # -- turns
 
     def next_event(self, state, most=MOST_TURNS):
-        """Goes on until a CPU comes to a point; or "end": all is over, "panic", "stuck"."""
+        """Goes on until a CPU comes to a point; or "end": all is over, "panic", "stuck", "long": too many turns."""
         while state.turns < most:
             cpu, before = state.cpu, state.at[state.cpu]
             event = self.turn(state, cpu)
@@ -201,7 +201,7 @@ class Turns:
             state.resting.add(cpu)
             if not self.pass_turn(state, cpu):
                 return Event("end" if state.ended else "stuck", cpu, event.pc, event.registers)
-        return Event("stuck", state.cpu, state.at[state.cpu].pc, {})
+        return Event("long", state.cpu, state.at[state.cpu].pc, {})
 
     def switch(self, state, cpu):
         state.switches += cpu != state.cpu
@@ -209,7 +209,8 @@ class Turns:
 
     def moved(self, state, cpu):
         """It has: others may be able to go on again."""
-        state.movers.add(cpu)
+        for f in state.frozen:
+            f.movers |= {cpu} - {f.cpu}
         state.resting.clear()
         state.rounds = 0
         for f in state.frozen:
@@ -244,6 +245,10 @@ class Turns:
         state.rounds += 1
         if state.rounds > ROUNDS_AT_REST:
             return False
+        if late and state.rounds > LATE_ROUNDS:         # who waits for it does so without a deadline
+            for f in late:
+                f.late = False
+            return self.pass_turn_to_first(state)
         if late and waiting:
             for f in late:
                 f.given_up_soon = True
@@ -269,13 +274,19 @@ class Turns:
         self.jump(state, LONG_PERIOD if state.rounds > 1 else PIT_PERIOD)
         return True
 
+    def pass_turn_to_first(self, state):
+        state.resting.clear()
+        state.rounds = 0
+        self.jump(state, PIT_PERIOD)
+        self.switch(state, self.may_move(state)[0])
+        return True
+
     # -- freezing
 
     def freeze(self, state, cpu, then, late=False):
         """It stands where it is, at a point; `then` is next."""
         state.frozen.append(Freeze(cpu, state.at[cpu], late))
         state.resting.clear()
-        state.movers.clear()
         if state.at[then].pc == self.end:
             then = next(c for c in (*self.may_move(state), cpu) if c != then)
         self.switch(state, then)

@@ -105,12 +105,13 @@ class World:
             return "stuck", "nobody can go on, and the commands are not through"
         return "well", ""
 
-    def watch_sharing(self, patterns):
-        """One plain run with a breakpoint at each access: where turns are to be cut."""
+    def watch_sharing(self, watched, patterns):
+        """One plain run with a breakpoint at each access in the files `watched`. Returns where memory is accessed that
+        CPUs share, and where turns are to be cut: there, in the files `patterns`."""
         sharing, kernel = Sharing(), self.kernel
         locks = {kernel.symbol(n) for n in LOCKS}
         unlocks = {kernel.symbol(n) for n in UNLOCKS}
-        wanted = self.code.in_files(patterns)
+        wanted = self.code.in_files(watched + patterns)
         state = self.restart()
         self.turns.watch(wanted | locks | unlocks)
         while True:
@@ -125,8 +126,9 @@ class World:
         if event.kind != "end":
             raise Malformed(f"the plain run came to no good end ({self.verdict(event)[0]}); mend that first:\n"
                             + self.machine.console()[-500:])
-        calls = {c for c in sharing.lock_calls() if self.code.is_in_files(c, patterns)}
-        return sharing.points() | calls | self.code.interrupts_go_off(patterns) | self.code.inside_module()
+        shared = sharing.points() | {c for c in sharing.lock_calls() if self.code.is_in_files(c, watched + patterns)}
+        cuts = {p for p in shared if p in self.code.module_code or self.code.is_in_files(p, patterns)}
+        return shared, cuts | self.code.interrupts_go_off(patterns) | self.code.inside_module()
 
     def call_of(self, event):
         """At a function's entry: (where it was called, its first argument)."""
