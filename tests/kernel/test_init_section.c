@@ -9,6 +9,7 @@
 #include "entry/timer.h"
 #include "entry/work.h"
 #include "lib/string.h"
+#include "mm/heap.h"
 #include "module/module.h"
 #include "sched/sched.h"
 #include "sched/sync.h"
@@ -197,4 +198,23 @@ int test_init_section_no_record_leads_there(void)
 	owner_unregister(&o);
 	after = balance_after(&before, PATIENCE);
 	return err ? err : balance_compare("init section", &before, &after) ? 0 : -EIO;
+}
+
+/* Its frames are given back with it, not with the module. */
+int test_init_section_frames_go(void)
+{
+	struct load_error why;
+	struct module *m;
+	u32 kept = 0;
+
+	CHECK(module_load_by_name("null", "", &m, &why) == 0 && !module_init_pages(m));
+	for (u32 i = 0; i < m->image_pages; i++)
+		kept += m->frames[i] != 0;	/* noted when they were unmapped */
+	struct unload *u = kzalloc(sizeof(*u));
+	CHECK(u);
+	strlcpy(u->name, "null", sizeof(u->name));
+	int err = module_unload(u);
+	kfree(u);
+	CHECK(!err && !kept);
+	return 0;
 }

@@ -21,7 +21,7 @@ class Check:
 
     def __init__(self, text):
         self.text = text
-        self.options = dict(re.findall(r"\[(cpus|seed) (\d+)\]", text))
+        self.options = dict(re.findall(r"\[(cpus|seed|multi)(?: (\d+))?\]", text))
         words = re.sub(r"\[[^]]*\]", "", text).split()
         self.kind, self.words = words[0], words[1:]
         if self.kind not in KINDS or bool(self.words) == (self.kind == "tests"):

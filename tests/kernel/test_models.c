@@ -1,0 +1,419 @@
+/* What the models of tests/models refute, refuted in the C: each test stages the instant of one variant
+ * (docs/TESTING.md has the table). A task that never runs plays the one that moves: the test writes its
+ * stack, and says where it is. */
+#include "entry/thread.h"
+#include "entry/timer.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "module/module.h"
+#include "sched/rq.h"
+#include "shell/hazard.h"
+#include "shell/ktest.h"
+#include "smp/ipi.h"
+#include "tests/kernel/fake_module.h"
+#include "tests/kernel/tests.h"
+#include "unload/inspect.h"
+#include "unload/steps.h"
+#include "unload/unload.h"
+#include "x86/atomic.h"
+#include "x86/clock.h"
+#include "x86/paging.h"
+#include "x86/panic.h"
+
+#define PATIENCE (20 * NSEC_PER_SEC)
+#define TRIES    20			/* a host may let a CPU stand in the wrong moment */
+
+/* A module of no memory: nobody holds an address of it but who is given one. */
+static struct look { struct inspection in; struct unload u; struct module m; } *look;
+#define FAKE_BASE (MODULE_BASE + MODULE_SIZE - 4 * PAGE_SIZE)
+
+static struct task *still;
+static u32 still_sp, still_top;
+
+static void does_nothing(void *unused) { (void)unused; }
+
+static int begin(void)
+{
+	look = kzalloc(sizeof(*look));
+	CHECK(look);
+	CHECK(fake_comes_at(&look->m.owner, "fake", (void *)FAKE_BASE, PAGE_SIZE) == 0);
+	look->u.mod = &look->m;
+	inspection_init(&look->in, &look->u);
+	still = task_create_stopped("still", PRIO_NORMAL, does_nothing, NULL);
+	CHECK(!IS_ERR(still));
+	still_sp = still->sp;
+	still_top = still->scan_top;
+	return 0;
+}
+
+/* It runs, and ends. */
+static int end(void)
+{
+	int err;
+
+	still->on_cpu = 0;
+	still->sp = still_sp;
+	still->scan_top = still_top;
+	task_start(still);
+	err = task_join(still, from_now(PATIENCE));
+	task_put(still);
+	if (look->m.owner.state != OWNER_GONE)
+		owner_set_state(&look->m.owner, OWNER_GOING);
+	owner_unregister(&look->m.owner);
+	kfree(look);
+	return err;
+}
+
+static int with_look(int (*body)(void))
+{
+	int err = begin();
+
+	if (err)
+		return err;
+	err = body();
+	return end() ? -ETIMEDOUT : err;
+}
+
+/* On CPU 0, where there are that many. */
+static int here(u32 least, int (*body)(void))
+{
+	cpumask_t usual = current->affinity;
+
+	if (nr_cpus < least) {
+		printk("needs %u CPUs\n", least);
+		return KTEST_SKIPPED;
+	}
+	task_set_affinity(current, CPU_BIT(0));
+	yield();
+	int err = with_look(body);
+	task_set_affinity(current, usual);
+	return err;
+}
+
+/* -- a task on another CPU, with preemption off: never held, but it answers ----------------------- */
+
+static struct { volatile bool there, go, flip; u32 delay; volatile u64 flipped; struct task *task; } other;
+
+static void spins(void *unused)
+{
+	(void)unused;
+	preempt_disable();
+	other.there = true;
+	while (!other.go) {
+		cpu_relax();
+		if (other.flip && !other.flipped) {
+			delay_us(other.delay);
+			store_release(&still->on_cpu, 1);
+			other.flipped = clock_ns();
+		}
+	}
+	preempt_enable();
+}
+
+static int start_other(u32 cpu)
+{
+	other.there = other.go = other.flip = false;
+	other.flipped = 0;
+	other.task = task_create_on(cpu, "other", PRIO_NORMAL, spins, NULL);
+	CHECK(!IS_ERR(other.task));
+	for (u64 limit = clock_ns() + PATIENCE; !other.there && !clock_passed(limit); )
+		sleep_ms(1);
+	return other.there ? 0 : -ETIMEDOUT;
+}
+
+static int stop_other(void)
+{
+	other.go = true;
+	int err = task_join(other.task, from_now(PATIENCE));
+	task_put(other.task);
+	return err;
+}
+
+/* The look of trap: held, those asked that cannot be, all stacks read. `before`: called when all but
+ * the last is done. */
+static bool look_while_held(bool ask, void (*before)(const struct hold *h))
+{
+	struct inspection *in = &look->in;
+	struct hold hold;
+
+	owner_set_state(&look->m.owner, OWNER_GOING);
+	look->u.asker_sp = (u32)__builtin_frame_address(0);
+	inspection_begin(in);
+	inspection_take_turn(in);
+	hold_cpus(&hold);
+	if (ask)
+		inspect_cpus(in, hold.unparked);
+	if (before)
+		before(&hold);
+	bool quiet = inspect_tasks_and_commit(in);
+	release_cpus(&hold);
+	inspection_end_turn();
+	return quiet;
+}
+
+/* trap, NO_ANSWER: who runs, and was not asked, is not outside for that. */
+static int unasked_is_unseen(void)
+{
+	CHECK(start_other(1) == 0);
+	bool quiet = look_while_held(false, NULL);
+	u32 unseen = look->in.nr_unseen;
+	CHECK(stop_other() == 0);
+	CHECK(!quiet && unseen >= 1);
+	return 0;
+}
+
+/* trap, ANY_PARKED: its CPU stands in the trap, but with another task. */
+static void says_it_runs_on_a_parked_cpu(const struct hold *h)
+{
+	u32 cpu = 0;
+
+	for_each_cpu_in(cpu, h->parked)
+		break;
+	still->cpu = cpu;
+	still->on_cpu = 1;
+}
+
+static int parked_with_another(void)
+{
+	bool quiet = true;
+
+	for (u32 i = 0; i < TRIES && quiet; i++) {
+		u32 cpu = still->cpu;
+		quiet = look_while_held(true, says_it_runs_on_a_parked_cpu);
+		still->on_cpu = 0;
+		still->cpu = cpu;
+		if (quiet)
+			break;			/* it was passed by the stack of another */
+		CHECK(look->in.nr_unseen >= 1);
+		return 0;
+	}
+	CHECK(!quiet);
+	return 0;
+}
+
+/* trap, LOOKS_ONCE: it rests; while its stack, a long one, is read, it is switched in. */
+#define LONG_STACK (4u << 20)
+
+static void starts_to_flip(const struct hold *h)
+{
+	(void)h;
+	other.flip = true;
+}
+
+static int switched_in_meanwhile(void)
+{
+	paddr_t frames = frames_alloc(LONG_STACK / PAGE_SIZE);
+	bool quiet = false, timely = false;
+
+	CHECK(frames);
+	memset(phys_to_virt(frames), 0, LONG_STACK);
+	CHECK(start_other(1) == 0);
+	for (u32 i = 0; i < TRIES && !timely; i++) {
+		still->on_cpu = 0;
+		other.flip = false;
+		other.flipped = 0;
+		still->sp = (u32)phys_to_virt(frames);
+		still->scan_top = still->sp + LONG_STACK;
+		other.delay = 100u << i % 8;	/* us: how fast this machine reads is not known */
+		u64 begun = clock_ns();
+		u32 words = look->u.report.words;
+		quiet = look_while_held(true, starts_to_flip);
+		u64 half = (clock_ns() - begun) / 2;	/* nearly all of it is that one stack */
+		timely = other.flipped && other.flipped - begun < half &&
+		         look->u.report.words - words >= LONG_STACK / sizeof(u32);
+	}
+	CHECK(stop_other() == 0);
+	still->on_cpu = 0;
+	still->sp = still_sp;
+	still->scan_top = still_top;
+	frames_free(frames, LONG_STACK / PAGE_SIZE);
+	if (!timely) {
+		printk("here no CPU runs while another one reads a stack (a deterministic machine)\n");
+		return KTEST_SKIPPED;
+	}
+	CHECK(!quiet);
+	return 0;
+}
+
+int test_model_trap_no_answer(void) { return here(2, unasked_is_unseen); }
+int test_model_trap_any_parked(void) { return here(2, parked_with_another); }
+int test_model_trap_looks_once(void) { return here(2, switched_in_meanwhile); }
+
+/* -- both ----------------------------------------------------------------------------------------- */
+
+/* CHILD_PASSES: a child knows what its creator knows, and is marked as it is. */
+static int child_is_marked_as_its_creator(void)
+{
+	u64 mine = rising_read(&current->inspected);
+
+	current->inspected = 7;			/* no inspection asks for that one any more */
+	struct task *child = task_create_stopped("child", PRIO_NORMAL, does_nothing, NULL);
+	u64 marked = IS_ERR(child) ? 0 : child->inspected;
+	rising_raise(&current->inspected, mine);
+	CHECK(!IS_ERR(child));
+	task_start(child);
+	CHECK(task_join(child, from_now(PATIENCE)) == 0);
+	task_put(child);
+	CHECK(marked == 7 && still->ran_generation == load_generation);
+	return 0;
+}
+
+/* EPOCH_LATE: what is handed over between look and commit voids the look. */
+static int handed_over_behind_the_look(void)
+{
+	struct inspection *in = &look->in;
+
+	owner_set_state(&look->m.owner, OWNER_GOING);
+	in->epoch = owner_epoch(&look->m.owner);
+	in->number = ++last_inspection;
+	owner_raise_epoch(&look->m.owner);
+	CHECK(!inspection_commit(in) && in->epoch_changed);
+	return 0;
+}
+
+/* UNLOCKED: while a stack is read, nobody switches the task in. */
+static bool was_locked;
+
+static void is_locked(struct task *t, u32 sp, void *arg)
+{
+	(void)sp, (void)arg;
+	was_locked = spin_held(&rq_of(t->cpu)->lock);
+}
+
+static int read_under_its_lock(void)
+{
+	was_locked = false;
+	CHECK(task_look_at_rest(still, is_locked, NULL) && was_locked);
+	return 0;
+}
+
+int test_model_child_passes(void) { return with_look(child_is_marked_as_its_creator); }
+int test_model_epoch_late(void) { return with_look(handed_over_behind_the_look); }
+int test_model_unlocked(void) { return with_look(read_under_its_lock); }
+
+/* -- census: ONE_ROUND ------------------------------------------------------------------------------- */
+
+/*	asker			CPU 1				the task, inside
+ *	round 1: asks
+ *				answers
+ *								is switched in there
+ *	walks: it runs
+ *								is switched out
+ *	round 2: asks, walks:
+ *	finds it
+ */
+static bool posted_to(const struct cpu *c)
+{
+	for (u32 w = 0; w < ARRAY_SIZE(c->inbox); w++)
+		if (READ_ONCE(c->inbox[w]))
+			return true;
+	return false;
+}
+
+static volatile bool answers_now, over;
+
+/* Interrupts off: each round waits for this CPU, so what comes in between is its to choose. */
+static void answers_by_hand(void *unused)
+{
+	u32 flags = irq_save();
+
+	(void)unused;
+	answers_now = true;
+	while (!posted_to(this_cpu()) && !over)
+		cpu_relax();
+	ipi_serve();				/* round 1 */
+	while (!posted_to(this_cpu()) && !over)
+		cpu_relax();
+	store_release(&still->on_cpu, 0);	/* after the walk, before round 2 is answered */
+	ipi_serve();
+	irq_restore(flags);
+}
+
+static int runs_between_rounds(void)
+{
+	struct inspection *in = &look->in;
+
+	owner_set_state(&look->m.owner, OWNER_GOING);
+	answers_now = over = false;
+	struct task *t = task_create_on(1, "by hand", PRIO_TOP, answers_by_hand, NULL);
+	CHECK(!IS_ERR(t));
+	for (u64 limit = clock_ns() + PATIENCE; !answers_now && !clock_passed(limit); )
+		cpu_relax();
+	((u32 *)still->sp)[0] = FAKE_BASE;	/* EDI, as it was saved */
+	still->cpu = 1;
+	still->on_cpu = 1;
+	look->u.asker_sp = (u32)__builtin_frame_address(0);
+	inspection_begin(in);
+	bool quiet = census_look(in);
+	over = true;
+	CHECK(task_join(t, from_now(PATIENCE)) == 0);
+	task_put(t);
+	((u32 *)still->sp)[0] = 0;
+	u32 found = in->nr_insiders;
+	inspection_end(in);
+	CHECK(!quiet && found >= 1);
+	return 0;
+}
+
+int test_model_census_one_round(void) { return here(2, runs_between_rounds); }
+
+/* -- roll back: LIVE, then open ----------------------------------------------------------------------- */
+
+static struct { struct unload u; struct module m; volatile u32 starts; volatile int registered; } back;
+
+/* The module's thread. When it is started again it registers something at once. */
+static noinline void registers(void *unused)
+{
+	struct timer *t = timer_create("early", registers, NULL);
+
+	(void)unused;
+	back.registered = IS_ERR(t) ? PTR_ERR(t) : 0;
+	if (!IS_ERR(t))
+		timer_destroy(t);
+	back.starts++;
+	while (!kthread_should_stop())
+		(void)sleep_interruptible_ns(NSEC_PER_SEC);
+}
+
+static bool has_started(u32 times)
+{
+	for (u64 limit = clock_ns() + PATIENCE; back.starts < times && !clock_passed(limit); )
+		sleep_ms(1);
+	return back.starts >= times;
+}
+
+static int rolls_back(void)
+{
+	struct owner *o = &back.m.owner;
+	struct thread *t;
+	u32 id;
+
+	CHECK(fake_comes(o, "fake", (void *)registers) == 0);
+	t = kthread_run(registers, NULL, "early");
+	CHECK(!IS_ERR(t) && has_started(1) && back.registered == 0);
+	fake_closes(o);
+	owner_stop_threads(o);
+	for (u64 limit = clock_ns() + PATIENCE; owner_threads_alive(o, &id, NULL) && !clock_passed(limit); )
+		sleep_ms(1);
+	back.u.mod = &back.m;
+	unload_roll_back(&back.u);
+	CHECK(has_started(2) && back.registered == 0);
+	return fake_goes(o);
+}
+
+static void rolls_back_at_low_priority(void *arg) { *(int *)arg = rolls_back(); }
+
+/* On one CPU the thread runs before whoever started it goes on. */
+int test_model_live_before_open(void)
+{
+	static int err;
+
+	memset(&back, 0, sizeof(back));
+	err = -ETIMEDOUT;
+	struct task *t = task_create_on(0, "rolls back", PRIO_LOW, rolls_back_at_low_priority, &err);
+	CHECK(!IS_ERR(t) && task_join(t, from_now(2 * PATIENCE)) == 0);
+	task_put(t);
+	return err;
+}
