@@ -9,7 +9,9 @@ import pytest
 from machine import BUILD, ROOT, SCALE, skip_if_lacking
 
 TOOL = os.path.join(ROOT, "tests/mutants/run")
-QUICK = ("trap-going", "trap-hold", "census-cpus", "johnson-count")
+# Each of another floor, and half of them without a machine.
+QUICK = ("parse-range", "acpi-sum", "heap-double", "arena-double", "shell-authority",
+         "tlb-users", "task-born-unrun", "timer-epoch", "look-eighth-word", "space-copy-gone")
 
 # It builds, and changes nothing; and one whose text is not there.
 HARMLESS = """
@@ -56,6 +58,8 @@ def test_one_that_nothing_notices_is_told(tmp_path):
 def test_an_equivalent_one_wants_a_reason(tmp_path):
     done = mutants(*list_of(tmp_path, HARMLESS + "equivalent 0 is what == 0 is\n"))
     assert done.returncode == 0 and re.search(r"^harmless +equivalent .*0 is what == 0 is$", done.stdout, re.M)
+    done = mutants(*list_of(tmp_path, HARMLESS + "open nobody looks\n"))
+    assert done.returncode == 0 and re.search(r"^harmless +open .*nobody looks$", done.stdout, re.M)
     done = mutants(*list_of(tmp_path, HARMLESS))
     assert done.returncode == 1 and "harmless wants either a check or a reason" in done.stderr
 
@@ -76,6 +80,20 @@ def test_a_check_that_fails_by_itself_is_told(tmp_path):
 def test_a_list_that_is_wrong_names_the_line(tmp_path, line, complaint):
     done = mutants(*list_of(tmp_path, HARMLESS + line + "\n"))
     assert done.returncode == 1 and f"a.list:{len(HARMLESS.splitlines()) + 1}: {complaint}" in done.stderr
+
+
+def test_a_run_goes_on_where_it_was(tmp_path):
+    listed = list_of(tmp_path, HARMLESS + "see test spinlock_state\n")
+    first, second = mutants(*listed), mutants(*listed)
+    result = r"^harmless +survived +([0-9.]+) s"
+    assert re.search(result, first.stdout, re.M).group(1) == re.search(result, second.stdout, re.M).group(1)
+
+
+def test_a_sample_can_be_drawn_again():
+    def drawn(*options):
+        return mutants("--list", "--sample", 5, *options).stdout
+    seed = re.search(r"--seed (\d+)$", drawn(), re.M).group(1)
+    assert drawn("--seed", seed) == drawn("--seed", seed) and drawn("--seed", seed).endswith("5 mutants\n")
 
 
 def test_every_text_of_the_lists_still_stands():

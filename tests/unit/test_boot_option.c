@@ -122,6 +122,9 @@ static void test_long_words(void **state)
 	memcpy(line, "count=", 6);
 	memcpy(line + 290, "99", 3);
 	assert_non_null(strstr(after_reading(line), ": count= wants a number from 1 to 64; ignored\n"));
+	memcpy(line, "any=00", 6);		/* the part that is kept would do */
+	assert_non_null(strstr(after_reading(line), ": any= wants a number from "));
+	assert_false(any.given);
 	memset(line, 'y', sizeof(line));
 	line[sizeof(line) - 1] = '\0';
 	assert_non_null(strstr(after_reading(line), "yyy: the kernel has no such option"));

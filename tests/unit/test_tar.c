@@ -200,6 +200,7 @@ static void test_size_field(void **state)
 	expect_bad_size_field("00000002001\0");		/* the padding is */
 	expect_bad_size_field("37777777777\0");		/* 2^32 - 1 */
 	expect_bad_size_field("777777777777");		/* more than 32 bits */
+	expect_bad_size_field("400000000000");		/* 2^35: its low 32 bits are 0 */
 	expect_bad_size_field("0000000000x\0");
 	expect_bad_size_field("            ");
 	expect_bad_size_field("\x80\0\0\0\0\0\0\0\0\0\0\1");	/* GNU's binary form */
