@@ -176,7 +176,7 @@ def noticed_on_host(check, tree):
 
 
 def noticed_in_machine(check, tree):
-    seconds = ALL_SECONDS if check.kind == "tests" else CHECK_SECONDS
+    seconds = ALL_SECONDS if check.kind == "tests" or len(check.words) > 3 else CHECK_SECONDS
     error = tree.make()
     if error:
         raise Broken(error)
