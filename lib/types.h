@@ -33,12 +33,31 @@ typedef u64 paddr_t;
 #define uninitialized        __attribute__((__uninitialized__))
 #define noinline             __attribute__((__noinline__))
 #define always_inline        inline __attribute__((__always_inline__))
+/* Left alone by KCSAN=1 and CHECKED=1: reads what others write, or redzones, on purpose. */
+#ifdef __clang__
+#define unchecked            __attribute__((__no_sanitize__("undefined")))
+#else
+#define unchecked            __attribute__((__no_sanitize__("thread"), __no_sanitize__("address")))
+#endif
+/* An inline function of that kind; with KCSAN=1 not inline, or the checks of its callers would apply. */
+#ifdef KCSAN
+#define unchecked_inline     unchecked noinline
+#else
+#define unchecked_inline     always_inline
+#endif
 #define printf_like(f, a)    __attribute__((__format__(__printf__, f, a)))
 
 /* One access, not torn, not repeated, not moved out of a loop by the compiler.
  * Says nothing about order; x86/atomic.h has the forms that do. */
 #define READ_ONCE(x)         (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v)     (*(volatile __typeof__(x) *)&(x) = (v))
+
+/* A plain read that may race, whose value is only a hint: the race detector shall pass it over. */
+#ifdef KCSAN
+#define data_race(x)         READ_ONCE(x)
+#else
+#define data_race(x)         (x)
+#endif
 
 #define MIN(a, b)            ((a) < (b) ? (a) : (b))
 #define MAX(a, b)            ((a) > (b) ? (a) : (b))

@@ -55,7 +55,7 @@ static void enter_on_books(struct file *f, struct chrdev *d)
 	f->calls = 1;			/* open() is one */
 	f->counted = true;
 	d->nr_open++;
-	d->e.owner->nr_files++;
+	WRITE_ONCE(d->e.owner->nr_files, d->e.owner->nr_files + 1);
 	list_add_tail(&d->files[FILES_USED], &f->node);
 	file_join_party(f);
 }
@@ -185,17 +185,17 @@ struct file *file_open(const char *name, u32 flags)
 	{                                                                       \
 		int n;                                                          \
 		DEBUG_ASSERT(stack_is_read());                                  \
-		f->user = current;                                              \
-		f->calls++;                                                     \
+		WRITE_ONCE(f->user, current);                                   \
+		WRITE_ONCE(f->calls, f->calls + 1);                             \
 		barrier();                                                      \
 		if (unlikely((u32)turnstile | sync_armed))                      \
 			n = op##_counted(f, __VA_ARGS__);                       \
 		else                                                            \
-			n = f->to->op(f, __VA_ARGS__);                          \
+			n = READ_ONCE(f->to->op)(f, __VA_ARGS__);               \
 		barrier();                                                      \
-		f->calls--;                                                     \
+		WRITE_ONCE(f->calls, f->calls - 1);                             \
 		barrier();                                                      \
-		if (unlikely(f->watched))                                       \
+		if (unlikely(READ_ONCE(f->watched)))                            \
 			file_call_ended(f);                                     \
 		return n;                                                       \
 	}

@@ -64,9 +64,11 @@ static int all_cpus_have_seen(void)
 
 static void sort_out(struct file *f)
 {
-	if (f->calls)
+	bool in_call = READ_ONCE(f->calls);
+
+	if (in_call)
 		file_set_busy(f);
-	file_move(f, f->calls ? FILES_REST : FILES_IDLE);
+	file_move(f, in_call ? FILES_REST : FILES_IDLE);
 }
 
 /* -- 3: release ------------------------------------------------------------------------ */

@@ -52,7 +52,7 @@ static void uncount(struct file *f)
 		f->turnstile->put(o);
 	f->turnstile = NULL;
 	f->dev->nr_open--;
-	o->files_ended++;
+	WRITE_ONCE(o->files_ended, o->files_ended + 1);
 	WRITE_ONCE(o->nr_files, o->nr_files - 1);
 	if (!o->nr_files)
 		wake_all(&o->gate);
@@ -155,7 +155,7 @@ bool file_claim_end(struct file *f, release_fn *release)
 	struct owner *o = f->dev->e.owner;
 
 	ASSERT(spin_held(&registry_lock));
-	if (f->state != FILE_OPEN || f->calls)
+	if (f->state != FILE_OPEN || READ_ONCE(f->calls))
 		return false;
 	f->state = FILE_RELEASING;
 	f->user = current;
@@ -281,7 +281,7 @@ int file_opened(struct file *f, int err)
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	bool open = err >= 0, kept;
 
-	f->calls = 0;
+	WRITE_ONCE(f->calls, 0);
 	if (f->busy)
 		file_unlink(f);
 	if (open && !f->dev->gone)

@@ -91,10 +91,10 @@ static struct file *next_call_of_current(void)
 
 	list_for_each(d, &devices, node)
 		for_each_file_of(f, d)
-			if (f->user == current && f->calls && f->state == FILE_OPEN)
+			if (READ_ONCE(f->user) == current && READ_ONCE(f->calls) && f->state == FILE_OPEN)
 				found = f;
 	if (found)
-		found->calls = 0;
+		WRITE_ONCE(found->calls, 0);
 	spin_unlock_irqrestore(&registry_lock, flags);
 	return found;
 }

@@ -77,11 +77,11 @@ static struct file *hold(struct file *handle)
 	struct entry *e = entry_find(handle, &file_entry_ops);
 	struct file *f = e ? to_file(e) : ERR_PTR(-ENODEV);
 
-	if (e && f->calls && f->user != current)
+	if (e && READ_ONCE(f->calls) && READ_ONCE(f->user) != current)
 		f = ERR_PTR(-EBUSY);	/* another task's, for now */
 	if (!IS_ERR(f)) {
-		f->user = current;
-		f->calls++;
+		WRITE_ONCE(f->user, current);
+		WRITE_ONCE(f->calls, f->calls + 1);
 	}
 	spin_unlock_irqrestore(&registry_lock, flags);
 	return f;
@@ -90,7 +90,10 @@ static struct file *hold(struct file *handle)
 static void let_go(struct file *f)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
-	bool ended = !--f->calls && f->watched;
+	bool ended;
+
+	WRITE_ONCE(f->calls, f->calls - 1);
+	ended = !f->calls && f->watched;
 
 	spin_unlock_irqrestore(&registry_lock, flags);
 	if (ended)

@@ -176,7 +176,7 @@ u32 buddy_alloc(struct buddy *b, u32 order)
 		return NO_FRAME;
 	b->desc[frame].state = FRAME_USED;
 	b->desc[frame].order = (u8)order;
-	b->nr_free -= 1u << order;
+	WRITE_ONCE(b->nr_free, b->nr_free - (1u << order));
 	return frame;
 }
 
@@ -193,7 +193,7 @@ const char *buddy_free(struct buddy *b, u32 frame, u32 order)
 	}
 	if (b->desc[frame].order != order)
 		return "it was allocated with another size";
-	b->nr_free += 1u << order;
+	WRITE_ONCE(b->nr_free, b->nr_free + (1u << order));
 	if (order == 0 && b->nr_hot < BUDDY_MAX_HOT)
 		push_hot(b, frame);
 	else

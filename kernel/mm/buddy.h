@@ -33,7 +33,7 @@ struct buddy {
 	/* Single frames, by far the most, come and go through a stack of their own:
 	 * merging each only to split it off again would cost more than all the rest. */
 	u32 hot_head, nr_hot;
-	u32 nr_managed, nr_free;	/* frames; hot ones are free */
+	u32 nr_managed, nr_free;	/* frames; hot ones are free; others peek */
 };
 
 /* All frames absent. */

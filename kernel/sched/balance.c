@@ -48,7 +48,7 @@ static bool move_one(struct rq *from, struct rq *to)
 	if (!t)
 		return false;
 	runqueue_remove(&from->queue, &t->rq_node);
-	from->nr_running--;
+	rq_count(from, -1);
 	t->cpu = to->cpu;
 	rq_enqueue(to, t);
 	return true;

@@ -44,7 +44,7 @@ static bool take(struct mutex *m)
 {
 	if (m->owner)
 		return false;
-	m->owner = current;
+	WRITE_ONCE(m->owner, current);
 	current->nr_mutexes++;
 	if (unlikely(current->way_out))
 		way_out_count_mutex((u32)m, 1);
@@ -119,7 +119,7 @@ static noinline int lock_slowly(struct mutex *m, u32 heeds, u32 caller)
 	int err = 0;
 
 	ASSERT(current != this_cpu()->idle);	/* nobody runs when it sleeps */
-	ASSERT(heeds || m->owner != current);
+	ASSERT(heeds || !mutex_held(m));
 	current->lends = true;
 	while (!take_or_queue(m, &w, heeds, caller)) {
 		sync_point("mutex:queued");
@@ -210,7 +210,7 @@ void mutex_unlock(struct mutex *m)
 	struct task *owner = m->owner, *ended = NULL;
 
 	ASSERT(owner);
-	m->owner = NULL;
+	WRITE_ONCE(m->owner, NULL);
 	if (unlikely(current->way_out) && owner == current)
 		way_out_count_mutex((u32)m, -1u);
 	if (unlikely(owner != current))

@@ -5,7 +5,7 @@
 
 struct mutex {
 	struct wait_queue queue;	/* its lock protects the fields below */
-	struct task *owner;
+	struct task *owner;		/* anybody may ask whether it is himself: READ_ONCE() */
 };
 
 #define MUTEX(var, n) { .queue = WAIT_QUEUE((var).queue, n) }
@@ -19,4 +19,5 @@ bool mutex_trylock(struct mutex *m) must_use;
 /* Task context. By its owner, or by another task to which it was handed over (from open() to
  * release(), say). */
 void mutex_unlock(struct mutex *m);
+/* By the current task? Exact: whatever others write meanwhile, it is never this one. */
 static inline bool mutex_held(const struct mutex *m) { return READ_ONCE(m->owner) == current; }

@@ -112,7 +112,7 @@ void move_misplaced(struct task *t)
 	struct rq *from = task_rq_lock(t, &flags), *to;
 
 	DEBUG_ASSERT(t->on_rq && !rq_node_queued(&t->rq_node));
-	from->nr_running--;
+	rq_count(from, -1);
 	t->leaving = LEAVING_NOT;
 	t->cpu = choose_cpu(t);
 	to = rq_of(t->cpu);

@@ -15,13 +15,16 @@ struct rq {
 	/* Under lock. */
 	struct runqueue queue;		/* those who wait; the running task is not in it */
 	struct task *curr;
-	u32 nr_running;			/* waiting and running, without idle; others peek */
+	u32 nr_running;			/* waiting and running, without idle; others peek: see rq_count() */
 	u64 switched_at;		/* TSC, of the last switch */
 
 	/* This CPU only. */
 	bool slice_over;		/* curr goes behind the others of its priority */
 	struct task *last;		/* who ran before the switch that is going on */
 };
+
+/* Caller holds rq->lock. One store: who looks for the busiest CPU reads it without the lock. */
+static inline void rq_count(struct rq *rq, int by) { WRITE_ONCE(rq->nr_running, rq->nr_running + (u32)by); }
 
 static inline struct rq *rq_of(u32 cpu) { return cpus[cpu]->rq; }
 

@@ -26,7 +26,7 @@ static inline void runqueue_add(struct runqueue *q, struct rq_node *n, u32 level
 {
 	n->level = level;
 	list_add_tail(&q->level[level], &n->link);
-	q->occupied |= 1u << level;
+	WRITE_ONCE(q->occupied, q->occupied | 1u << level);
 	q->nr++;
 }
 
@@ -35,7 +35,7 @@ static inline void runqueue_add_first(struct runqueue *q, struct rq_node *n, u32
 {
 	n->level = level;
 	list_add(&q->level[level], &n->link);
-	q->occupied |= 1u << level;
+	WRITE_ONCE(q->occupied, q->occupied | 1u << level);
 	q->nr++;
 }
 
@@ -43,14 +43,16 @@ static inline void runqueue_remove(struct runqueue *q, struct rq_node *n)
 {
 	list_del(&n->link);
 	if (list_empty(&q->level[n->level]))
-		q->occupied &= ~(1u << n->level);
+		WRITE_ONCE(q->occupied, q->occupied & ~(1u << n->level));
 	q->nr--;
 }
 
-/* The highest level that is not empty; -1: all are. */
+/* The highest level that is not empty; -1: all are. A hint where the queue is not locked (tick.c). */
 static inline int runqueue_highest(const struct runqueue *q)
 {
-	return q->occupied ? 31 - __builtin_clz(q->occupied) : -1;
+	u32 occupied = READ_ONCE(q->occupied);
+
+	return occupied ? 31 - __builtin_clz(occupied) : -1;
 }
 
 /* The one to run next; NULL: none. */

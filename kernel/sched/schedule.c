@@ -37,7 +37,7 @@ static void put_back(struct rq *rq, struct task *prev, bool preempted)
 	if (prev->state != TASK_RUNNABLE && !preempted) {
 		prev->on_rq = false;
 		prev->leaving = prev->state == TASK_ZOMBIE ? LEAVING_WORLD : LEAVING_NOT;
-		rq->nr_running--;
+		rq_count(rq, -1);
 		return;
 	}
 	if (unlikely(prev->leaving))	/* LEAVING_CPU: see_off() finds it a place */
@@ -215,7 +215,7 @@ bool schedule_to(struct task *t, struct spinlock *lock)
 		t->on_rq = true;	/* one leaves, one comes: nr_running stays */
 	} else {
 		t = take_next(rq);
-		rq->nr_running--;
+		rq_count(rq, -1);
 	}
 	spin_unlock_pinned(lock);
 	switch_tasks(rq, c, prev, t);

@@ -61,7 +61,7 @@ void rq_enqueue(struct rq *rq, struct task *t)
 {
 	DEBUG_ASSERT(spin_held(&rq->lock) && t->cpu == rq->cpu && !rq_node_queued(&t->rq_node));
 	t->on_rq = true;
-	rq->nr_running++;
+	rq_count(rq, 1);
 	runqueue_add(&rq->queue, &t->rq_node, t->prio);
 	rq_check_preempt(rq, t);
 }

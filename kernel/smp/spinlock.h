@@ -44,8 +44,9 @@ void spin_unlock(struct spinlock *l);
 void spin_unlock_pinned(struct spinlock *l);
 u32  spin_lock_irqsave(struct spinlock *l);
 void spin_unlock_irqrestore(struct spinlock *l, u32 flags);
-/* Is it held by this CPU? Exact in all builds. */
+/* Is it held by this CPU? Exact in all builds: whatever other CPUs write meanwhile, it is never
+ * this one. */
 static inline bool spin_held(const struct spinlock *l)
 {
-	return l->locked && l->owner == this_cpu();
+	return READ_ONCE(l->locked) && READ_ONCE(l->owner) == this_cpu();
 }

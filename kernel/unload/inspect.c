@@ -95,8 +95,9 @@ static always_inline bool has_passed(const struct task *t, u64 number)
 	return half[1] == (u32)(number >> 32) && half[0] == (u32)number;
 }
 
-/* The first word of [p, end) that points into the range; NULL. */
-static noinline const u32 *scan_closely(const u32 *p, const u32 *end, u32 start, u32 size)
+/* The first word of [p, end) that points into the range; NULL. Others may write on a resting stack (to a
+ * waiter of its task): each word is read whole, and is what it was or what it becomes. */
+static unchecked noinline const u32 *scan_closely(const u32 *p, const u32 *end, u32 start, u32 size)
 {
 	for (; p < end; p++) {
 		if (*p - start < size)
@@ -107,7 +108,7 @@ static noinline const u32 *scan_closely(const u32 *p, const u32 *end, u32 start,
 
 /* The same. What points into the range begins with the highest byte of its bounds: for
  * all other words one comparison with memory is enough, two instructions. */
-static always_inline const u32 *scan_words(const u32 *p, const u32 *end, u32 start, u32 size)
+static unchecked_inline const u32 *scan_words(const u32 *p, const u32 *end, u32 start, u32 size)
 {
 	u8 high = start >> 24;
 

@@ -530,8 +530,8 @@ static void spin(void *arg)
 
 	while (!s->stop) {
 		u32 cpu = this_cpu_read(id);
-		s->cpus_seen[cpu / 32] |= 1u << (cpu % 32);
-		s->count++;
+		WRITE_ONCE(s->cpus_seen[cpu / 32], s->cpus_seen[cpu / 32] | 1u << (cpu % 32));
+		WRITE_ONCE(s->count, s->count + 1);
 		cpu_relax();
 	}
 }
