@@ -4,8 +4,10 @@
 #             DEBUG=1        costly assertions        CROSS=prefix-  another cross compiler
 #             CLANG=1        build with clang, or     M=folder       modules out of tree
 #             CLANG=clang-19 with a certain one       U=folder       programs out of tree
+#             KCSAN=1        a race detector          CHECKED=1      memory, locks, arithmetic checked
 
-BUILD ?= $(if $(DEBUG),build-debug,build)
+$(if $(and $(KCSAN),$(CHECKED)),$(error KCSAN=1 and CHECKED=1: the compiler has one or the other; make one of them))
+BUILD ?= build$(if $(KCSAN),-kcsan,$(if $(CHECKED),-checked,$(if $(DEBUG),-debug)))
 $(if $(filter-out 1,$(words x$(BUILD)))$(findstring :,$(BUILD)),$(error BUILD=$(BUILD): make cannot write a name with a blank or a colon))
 GOALS := $(or $(MAKECMDGOALS),all)
 .DEFAULT_GOAL := all
@@ -28,6 +30,7 @@ CC      := $(if $(CLANG),$(patsubst 1,clang,$(CLANG)) --target=i686-elf,$(PREFIX
 LD      := $(PREFIX)ld -m elf_i386
 NM      := $(PREFIX)nm
 OBJCOPY := $(PREFIX)objcopy
+OBJDUMP := $(PREFIX)objdump
 AR      := $(PREFIX)ar
 
 # M and U as make can write them: tools/out-of-tree has a link for a name with a blank in it.
@@ -48,6 +51,34 @@ CFLAGS += -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -I. -Ikernel $(
 CFLAGS += $(if $(CLANG),-mstack-alignment=4,-mpreferred-stack-boundary=2) $(PROBED_CFLAGS)
 # No floating point: its registers are not saved, and there is no library that does without.
 CFLAGS += -include lib/no_float.h -Werror=float-conversion $(if $(CLANG),,-Werror=unsuffixed-float-constants)
+# -- Checked builds: the compiler has each access call kernel/check, which needs room in the image --
+CHECKS  := $(KCSAN)$(CHECKED)
+# clang has no -fsanitize=kernel-address for i686.
+MEMORY  := $(if $(CLANG),,$(CHECKED))
+CFLAGS  += $(if $(CHECKS),-DLARGE_IMAGE -DSOURCE_LINES) $(if $(KCSAN),-DKCSAN) \
+	$(if $(CHECKED),-DCHECKED -DDEBUG) $(if $(MEMORY),-DCHECKED_MEMORY)
+ifdef KCSAN
+$(if $(CLANG),$(error KCSAN=1: clang has no -fsanitize=thread for i686; build it with GCC))
+# As Linux has it (scripts/Makefile.kcsan): volatile accesses are told apart, functions are not told of.
+SANITIZE := -fsanitize=thread --param tsan-distinguish-volatile=1 --param tsan-instrument-func-entry-exit=0
+endif
+ifdef CHECKED
+SANITIZE := -fsanitize=bounds,shift,integer-divide-by-zero,unreachable,bool,enum
+endif
+ifneq ($(strip $(MEMORY)),)
+# A call for each access to memory that is not the function's own stack; lib/string.c by other names.
+SANITIZE += -fsanitize=kernel-address --param asan-instrumentation-with-call-threshold=0 --param asan-stack=0 \
+	--param asan-globals=0
+CFLAGS   += -include kernel/check/strings.h
+endif
+# An argument that stays on the stack behind its call would look like somebody inside a module.
+SANITIZE += $(if $(CHECKS),-fno-defer-pop -fno-combine-stack-adjustments)
+# What runs in the kernel, less kernel/check itself and lib/, which programs are linked with, too; and less
+# what looks at memory that is nobody's: the heaps, and those that search all of a module for addresses.
+UNCHECKED := $(foreach f,check/% mm/heap.c.o mm/heap_checked.c.o mm/slab.c.o module/arena.c.o module/alloc_checked.c.o \
+	unload/bare_pointers.c.o shell/monitor.c.o,$(BUILD)/obj/kernel/$f)
+$(BUILD)/obj/kernel/% $(BUILD)/obj/tests/kernel/% $(BUILD)/obj/modules/% $(if $(M),$(BUILD)/obj/$(M_DIR)/%): CFLAGS += $(SANITIZE)
+$(BUILD)/obj/kernel/check/% $(if $(MEMORY),$(UNCHECKED)): CFLAGS := $(filter-out $(SANITIZE),$(CFLAGS))
 soft_float := __[a-z]+[hsdxt][fc]([0-9]|[sdt]i|[hsdxt]f2)|__float(un)?[sdt]i[hsdxt]f
 NASMFLAGS := -f elf32 -Ikernel/ -g -F dwarf -Wall $(PROBED_NASMFLAGS)
 # These define memcpy and memset: a loop in them must not become a call of them.
@@ -65,10 +96,12 @@ LDFLAGS := -nostdlib -static --build-id=none -z noexecstack -z max-page-size=409
 
 # -- What there is --
 KERNEL_SRC := $(sort $(shell find boot kernel lib -name '*.c' -o -name '*.asm'))
+KERNEL_SRC := $(filter-out $(if $(KCSAN),,kernel/check/kcsan%) $(if $(CHECKED),,kernel/check/undefined.c) \
+	$(if $(MEMORY),,kernel/check/memory% kernel/check/shadow.c kernel/%_checked.c),$(KERNEL_SRC))
 KERNEL_OBJ := $(KERNEL_SRC:%=$(BUILD)/obj/%.o)
 KERNEL     := $(BUILD)/quiesce.elf
 # The same with the in-kernel tests in it.
-KTEST_SRC   := $(sort $(wildcard tests/kernel/*.c))
+KTEST_SRC   := $(sort $(filter-out tests/kernel/test_kcsan.c,$(wildcard tests/kernel/*.c))) $(if $(KCSAN),tests/kernel/test_kcsan.c)
 KTEST_OBJ   := $(KTEST_SRC:%=$(BUILD)/obj/%.o)
 TEST_KERNEL := $(BUILD)/quiesce-test.elf
 # A .c file below modules/ (or M) is a module, unless its folder holds a file of the
@@ -108,7 +141,7 @@ define note_changes
 	@mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' >$@
 endef
 $(BUILD)/flags: FORCE
-	$(call note_changes,$(CC) $(CFLAGS) $(NASMFLAGS) $(LDFLAGS) $(shell cksum <Makefile))
+	$(call note_changes,$(CC) $(CFLAGS) $(SANITIZE) $(NASMFLAGS) $(LDFLAGS) $(shell cksum <Makefile))
 $(BUILD)/sources: FORCE
 	$(call note_changes,$(KERNEL_SRC))
 $(BUILD)/modules.list: FORCE
@@ -140,17 +173,17 @@ $(BUILD)/made/%.o: $(BUILD)/made/%.c $(BUILD)/flags
 # Linked twice: the second time with the symbol table made from the first. The table lies
 # behind the code, so no function moves; the last line makes sure of it.
 link    = $(LD) $(LDFLAGS) -T $(BUILD)/linker.ld -o $1 $(filter %.o,$^) $2
-table   = $(NM) -n $1 | tools/kallsyms
+table   = $(NM) -n $1 | tools/kallsyms && tools/lines $(if $(CHECKS),--objdump $(OBJDUMP) $1)
 compile = $(CC) $(CFLAGS) -c $1.c -o $1.o
 $(KERNEL): $(KERNEL_OBJ) $(BUILD)/made/no-ktests.o
 $(TEST_KERNEL): $(KERNEL_OBJ) $(KTEST_OBJ) $(BUILD)/made/ktests.o
-$(KERNEL) $(TEST_KERNEL): $(BUILD)/made/font.o $(BUILD)/linker.ld $(BUILD)/sources tools/kallsyms
+$(KERNEL) $(TEST_KERNEL): $(BUILD)/made/font.o $(BUILD)/linker.ld $(BUILD)/sources tools/kallsyms tools/lines
 	@echo "  LD    $@"
-	@tools/kallsyms </dev/null >$@.symbols0.c && $(call compile,$@.symbols0)
+	@{ tools/kallsyms </dev/null && tools/lines; } >$@.symbols0.c && $(call compile,$@.symbols0)
 	@$(call link,$@.pass1,$@.symbols0.o)
-	@$(call table,$@.pass1) >$@.symbols.c && $(call compile,$@.symbols)
+	@{ $(call table,$@.pass1); } >$@.symbols.c && $(call compile,$@.symbols)
 	@$(call link,$@,$@.symbols.o)
-	@$(call table,$@) | cmp - $@.symbols.c
+	@{ $(call table,$@); } | cmp - $@.symbols.c
 
 # -- Modules, programs and their archive --
 # made of(file, sources): the file is made of their objects, which are all of one folder.
@@ -163,8 +196,15 @@ $(foreach p,$(filter-out $(SERVERS),$(PROGRAMS)),$(eval $(call made_of,$p,$(call
 $(MODULES):
 	@mkdir -p $(@D); echo "  KO    $@"
 	@$(LD) -r -o $@ $(filter %.o,$^)
+	@$(if $(CHECKS),$(add_lines))
 	@! called=$$($(NM) -u $@ | grep -Ewo '$(soft_float)') || \
 		{ echo "$@: uses floating point (calls" $$called"), which the kernel does not save: see docs/MODULES.md" >&2; exit 1; }
+# Without what the compiler would have run before init; with the lines of the source.
+define add_lines
+$(OBJCOPY) --remove-section='.init_array*' --remove-section='.rel.init_array*' $@ && \
+	tools/lines --objdump $(OBJDUMP) --module $@ >$@.lines.s && $(CC) $(CFLAGS) -c $@.lines.s -o $@.lines.o && \
+	$(LD) -r -o $@.tmp $@.lines.o $@ && mv $@.tmp $@ && rm -f $@.lines.s $@.lines.o
+endef
 $(foreach s,$(SERVER_SRC),$(eval $(USER_DIR)/$(basename $(notdir $s))-server: $(BUILD)/obj/server/$s.o $(DRIVER_LIB)))
 $(PROGRAMS): user/lib/program.ld $(BUILD)/user.a
 	@mkdir -p $(@D); echo "  LD    $@"
@@ -219,9 +259,9 @@ $(BUILD)/fixtures: tests/unit/make_fixtures.sh
 	@mkdir -p $(@D); CROSS='$(PREFIX)' CC='$(CC)' $< $(BUILD) && touch $@
 
 clean:						## throw all of it away
-	rm -rf build build-debug $(BUILD)
+	rm -rf build build-debug build-kcsan build-checked $(BUILD)
 help:						## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' Makefile | awk -F@ '{ printf "  make %-11s %s\n", $$1, $$2 }'
-	@sed -n '3,6s/^#//p' Makefile
+	@sed -n '3,7s/^#//p' Makefile
 
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)

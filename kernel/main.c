@@ -1,4 +1,5 @@
 /* The machine waking up. */
+#include "check/kcsan.h"
 #include "entry/irq.h"
 #include "entry/owner.h"
 #include "entry/work.h"
@@ -177,5 +178,6 @@ void kmain(u32 magic, u32 info_phys)
 	graveyard_init();			/* late uses are seen */
 	choose_strategy();
 	start_boot_task();
+	kcsan_start();				/* the race detector of KCSAN=1 */
 	sched_enter_idle();			/* the boot stack becomes CPU 0's idle task */
 }

@@ -81,17 +81,23 @@ static u32 order_of(u32 n)
 	return (u32)__builtin_ctz(n);
 }
 
-paddr_t frames_alloc(u32 n)
+static paddr_t take_frames(u32 n)
 {
-	u32 flags, frame;
+	u32 flags = spin_lock_irqsave(&frame_lock);
+	u32 frame = buddy_alloc(&pool, order_of(n));
 
-	if (alloc_should_fail())
-		return 0;
-	flags = spin_lock_irqsave(&frame_lock);
-	frame = buddy_alloc(&pool, order_of(n));
 	spin_unlock_irqrestore(&frame_lock, flags);
 	return frame == NO_FRAME ? 0 : (paddr_t)frame << PAGE_SHIFT;
 }
+
+paddr_t frames_alloc(u32 n)
+{
+	return alloc_should_fail() ? 0 : take_frames(n);
+}
+
+#ifdef CHECKED_MEMORY
+paddr_t frame_alloc_uncounted(void) { return take_frames(1); }
+#endif
 
 /* -- quarantine -------------------------------------------------------------- */
 

@@ -13,6 +13,10 @@ void    frame_free(paddr_t frame);
 /* `n` (a power of two, at most 1024) frames in a row, aligned to their size; 0: none. */
 paddr_t frames_alloc(u32 n) must_use;
 void    frames_free(paddr_t first, u32 n);
+#ifdef CHECKED_MEMORY
+/* For the checker's own books: no allocation that alloc_fail_nth() counts. */
+paddr_t frame_alloc_uncounted(void) must_use;
+#endif
 /* In frames. */
 u32 frame_total(void);
 u32 frame_available(void);

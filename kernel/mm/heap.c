@@ -1,6 +1,7 @@
 #include "mm/heap.h"
 #include "lib/string.h"
 #include "mm/frame.h"
+#include "mm/heap_raw.h"
 #include "mm/slab.h"
 #include "smp/spinlock.h"
 #include "x86/paging.h"
@@ -15,6 +16,12 @@
 #define TAG_LARGE(order)  ((u8)(0x80 | (order)))
 #define TAG_IS_LARGE(tag) ((tag) & 0x80)
 #define TAG_ORDER(tag)    ((tag) & 0x7f)
+
+#ifdef CHECKED_MEMORY
+#define RAW				/* heap_checked.c calls them */
+#else
+#define RAW static inline
+#endif
 
 static struct spinlock heap_lock = SPINLOCK_IRQ("heap", RANK_HEAP);
 /* Under heap_lock. */
@@ -42,6 +49,10 @@ static bool grow(struct slab_class *c)
 	frames = frames_alloc(1u << c->order);
 	if (!frames)
 		return false;
+	if (!heap_took(phys_to_virt(frames), slab_bytes(c))) {
+		frames_free(frames, 1u << c->order);
+		return false;
+	}
 	tag_frames(phys_to_virt(frames), 1u << c->order, TAG_CLASS(c->index));
 	slab_add(c, phys_to_virt(frames));
 	return true;
@@ -83,25 +94,22 @@ static void *alloc_large(size_t size)
 
 	if (!frames)
 		return NULL;
+	if (!heap_took(phys_to_virt(frames), PAGE_SIZE << order)) {
+		frames_free(frames, 1u << order);
+		return NULL;
+	}
 	frame_set_tag(frames, TAG_LARGE(order));
 	count_large(order, 1);
 	return phys_to_virt(frames);
 }
 
-void *kmalloc(size_t size)
+RAW void *heap_get(size_t size)
 {
 	if (size > MAX_FRAMES * PAGE_SIZE)
 		return NULL;
 	if (size > SLAB_MAX)
 		return alloc_large(size);
 	return alloc_should_fail() ? NULL : alloc_small(size);
-}
-
-void *kzalloc(size_t size)
-{
-	void *p = kmalloc(size);
-
-	return p ? memset(p, 0, size) : NULL;
 }
 
 static void free_small(struct slab_class *c, void *p)
@@ -111,6 +119,7 @@ static void free_small(struct slab_class *c, void *p)
 	const char *wrong = slab_free(c, p, &unused);
 
 	if (unused) {
+		heap_returns(unused, slab_bytes(c));
 		tag_frames(unused, 1u << c->order, 0);
 		frames_free(virt_to_phys(unused), 1u << c->order);
 	}
@@ -121,6 +130,7 @@ static void free_small(struct slab_class *c, void *p)
 
 static void free_large(u32 order, void *p)
 {
+	heap_returns(p, PAGE_SIZE << order);
 #ifdef DEBUG
 	memset(p, SLAB_POISON, PAGE_SIZE << order);
 #endif
@@ -129,7 +139,7 @@ static void free_large(u32 order, void *p)
 	count_large(order, -1);
 }
 
-void kfree(void *p)
+RAW void heap_put(void *p)
 {
 	u8 tag;
 
@@ -143,6 +153,41 @@ void kfree(void *p)
 	else
 		panic("kfree(%p): it is not a block of the heap, or free already", p);
 }
+
+#ifdef CHECKED_MEMORY
+u32 heap_block_size(u32 size)
+{
+	return size > SLAB_MAX ? (u32)PAGE_SIZE << order_for(size) : slab_class[slab_class_for(size)].object_size;
+}
+
+u32 heap_size_at(void *p)
+{
+	u8 tag = (u32)p < KERNEL_BASE ? 0 : frame_tag(virt_to_phys(p));
+
+	if (tag && !TAG_IS_LARGE(tag)) {
+		const struct slab_class *c = &slab_class[tag - TAG_CLASS(0)];
+
+		return (((u32)p & (slab_bytes(c) - 1)) - sizeof(struct slab)) & (c->object_size - 1) ? 0 : c->object_size;
+	}
+	return tag && !((u32)p & (PAGE_SIZE - 1)) ? (u32)PAGE_SIZE << TAG_ORDER(tag) : 0;
+}
+
+/* What heap_checked.c is below. */
+#define heap_used_bytes  heap_raw_bytes
+#define heap_used_blocks heap_raw_blocks
+#define heap_frames      heap_raw_frames
+#else
+void *kmalloc(size_t size) { return heap_get(size); }
+
+void *kzalloc(size_t size)
+{
+	void *p = kmalloc(size);
+
+	return p ? memset(p, 0, size) : NULL;
+}
+
+void kfree(void *p) { heap_put(p); }
+#endif
 
 /* Sums are of one instant only with the lock held. */
 u32 heap_used_bytes(void)

@@ -16,3 +16,9 @@ u32 heap_used_blocks(void);
 /* Frames the heap holds, free blocks in them included: where no block leaked,
  * frame_available() + heap_frames() is what it was. */
 u32 heap_frames(void);
+
+#ifdef CHECKED_MEMORY
+/* Modules' heaps are checked like this one (module/alloc.c). Gives the range a shadow, for good: others
+ * of its 32 KiB may be another heap's. It counts in heap_frames(). False: no memory. */
+bool heap_cover(u32 addr, u32 bytes) must_use;
+#endif

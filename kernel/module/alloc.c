@@ -2,6 +2,7 @@
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "mm/kmap.h"
+#include "module/alloc_checked.h"
 #include "module/arena.h"
 #include "smp/spinlock.h"
 #include "x86/console.h"
@@ -12,6 +13,8 @@ static struct spinlock heap_lock = SPINLOCK_IRQ("module heaps", RANK_HEAP - 1);
 
 static int map_pages(u32 va, u32 pages)
 {
+	if (!checked_cover(va, pages * PAGE_SIZE))
+		return -ENOMEM;
 	return kmap_alloc(va, pages, PROT_RW);
 }
 
@@ -30,15 +33,15 @@ u32 module_heap_pages(const struct module *m)
 /* Caller holds heap_lock. */
 static void count_blocks(struct module *m)
 {
-	m->nr_allocs = arena_used_blocks(m->arena);
-	m->alloc_bytes = arena_used_bytes(m->arena);
+	m->nr_allocs = arena_used_blocks(m->arena) - checked_blocks(m);
+	m->alloc_bytes = arena_used_bytes(m->arena) - checked_bytes(m);
 }
 
-static void *alloc_for(struct module *m, size_t size)
+static void *alloc_for(struct module *m, size_t size, u32 caller)
 {
 	u32 flags = spin_lock_irqsave(&heap_lock);
 	/* An interrupt may have come while kmap.c held its lock. */
-	void *p = arena_alloc(m->arena, size, !in_interrupt());
+	void *p = checked_alloc(m, size, !in_interrupt(), caller);
 
 	count_blocks(m);
 	spin_unlock_irqrestore(&heap_lock, flags);
@@ -53,7 +56,8 @@ noinline void *module_kmalloc(size_t size)
 
 	if (o == &core_owner)
 		return kzalloc(size);
-	return alloc_for(container_of(o, struct module, owner), size);
+	return alloc_for(container_of(o, struct module, owner), size,
+	                 (u32)__builtin_return_address(0));
 }
 
 noinline void module_kfree(void *p)
@@ -68,7 +72,7 @@ noinline void module_kfree(void *p)
 		return;
 	if (o != &core_owner) {
 		flags = spin_lock_irqsave(&heap_lock);
-		freed = arena_free(m->arena, p);
+		freed = checked_free(m, p, caller);
 		count_blocks(m);
 		spin_unlock_irqrestore(&heap_lock, flags);
 	}

@@ -98,3 +98,4 @@ extern u32 module_use_count;
 
 /* Stamps each module with the interface it was built for. */
 MODINFO("abi", MODULE_ABI);
+MODINFO("build", MODULE_BUILD);

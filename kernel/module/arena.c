@@ -97,6 +97,15 @@ bool arena_free(struct arena *a, const void *p)
 	return true;
 }
 
+#ifdef CHECKED_MEMORY
+u32 arena_block_size(const struct arena *a, const void *p)
+{
+	u32 at = (u32)(((uintptr_t)p - a->base) / GRANULE);
+
+	return block_starts_at(a, at) ? (bitmap_next_set(a->last, at, a->nr_granules) + 1 - at) * GRANULE : 0;
+}
+#endif
+
 u32 arena_used_blocks(const struct arena *a)
 {
 	return a->used_blocks;

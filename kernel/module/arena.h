@@ -22,6 +22,8 @@ struct arena *arena_create(u32 base, u32 size, arena_mapper map) must_use;
 void *arena_alloc(struct arena *a, u32 size, bool map_more) must_use;
 /* Clears the block. False when `p` is not a live allocation of this arena. */
 bool  arena_free(struct arena *a, const void *p) must_use;
+/* How large the block at `p` is, which must be one. */
+u32   arena_block_size(const struct arena *a, const void *p);
 u32   arena_used_blocks(const struct arena *a);
 u32   arena_used_bytes(const struct arena *a);		/* rounded up to 16 each */
 u32   arena_mapped_pages(const struct arena *a);	/* from base on */

@@ -1,6 +1,7 @@
 /* All that a module may call, in one place. What is not here is the core's own
  * business: above all what would take a code pointer without a record of the core
  * (tasks, IPIs, ktimers) or unmake a module's surroundings. */
+#include "check/calls.h"
 #include "entry/callback.h"
 #include "entry/chrdev.h"
 #include "entry/console_claim.h"
@@ -85,5 +86,9 @@ const struct kernel_export kernel_exports[] = {
 	/* Sync points, and the stage of the hazards. */
 	EXPORT_CORE(sync_armed), EXPORT_CORE(sync_point_hit), EXPORT_CORE(stage),
 	EXPORT_CORE(stage_accuse),
+
+	/* What the compiler calls in a checked build. */
+#define EXPORT_CALL(name) { #name, (u32)call_##name },
+	COMPILER_CALLS(EXPORT_CALL)
 };
 const u32 nr_kernel_exports = ARRAY_SIZE(kernel_exports);

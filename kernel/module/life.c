@@ -7,6 +7,7 @@
 #include "mm/kmap.h"
 #include "mm/modspace.h"
 #include "module/alloc.h"
+#include "module/alloc_checked.h"
 #include "module/arena.h"
 #include "module/loading.h"
 #include "module/param.h"
@@ -233,6 +234,7 @@ void module_unmap_image(struct module *m, struct freed_image *keep, cpumask_t *s
 	unmap_pages(m, init_start(m), module_init_pages(m));
 	unmap_pages(m, m->image_pages, module_heap_pages(m));
 	*silent = tlb_shootdown(m->owner.base, m->owner.base + pages * PAGE_SIZE);
+	checked_forget(m);
 	m->quarantined = *silent != 0;
 	if (keep) {
 		*keep = (struct freed_image){ m->frames, range_pages(m), m->owner.base };

@@ -30,12 +30,27 @@ static int check_abi(struct loading *l)
 	                         "no ABI stamp; a module includes module/api.h (docs/MODULES.md)");
 }
 
+/* The build whose kernel has what the module calls; modinfo without it means: any kernel. */
+static int check_build(struct loading *l)
+{
+	const char *build;
+
+	for (u32 n = 0; (build = elf_modinfo(&l->view, "build", n)); n++)
+		if (*build && !streq(build, MODULE_BUILD))
+			return load_fail(l->err, -ENOEXEC, "built with %.20s, which this kernel was not; "
+			                 "boot one that was (make run %.20s), or build the module without",
+			                 build, build);
+	return 0;
+}
+
 static int check_file(struct loading *l, const void *file, u32 size)
 {
 	int e = elf_check(file, size, &l->view, l->err);
 
 	if (!e)
 		e = check_abi(l);
+	if (!e)
+		e = check_build(l);
 	if (!e)
 		e = elf_layout(&l->view, l->err);
 	return e;
@@ -102,8 +117,9 @@ static void protect_part(struct module *m, enum part part, enum prot prot)
 
 /* Text is writable until it is complete, then never again. Any CPU may have cached the
  * entries meanwhile, without having used an address (SDM vol. 3, 4.10.2.3): it could still
- * write there, and would fault once where it is to execute. */
-static int fill_image(struct loading *l)
+ * write there, and would fault once where it is to execute. Its frame, with addresses in the
+ * image, is gone when the loader waits (take_back()). */
+static noinline int fill_image(struct loading *l)
 {
 	struct module *m = l->mod;
 	void *image = (void *)m->owner.base;
@@ -118,7 +134,7 @@ static int fill_image(struct loading *l)
 	return 0;
 }
 
-static int map_image(struct loading *l)
+static noinline int map_image(struct loading *l)
 {
 	struct module *m = l->mod;
 
@@ -138,7 +154,7 @@ noinline void module_loaded_for_debugger(struct module *m)
 
 /* -- its init -------------------------------------------------------------- */
 
-static int run_init(struct loading *l)
+static noinline int run_init(struct loading *l)
 {
 	struct module *m = l->mod;
 	int e;

@@ -5,6 +5,7 @@
  *       `-init fails      `--roll back----'
  */
 #pragma once
+#include "check/memory.h"
 #include "entry/owner.h"
 #include "module/elf.h"
 #include "sched/mutex.h"
@@ -33,6 +34,9 @@ struct module {
 	char *names;			/* symbol names, core memory */
 	struct module_symbol *symbol;	/* sorted by address; NULL: none */
 	u32 nr_symbols;
+	const struct source_row *lines;	/* in its image, checked; NULL: none (x86/symbols.h) */
+	const char *const *line_files;
+	u32 nr_lines;
 	struct module *next_named;	/* symbolise.c: lock-free list */
 	struct module_symbol *exported;	/* one block with its names */
 	u32 nr_exported;
@@ -60,6 +64,9 @@ struct module {
 
 	/* Under heap_lock of alloc.c. */
 	struct arena *arena;
+#ifdef CHECKED_MEMORY
+	struct quarantine quarantine;	/* of its heap */
+#endif
 	u32 nr_allocs, alloc_bytes;
 
 	/* Atomic. */

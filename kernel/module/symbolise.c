@@ -12,9 +12,12 @@
  * A CPU inside an NMI answers no IPI either, and one that was stopped by a panic
  * never does: then nothing is freed (m->quarantined). */
 #include "lib/format.h"
+#include "lib/string.h"
 #include "module/loading.h"
 #include "x86/atomic.h"
+#include "x86/paging.h"
 #include "x86/panic.h"
+#include "x86/symbols.h"
 
 static struct module *named;
 
@@ -54,6 +57,19 @@ static const struct module_symbol *find_symbol(const struct module *m, u32 addr)
 	return table && low ? &table[low - 1] : NULL;
 }
 
+/* The image may just have been unmapped, while its names are still known. */
+static void append_line(const struct module *m, u32 addr, char *buf, u32 size)
+{
+	const struct source_row *r;
+	size_t used = strlen(buf);
+
+	if (!load_acquire(&m->nr_lines) || kernel_translate((u32)m->lines) == ~0ull)
+		return;
+	r = source_row_at(m->lines, m->nr_lines, addr);
+	if (r && r->line)
+		snprintf(buf + used, size - used, " (%s:%u)", m->line_files[r->file], r->line);
+}
+
 static void describe(const struct module *m, u32 addr, char *buf, u32 size)
 {
 	u32 offset = addr - m->owner.base;
@@ -81,8 +97,10 @@ bool module_symbolise(u32 addr, char *buf, u32 size)
 	u32 flags = irq_save();
 	const struct module *m = module_at(addr);
 
-	if (m)
+	if (m) {
 		describe(m, addr, buf, size);
+		append_line(m, addr, buf, size);
+	}
 	irq_restore(flags);
 	return m != NULL;
 }

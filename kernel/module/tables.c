@@ -8,6 +8,7 @@
 #include "module/param.h"
 #include "module/symbol.h"
 #include "x86/atomic.h"
+#include "x86/symbols.h"
 
 #define MAX_MODULE_EXPORTS 256
 #define MAX_NAMES          2048		/* for backtraces; those beyond have none */
@@ -245,6 +246,34 @@ void drop_init_symbols(struct module *m)
 	WRITE_ONCE(m->nr_symbols, n);
 }
 
+#ifdef SOURCE_LINES
+/* tools/lines has made them; they are rodata, so they stay as they were checked. */
+static int read_lines(struct loading *l)
+{
+	struct module *m = l->mod;
+	u32 n, nr_files;
+	const struct source_row *row = table_of(l, ".lines", sizeof(*row), &n);
+	const char *const *file = table_of(l, ".line_files", sizeof(*file), &nr_files);
+
+	if (!row || !file)
+		return 0;
+	if (IS_ERR(row) || IS_ERR(file))
+		return load_fail(l->err, -ENOEXEC, "section .lines: damaged");
+	for (u32 i = 0; i < nr_files; i++)
+		if (!text_at(m, file[i]))
+			return load_fail(l->err, -ENOEXEC, "section .line_files: a name lies outside of the module");
+	for (u32 i = 0; i < n; i++)
+		if (row[i].file >= nr_files)
+			return load_fail(l->err, -ENOEXEC, "section .lines: row %u has no file", i);
+	m->lines = row;
+	m->line_files = file;
+	store_release(&m->nr_lines, n);
+	return 0;
+}
+#else
+static int read_lines(struct loading *l) { (void)l; return 0; }
+#endif
+
 int read_tables(struct loading *l)
 {
 	int e = find_functions(l);
@@ -253,6 +282,8 @@ int read_tables(struct loading *l)
 		e = read_names(l);
 	if (!e)
 		e = read_exports(l);
+	if (!e)
+		e = read_lines(l);
 	return e;
 }
 

@@ -32,22 +32,33 @@
 #include "x86/clock.h"
 #include "x86/console.h"
 #include "x86/panic.h"
+#include "x86/symbols.h"
 
 /* -- debug builds: who holds what, in what order ------------------------------ */
 #ifdef DEBUG
 #define SPINNING_TOO_LONG (2 * NSEC_PER_SEC)
 
+/* "name+0x12 (file:line)" of the call that returns to `where`. */
+struct place { char text[112]; };
+static struct place place_of(u32 where)
+{
+	struct place p;
+	symbolise(where - 1, p.text, sizeof(p.text));
+	return p;
+}
+
 static void check_before(const struct spinlock *l, u32 where)
 {
 	struct cpu *c = this_cpu();
 	if (spin_held(l))
-		panic("spin lock '%s' taken twice, at %#x and %#x", l->name, l->where, where);
+		panic("spin lock '%s' taken twice: by %s, and again by %s", l->name,
+		      place_of(l->where).text, place_of(where).text);
 	if (l->irq && irqs_enabled())
-		panic("spin lock '%s' is taken in interrupts too, but %#x takes it with "
-		      "interrupts on", l->name, where);
+		panic("spin lock '%s' is taken in interrupts too, but %s takes it with interrupts on: "
+		      "use spin_lock_irqsave()", l->name, place_of(where).text);
 	if (!l->irq && c->irq_depth)
-		panic("spin lock '%s' is not for interrupts, but %#x takes it in one",
-		      l->name, where);
+		panic("spin lock '%s' is not for interrupts, but %s takes it in one: make it a SPINLOCK_IRQ() "
+		      "and use spin_lock_irqsave()", l->name, place_of(where).text);
 }
 
 /* Ranks rise. Locks of equal rank (two run queues) have an order of their own,
@@ -62,11 +73,11 @@ static void check_rank(const struct spinlock *l, u32 where)
 		if (c->irq_depth && !held->irq)
 			continue;
 		if (held->rank > l->rank)
-			panic("lock order: '%s' (rank %u) taken at %#x under '%s' (rank %u)",
-			      l->name, l->rank, where, held->name, held->rank);
+			panic("lock order: '%s' (rank %u) taken by %s under '%s' (rank %u)",
+			      l->name, l->rank, place_of(where).text, held->name, held->rank);
 		if (held->irq && !l->irq)
-			panic("lock order: plain '%s' taken at %#x under '%s', which interrupts take",
-			      l->name, where, held->name);
+			panic("lock order: plain '%s' taken by %s under '%s', which interrupts take",
+			      l->name, place_of(where).text, held->name);
 	}
 }
 
@@ -104,10 +115,11 @@ static void report_long_wait(const struct spinlock *l, u32 where, u64 *since)
 		*since = now;
 	if (now - *since < SPINNING_TOO_LONG)
 		return;
-	const struct cpu *owner = l->owner;
+	const struct cpu *owner = READ_ONCE(l->owner);
 	*since = now;
-	printk("CPU %u has been waiting at %#x for 2 s for spin lock '%s', held by CPU %d from %#x\n",
-	       this_cpu()->id, where, l->name, owner ? (int)owner->id : -1, l->where);
+	printk("CPU %u has been waiting at %s for 2 s for spin lock '%s', held by CPU %d from %s\n",
+	       this_cpu()->id, place_of(where).text, l->name, owner ? (int)owner->id : -1,
+	       place_of(READ_ONCE(l->where)).text);
 }
 #else
 static inline void check_before(const struct spinlock *l, u32 where) { (void)l; (void)where; }
@@ -129,7 +141,7 @@ static inline bool try_take(struct spinlock *l, u32 where)
 	if (atomic_xchg(&l->locked, 1))
 		return false;
 	WRITE_ONCE(l->owner, this_cpu());
-	l->where = where;
+	WRITE_ONCE(l->where, where);
 	note_taken(l);
 	return true;
 }

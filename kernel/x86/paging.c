@@ -6,7 +6,11 @@
 #define ENTRIES      512		/* of a table or a directory */
 #define PDPT_KERNEL  (KERNEL_BASE >> 30)
 #define PDPTE_P      1ull		/* all other flags are reserved (SDM vol. 3, 4.4.1) */
-#define IMAGE_TABLES 2			/* the image lies in the first 4 MiB */
+#ifdef LARGE_IMAGE
+#define IMAGE_TABLES 4			/* the image lies in the first 8 MiB */
+#else
+#define IMAGE_TABLES 2			/* ... in the first 4 */
+#endif
 
 /* linker.ld, boot.asm. The kernel's own directory pointers stay where they are: the double
  * fault's TSS can hold them. Those of a process lead to the same kernel. */

@@ -15,7 +15,7 @@ struct panic_place panicked_at;
 static u32 panicking;			/* atomic: who_am_i() of the CPU that panics */
 /* That CPU only. */
 static u32 depth;
-static char message[256];
+static char message[384];
 
 static void stay_here(void) noreturn;
 static void stay_here(void)

@@ -48,13 +48,35 @@ const char *kernel_symbol(u32 addr, u32 *offset)
 	return name;
 }
 
+/* In a module's table each section is in order, but not one behind the other; so all are looked at. */
+const struct source_row *source_row_at(const struct source_row *row, u32 n, u32 addr)
+{
+	const struct source_row *best = NULL;
+
+	for (; n--; row++)
+		if (row->addr <= addr && (!best || row->addr >= best->addr))
+			best = row;
+	return best;
+}
+
+static void append_line(u32 addr, char *buf, u32 size)
+{
+	const struct source_row *r = source_row_at(source_rows, source_row_count, addr);
+	size_t used = strlen(buf);
+
+	if (r && r->line)
+		snprintf(buf + used, size - used, " (%s:%u)", source_files[r->file], r->line);
+}
+
 void symbolise(u32 addr, char *buf, u32 size)
 {
 	u32 offset;
 	const char *name = kernel_symbol(addr, &offset);
 
-	if (name)
+	if (name) {
 		snprintf(buf, size, "%s+0x%x", name, offset);
+		append_line(addr, buf, size);
+	}
 	else if (!symbol_hook || !symbol_hook(addr, buf, size))
 		snprintf(buf, size, "0x%08x", addr);
 }
@@ -63,7 +85,7 @@ void symbolise(u32 addr, char *buf, u32 size)
 
 static void print_place(u32 addr)
 {
-	char name[64];
+	char name[112];
 
 	symbolise(addr, name, sizeof(name));
 	printk("  %08x %s\n", addr, name);
@@ -74,6 +96,24 @@ static bool is_frame(u32 ebp)
 {
 	return !(ebp & 3) && ebp >= KERNEL_BASE && ebp < FIXMAP_BASE &&
 	       kernel_translate(ebp) != ~0ull && kernel_translate(ebp + 4) != ~0ull;
+}
+
+bool frame_up(u32 *ebp, u32 *eip)
+{
+	const u32 *frame = (const u32 *)*ebp;
+
+	if (!is_frame(*ebp) || !frame[1] || frame[0] <= *ebp)
+		return false;
+	if (frame[1] == (u32)trap_return) {
+		const struct regs *r = container_of((const u32 *)frame[0], const struct regs, ebp);
+
+		*eip = r->eip;
+		*ebp = r->ebp;
+		return true;
+	}
+	*eip = frame[1] - 1;
+	*ebp = frame[0];
+	return true;
 }
 
 /* The frame that vectors.asm makes of a trap: EBP points into its struct regs,

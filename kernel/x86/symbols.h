@@ -20,9 +20,22 @@ const char *kernel_symbol(u32 addr, u32 *offset);
  * "name+0x12 [module]" to buf; false when unknown. Takes no lock. */
 extern bool (*symbol_hook)(u32 addr, char *buf, u32 size);
 
-/* Writes "name+0x12", "name+0x12 [module]" or the bare number to buf. */
+/* The lines of the source, in builds that have them (KCSAN=1, CHECKED=1): where the code from
+ * `addr` on comes from. Made by tools/lines; without rows elsewhere. */
+struct source_row { u32 addr; u16 file, line; };
+extern const u32 source_row_count;
+extern const struct source_row source_rows[];
+extern const char *const source_files[];
+/* The row of `n`, in any order, that `addr` belongs to; NULL when there is none. */
+const struct source_row *source_row_at(const struct source_row *row, u32 n, u32 addr);
+
+/* Writes "name+0x12", "name+0x12 [module]" or the bare number to buf; where lines are known,
+ * " (file:line)" behind it. */
 void symbolise(u32 addr, char *buf, u32 size);
 
+/* One frame up: *ebp becomes the caller's, *eip the place of its call (of a trap: where it
+ * came). False at the end of the chain. Never faults. */
+bool frame_up(u32 *ebp, u32 *eip);
 /* Prints the chain of return addresses that starts at frame pointer `ebp`,
  * after `eip`. Never faults: reads only mapped kernel memory. */
 void backtrace(u32 eip, u32 ebp);

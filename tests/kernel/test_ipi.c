@@ -170,7 +170,7 @@ struct held {
 };
 
 /* A CPU that answers nothing but NMIs. */
-static void noinline spin_with_interrupts_off(struct held *h)
+static unchecked void noinline spin_with_interrupts_off(struct held *h)
 {
 	u32 flags = irq_save();
 	h->spinning = 1;

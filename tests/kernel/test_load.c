@@ -277,6 +277,14 @@ int test_load_parts(void)
 	return balanced("parts", makes_parts);
 }
 
+/* A checked build has the line of the source behind it. */
+static bool names(const char *text, const char *place)
+{
+	size_t len = strlen(place);
+
+	return starts_with(text, place) && (!text[len] || starts_with(text + len, " ("));
+}
+
 static int makes_names(void)
 {
 	struct module *m;
@@ -284,11 +292,11 @@ static int makes_names(void)
 
 	CHECK(load("labrat", "", &m) == 0);
 	symbolise((u32)m->veto, text, sizeof(text));
-	CHECK(streq(text, "labrat_veto+0x0 [labrat]"));
+	CHECK(names(text, "labrat_veto+0x0 [labrat]"));
 	symbolise((u32)m->veto + 5, text, sizeof(text));
-	CHECK(streq(text, "labrat_veto+0x5 [labrat]"));
+	CHECK(names(text, "labrat_veto+0x5 [labrat]"));
 	symbolise(m->owner.base + m->image_pages * PAGE_SIZE + 16, text, sizeof(text));
-	CHECK(streq(text, "heap+0x10 [labrat]"));
+	CHECK(names(text, "heap+0x10 [labrat]"));
 	for (u32 i = 0; i < m->nr_symbols && !m->init_in_use; i++)
 		CHECK(m->symbol[i].addr < m->owner.base + m->part_start[PART_INIT_TEXT] * PAGE_SIZE);
 	CHECK(unload("labrat") == 0);
