@@ -137,8 +137,8 @@ u64 ktimer_run_due(u64 now)
 	struct ktimer *t;
 	u64 next;
 
-	/* Only this CPU fills its queue, and this is it. */
-	if (!pairing_first(&q->heap))
+	/* Only this CPU fills its queue, and this is it; another one that empties it has the lock. */
+	if (!data_race(q->heap.root))
 		return ~0ull;
 	spin_lock(&q->lock);
 	while ((t = take_due(q, now))) {
