@@ -17,8 +17,10 @@ static u32 changes;			/* atomic; a wrap is harmless: it is only compared for equ
 
 void modules_changed(void)
 {
+	/* A full barrier: who queues himself behind this look sees the new count. */
 	atomic_add(&changes, 1);
-	wake_all(&change_wait);
+	if (READ_ONCE(change_wait.waiters.next) != &change_wait.waiters)
+		wake_all(&change_wait);
 }
 
 u32 modules_changes(void)
@@ -156,9 +158,10 @@ static int need_list(struct loading *l, const char *list)
 static int need_declared(struct loading *l)
 {
 	const char *list;
+	u32 cursor = 0;
 	int e = 0;
 
-	for (u32 n = 0; !e && (list = elf_modinfo(&l->view, "depends", n)); n++)
+	while (!e && (list = elf_modinfo_next(&l->view, "depends", &cursor)))
 		e = need_list(l, list);
 	return e;
 }
@@ -168,13 +171,13 @@ static int need_declared(struct loading *l)
 static bool file_exports(struct elf_view *v, const char *module, const char *symbol)
 {
 	struct load_error ignored;
+	u32 size, cursor = 0;
 	const char *name;
 	const void *data;
-	u32 size;
 
 	if (archive_find(module, &data, &size) || elf_check(data, size, v, &ignored))
 		return false;
-	for (u32 n = 0; (name = elf_modinfo(v, "export", n)); n++)
+	while ((name = elf_modinfo_next(v, "export", &cursor)))
 		if (streq(name, symbol))
 			return true;
 	return false;

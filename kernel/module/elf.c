@@ -515,16 +515,31 @@ bool elf_symbol_next(const struct elf_view *v, u32 *cursor, struct elf_symbol_in
 	return false;
 }
 
-const char *elf_modinfo(const struct elf_view *v, const char *key, u32 n)
+const char *elf_modinfo_next(const struct elf_view *v, const char *key, u32 *cursor)
 {
 	const struct elf32_shdr *s = &v->section[v->modinfo];
-	const char *at = (const char *)v->file + s->offset, *end = at + s->size;
+	const char *start = (const char *)v->file + s->offset, *end = start + s->size, *at = start + *cursor;
 	size_t len = strlen(key);
 
 	if (!v->modinfo)
 		return NULL;
-	for (; at < end; at += strlen(at) + 1)
-		if (strncmp(at, key, len) == 0 && at[len] == '=' && n-- == 0)
-			return at + len + 1;
+	for (; at < end; at += strlen(at) + 1) {
+		if (*at != *key || strncmp(at, key, len) || at[len] != '=')
+			continue;
+		*cursor = (u32)(at - start) + (u32)strlen(at) + 1;
+		return at + len + 1;
+	}
+	*cursor = s->size;
 	return NULL;
+}
+
+const char *elf_modinfo(const struct elf_view *v, const char *key, u32 n)
+{
+	const char *value;
+	u32 cursor = 0;
+
+	do {
+		value = elf_modinfo_next(v, key, &cursor);
+	} while (value && n--);
+	return value;
 }

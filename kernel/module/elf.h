@@ -74,3 +74,5 @@ bool elf_symbol_next(const struct elf_view *v, u32 *cursor, struct elf_symbol_in
 /* Value of `key` in .modinfo ("key=value\0"...); NULL when absent.
  * With several of one key, the n-th (from 0). */
 const char *elf_modinfo(const struct elf_view *v, const char *key, u32 n);
+/* One after the other; start with *cursor = 0. NULL: no more. */
+const char *elf_modinfo_next(const struct elf_view *v, const char *key, u32 *cursor);

@@ -17,11 +17,11 @@
 
 static int check_abi(struct loading *l)
 {
+	u32 n = 0, cursor = 0;
 	const char *abi;
-	u32 n;
 
 	/* Each source of the module has left one. */
-	for (n = 0; (abi = elf_modinfo(&l->view, "abi", n)); n++)
+	for (; (abi = elf_modinfo_next(&l->view, "abi", &cursor)); n++)
 		if (!streq(abi, MODULE_ABI))
 			return load_fail(l->err, -ENOEXEC,
 			                 "built for ABI %.40s, this kernel has %s; build it anew",
@@ -34,8 +34,9 @@ static int check_abi(struct loading *l)
 static int check_build(struct loading *l)
 {
 	const char *build;
+	u32 cursor = 0;
 
-	for (u32 n = 0; (build = elf_modinfo(&l->view, "build", n)); n++)
+	while ((build = elf_modinfo_next(&l->view, "build", &cursor)))
 		if (*build && !streq(build, MODULE_BUILD))
 			return load_fail(l->err, -ENOEXEC, "built with %.20s, which this kernel was not; "
 			                 "boot one that was (make run %.20s), or build the module without",
