@@ -161,6 +161,7 @@ static void use_space(u32 cr3)
 static int copies_heed_rights(struct space *client, struct memory *m)
 {
 	struct space *own = kzalloc(sizeof(*own));
+	u32 usual = current->cr3;	/* of the process that runs the test */
 	u32 at, from, taken;
 
 	CHECK(own);
@@ -170,7 +171,7 @@ static int copies_heed_rights(struct space *client, struct memory *m)
 	CHECK(space_map(client, m, at, 0, 1, RIGHT_READ, &taken) == -EEXIST);
 	use_space(space_cr3(own));
 	int into = space_copy(client, at, from, 4, true), out_of = space_copy(client, at, from, 4, false);
-	use_space(kernel_cr3());
+	use_space(usual);
 	space_destroy(client);
 	space_destroy(own);
 	kfree(own);
