@@ -26,4 +26,12 @@ size_t strlcpy(char *dst, const char *src, size_t size);
 size_t line_length(const char *text, size_t width);
 
 static inline bool streq(const char *a, const char *b)          { return strcmp(a, b) == 0; }
-static inline bool starts_with(const char *s, const char *pre)  { return strncmp(s, pre, strlen(pre)) == 0; }
+/* The first letter mostly decides, so neither of the two is measured first. */
+static inline bool starts_with(const char *s, const char *pre)
+{
+	while (*pre) {
+		if (*s++ != *pre++)
+			return false;
+	}
+	return true;
+}
