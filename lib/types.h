@@ -52,6 +52,14 @@ typedef u64 paddr_t;
 #define READ_ONCE(x)         (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v)     (*(volatile __typeof__(x) *)&(x) = (v))
 
+/* x += n where others look without the lock: one load and one store, which x86 has in one instruction that
+ * the compiler takes for a plain variable only. */
+#ifdef KCSAN
+#define add_once(x, n)       WRITE_ONCE(x, (x) + (n))
+#else
+#define add_once(x, n)       ((x) += (n))
+#endif
+
 /* A plain read of a word that may race, whose value is only a hint: the race detector, which does not see
  * into assembly code, passes it over. */
 #ifdef KCSAN

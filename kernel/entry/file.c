@@ -186,14 +186,14 @@ struct file *file_open(const char *name, u32 flags)
 		int n;                                                          \
 		DEBUG_ASSERT(stack_is_read());                                  \
 		WRITE_ONCE(f->user, current);                                   \
-		WRITE_ONCE(f->calls, f->calls + 1);                             \
+		add_once(f->calls, 1u);                                         \
 		barrier();                                                      \
 		if (unlikely((u32)turnstile | sync_armed))                      \
 			n = op##_counted(f, __VA_ARGS__);                       \
 		else                                                            \
 			n = READ_ONCE(f->to->op)(f, __VA_ARGS__);               \
 		barrier();                                                      \
-		WRITE_ONCE(f->calls, f->calls - 1);                             \
+		add_once(f->calls, -1u);                                        \
 		barrier();                                                      \
 		if (unlikely(READ_ONCE(f->watched)))                            \
 			file_call_ended(f);                                     \

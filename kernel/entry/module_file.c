@@ -81,7 +81,7 @@ static struct file *hold(struct file *handle)
 		f = ERR_PTR(-EBUSY);	/* another task's, for now */
 	if (!IS_ERR(f)) {
 		WRITE_ONCE(f->user, current);
-		WRITE_ONCE(f->calls, f->calls + 1);
+		add_once(f->calls, 1u);
 	}
 	spin_unlock_irqrestore(&registry_lock, flags);
 	return f;
@@ -92,7 +92,7 @@ static void let_go(struct file *f)
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	bool ended;
 
-	WRITE_ONCE(f->calls, f->calls - 1);
+	add_once(f->calls, -1u);
 	ended = !f->calls && f->watched;
 
 	spin_unlock_irqrestore(&registry_lock, flags);

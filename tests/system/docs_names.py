@@ -142,6 +142,11 @@ class Names:
             return None
         return "no command of the prompt has this option"
 
+    def of_test(self, name):
+        """Tests in the kernel: `test entry` runs those whose names begin so."""
+        missing = [w for w in name.split()[1:] if f"int test_{w}" not in self.tree.text]
+        return f"no test in tests/kernel is called {missing[0]}" if missing else None
+
     def of_file(self, name):
         return None if self.tree.has_file(name) else "no such file"
 
@@ -211,6 +216,7 @@ class Names:
 RULES = [
     (r"-?E[A-Z0-9]+$", Names.of_error),
     (r"make\b", Names.of_make),
+    (r"test [a-z_]+( [a-z_]+)*$", Names.of_test),
     (r"(tools|tests)/[\w/-]+(\s|$)", Names.of_tool),
     (r"--[a-z]", Names.of_tools_options),
     (r"-[a-zA-Z]", Names.of_short_option),

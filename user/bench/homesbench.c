@@ -105,7 +105,8 @@ static void end_server(void)
 static int ask_module(enum syscall what, const char *name)
 {
 	struct module_args a = {
-		.name = address(name), .name_len = strlen(name), .flags = MODULE_NONBLOCK,
+		.name = address(name), .name_len = strlen(name),
+		.flags = what == SYS_MODULE_UNLOAD ? MODULE_NONBLOCK : 0,
 	};
 
 	return syscall(what, HANDLE_KERNEL, address(&a), 0, 0);
