@@ -108,6 +108,8 @@ static u32 random_flags(struct prng *rng)
 	return flags[prng_below(rng, ARRAY_SIZE(flags))];
 }
 
+#define LAST_PATIENCE (2 * NSEC_PER_SEC)	/* at the end, when all users have left */
+
 static void unload_one(const char *name, u32 flags, u64 patience, struct torture_counts *c)
 {
 	struct unload *u = kzalloc(sizeof(*u));
@@ -122,6 +124,9 @@ static void unload_one(const char *name, u32 flags, u64 patience, struct torture
 		c->unloads++;
 	else
 		c->refused++;
+	/* Here nobody uses it any more: a word on a stack that looks like an address of it. */
+	if (err && patience == LAST_PATIENCE && u->report.nr_insiders)
+		printk("torture: %s\n", u->report.error);
 	if (u->report.tries > 1)
 		c->retries += u->report.tries - 1;
 	if (u->report.rolled_back)
@@ -184,7 +189,7 @@ static bool unload_any(struct torture_counts *c)
 
 	for (u32 i = 0; complete_loaded_module(i, name, sizeof(name)); i++) {
 		u32 before = c->unloads;
-		unload_one(name, UNLOAD_WAIT | UNLOAD_REVOKE, 10 * NSEC_PER_SEC, c);
+		unload_one(name, UNLOAD_WAIT | UNLOAD_REVOKE, LAST_PATIENCE, c);
 		if (c->unloads != before)
 			return true;
 	}

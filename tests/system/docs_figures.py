@@ -10,7 +10,7 @@ import re
 
 from docs_reader import NUMBER
 
-STEADY = 0.02           # docs/PERFORMANCE.md says so
+STEADY = 0.03           # docs/PERFORMANCE.md says so
 BENCH = re.compile(r"`(bench [^`]+)`")
 CPUS = re.compile(r"\b(\d+|one|two|four|eight) CPUs?\b")
 WORDS = {"one": 1, "two": 2, "four": 4, "eight": 8}

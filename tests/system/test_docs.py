@@ -31,6 +31,7 @@ HELP = "tools/run --help"
 # Of the commands in there, which has no room for remarks.
 HELP_NOT_RUN = {
     "tools/run --direct --tests -c test": "tests/run-all runs them all, twice",
+    "tools/run --schedule tests/schedules/naive-put.schedule": "test_explore.py does",
     "tools/run --on bochs -c tour": "test_machines.py boots Bochs, whose instructions are slow",
 }
 
