@@ -289,14 +289,14 @@ def test_a_false_figure_is_told():
     page = Page("page", FIGURES)
     median = "{:44} median {:>8}, p99    33556, max    33556 instructions (64 samples)\n".format
     printed = {("bench unload", 1): Printed(median("load", 31849) + median("unload", 9531)),
-               ("bench unload", 4): Printed(median("load", 36949) + median("unload", 14268)),
+               ("bench unload", 4): Printed(median("load", 36949) + median("unload", 14568)),
                ("bench strategies tasks trap", 1): Printed("naive  1  2  3  0.1\ntrap  9902  12051  33303  23.6\n")}
 
     def said(exact):
         return [text for claim in claims(page) for text in claim.complaints(page, printed, 2.0, exact)]
 
     assert said(exact=True) == [
-        "page:4: no 13,900 is printed by `bench unload` on 4 CPU(s), which prints 36949 14268"]
+        "page:4: no 13,900 is printed by `bench unload` on 4 CPU(s), which prints 36949 14568"]
     assert not said(exact=False)
     printed["bench unload", 1] = Printed(median("load", 31849) + median("unload", 19531))
     assert [text[:18] for text in said(exact=False)] == ["page:4: no 9,500 i"]
