@@ -71,10 +71,10 @@ SANITIZE += -fsanitize=kernel-address --param asan-instrumentation-with-call-thr
 	--param asan-globals=0
 CFLAGS   += -include kernel/check/strings.h
 endif
-# An argument that stays on the stack behind its call would look like somebody inside a module.
+# An argument that stays on the stack behind its call would look like a task inside a module.
 SANITIZE += $(if $(CHECKS),-fno-defer-pop -fno-combine-stack-adjustments)
 # What runs in the kernel, less kernel/check itself and lib/, which programs are linked with, too; and less
-# what looks at memory that is nobody's: the heaps, and those that search all of a module for addresses.
+# what looks at unowned memory: the heaps, and those that search all of a module for addresses.
 UNCHECKED := $(foreach f,check/% mm/heap.c.o mm/heap_checked.c.o mm/slab.c.o module/arena.c.o module/alloc_checked.c.o \
 	unload/bare_pointers.c.o shell/monitor.c.o,$(BUILD)/obj/kernel/$f)
 $(BUILD)/obj/kernel/% $(BUILD)/obj/tests/kernel/% $(BUILD)/obj/modules/% $(if $(M),$(BUILD)/obj/$(M_DIR)/%): CFLAGS += $(SANITIZE)

@@ -91,7 +91,7 @@ static bool read_value(const struct boot_option *o, const struct boot_word *w, u
 	}
 }
 
-/* -- what is said ------------------------------------------------------------------- */
+/* -- reports ------------------------------------------------------------------------ */
 
 /* "hpet, pm or pit", behind what is in `line`. */
 static void add_choices(char *line, const char *const *choices)

@@ -21,7 +21,7 @@
  * size, a power of two that divides the address, shifted by one, so that the lowest bit set
  * tells it; and in bit 0 whether it writes. */
 #define EMPTY    0u
-#define CONSUMED 1u			/* no watchpoint: somebody met it, and writes down who */
+#define CONSUMED 1u			/* no watchpoint: another access hit it, and reports itself */
 
 struct watchpoint {
 	u32 word;			/* atomic */
@@ -192,7 +192,7 @@ static u32 watchable(struct kcsan_cpu *c, u32 *addr, u32 size)
 	return size;
 }
 
-/* On a CPU's own stack nobody else has business while it is there, and most accesses are. */
+/* A CPU's own stack is private while the task runs on it, and most accesses are to it. */
 static bool is_own_stack(u32 addr, u32 ebp)
 {
 	return addr - (ebp - PAGE_SIZE) < 2 * PAGE_SIZE && addr / STACK_SLOT == ebp / STACK_SLOT;

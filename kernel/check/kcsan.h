@@ -7,7 +7,7 @@
  *						an access meets it: writes down who it is
  *	  takes the watchpoint back: hit
  *	  reports both, or a value that
- *	  has changed although nobody came
+ *	  has changed although no access was seen
  *
  * Two accesses race if they overlap, one of them at least writes, and one at least is plain.
  * READ_ONCE(), WRITE_ONCE() and what x86/atomic.h has are marked; so a watchpoint is posted for
@@ -47,7 +47,7 @@ struct kcsan_side {
 	u32 stack[KCSAN_DEPTH];		/* where it is, then its callers */
 };
 
-/* `other`: NULL when nobody was seen, but the value changed. Interrupts off. */
+/* `other`: NULL when no access was seen, but the value changed. Interrupts off. */
 void kcsan_report(const struct kcsan_side *watcher, const struct kcsan_side *other, u32 before, u32 after);
 /* Somewhere below the compiler's call: whose access it is. */
 void kcsan_check(u32 addr, u32 size, u32 kind, u32 ip, u32 ebp);

@@ -28,7 +28,7 @@ void __tsan_read_range(const void *p, u32 size)  { kcsan_check((u32)p, size, 0, 
 void __tsan_write_range(const void *p, u32 size);
 void __tsan_write_range(const void *p, u32 size) { kcsan_check((u32)p, size, KCSAN_WRITE, HERE); }
 
-/* Called by a constructor of each file, which nobody calls. */
+/* Called by a constructor of each file, which is never run. */
 void __tsan_init(void);
 void __tsan_init(void) { }
 

@@ -1,4 +1,4 @@
-/* What is said of a race, once for each pair of places. */
+/* The report of a race, once for each pair of places. */
 #include "check/kcsan.h"
 #include "smp/percpu.h"
 #include "x86/atomic.h"

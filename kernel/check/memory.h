@@ -4,7 +4,7 @@
  * each 32 KiB that hold blocks of a heap, and what has no page may be used.
  *
  * A checked block has a red zone behind it, the last 16 bytes of which are a record: how large it is,
- * who asked for it, who freed it. It is the red zone of the block that follows, too. What is freed
+ * the callers that allocated and freed it. It is the red zone of the block that follows, too. What is freed
  * stays closed, in quarantine, until as much again has been freed behind it. */
 #pragma once
 #include "lib/types.h"
@@ -30,7 +30,7 @@ struct quarantine {
 	u32 bytes, blocks;
 };
 
-/* Sees to it that the range has a shadow, for good. False: no memory. new_page: a zeroed page, or
+/* Gives the range a shadow, permanently. False: no memory. new_page: a zeroed page, or
  * NULL; drop_page: another CPU was faster. Any context. */
 bool shadow_cover(u32 addr, u32 len, void *(*new_page)(void), void (*drop_page)(void *)) must_use;
 void shadow_set(u32 addr, u32 len, u8 code);

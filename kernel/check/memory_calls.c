@@ -7,7 +7,7 @@
 #include "x86/panic.h"
 #include "x86/symbols.h"
 
-/* -- what is said --------------------------------------------------------------------- */
+/* -- reports -------------------------------------------------------------------------- */
 
 /* The record behind the red or freed granule at `addr`; NULL: it is the heap's own. */
 static const struct block_record *record_after(u32 addr)
@@ -63,7 +63,7 @@ static noinline void report(u32 addr, u32 size, bool write, u32 ip)
 	if (r)
 		print_block(addr, r, freed);
 	symbolise(ip - 1, where, sizeof(where));
-	panic("%s: %s of %u byte%s at 0x%08x by %s", !r ? "heap memory that nobody was given" :
+	panic("%s: %s of %u byte%s at 0x%08x by %s", !r ? "heap memory that is not allocated" :
 	      freed ? "use after kfree()" : "past the end of a block", write ? "write" : "read",
 	      size, size == 1 ? "" : "s", addr, where);
 }

@@ -13,7 +13,7 @@ struct about_value   { struct place at; const struct type *type; };
 #define IS_SIGNED     1u
 #define PANIC(p, fmt, ...) panic("undefined: " fmt " (%s:%u)", __VA_ARGS__, (p)->file, (p)->line)
 
-/* What is wider than a word comes by reference. */
+/* Values wider than a word are passed by reference. */
 static s64 value(const struct type *t, u32 given)
 {
 	u32 bits = t->kind == IS_INTEGER ? 1u << (t->info >> 1) : 32;

@@ -18,7 +18,7 @@ static struct irq_record *to_action(struct entry *e)
 
 /* -- the record ----------------------------------------------------------------------- */
 
-/* Nobody is held back on it any more. A stuck line waits for its next poll. Caller holds
+/* No handler holds it masked any more. A stuck line waits for its next poll. Caller holds
  * registry_lock. */
 static void resume_line(struct irq_line *line)
 {

@@ -8,8 +8,8 @@
 #include "x86/console.h"
 #include "x86/panic.h"
 
-/* A level-triggered line that nobody silences comes back at once, for ever: a line is stuck
- * when nearly all of this many interrupts were nobody's. (The numbers are Linux's,
+/* A level-triggered line that no handler silences comes back at once, for ever: a line is stuck
+ * when nearly all of this many interrupts were unhandled. (The numbers are Linux's,
  * note_interrupt() in kernel/irq/spurious.c.) */
 #define STORM_WINDOW    10000u
 #define STORM_TOLERATED 100u
@@ -70,7 +70,7 @@ void line_list_handlers(const struct irq_line *line, char *buf, u32 size)
  *	...
  *	up			-		up	A is open again, or gone: unmasks for good
  *
- * A stuck line is unmasked for good when it has been silent for SILENT_NS. An edge that comes
+ * A stuck line is unmasked permanently when it has been silent for SILENT_NS. An edge that comes
  * while the line is masked is lost (Intel 82093AA, 3.2.4: the mask bit), so the vector of an
  * edge-triggered line is raised as well when it is unmasked: all handlers look at their devices. */
 #define POLL_NS   NSEC_PER_MSEC

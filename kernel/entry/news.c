@@ -127,14 +127,14 @@ void module_news(enum owner_state event, const char *name)
 	u64 number = put(event, name), until = clock_ns() + PATIENCE_NS;
 	int err = start_herald();
 	if (!number) {
-		printk("%s: nobody is told that it has %s: %u pieces of news are waiting\n", name,
+		printk("%s: no notifier is told that it has %s: %u events are queued; find the notifier that does not return\n", name,
 		       event == OWNER_LIVE ? "come" : "gone", NR_NEWS);
 	} else if (err) {
-		printk("%s: no memory for the task that tells that it has %s; it is told later\n", name,
+		printk("%s: no memory for the task that calls the notifiers that it has %s; they are called later\n", name,
 		       event == OWNER_LIVE ? "come" : "gone");
 	} else if (wait_event_core(&told, is_told(number), until)) {
 		notifier_chain_calling(&module_chain, whose, sizeof(whose));
-		printk("%s: those who want to know that it has %s are told later: notifier %s has not returned\n",
+		printk("%s: notifiers are told later that it has %s: notifier %s has not returned\n",
 		       name, event == OWNER_LIVE ? "come" : "gone", whose);
 	}
 }

@@ -5,5 +5,5 @@
 
 /* Tells all on module_chain that module `name` (copied) has become `event`. Waits until they have
  * been told, but a second at most: then it says whose function does not return, and what is
- * queued is told when it has. Pieces of news are told in their order. May sleep. */
+ * queued is delivered when it has. Events are delivered in order. May sleep. */
 void module_news(enum owner_state event, const char *name);

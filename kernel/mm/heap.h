@@ -18,7 +18,7 @@ u32 heap_used_blocks(void);
 u32 heap_frames(void);
 
 #ifdef CHECKED_MEMORY
-/* Modules' heaps are checked like this one (module/alloc.c). Gives the range a shadow, for good: others
+/* Modules' heaps are checked like this one (module/alloc.c). Gives the range a shadow, permanently: others
  * of its 32 KiB may be another heap's. It counts in heap_frames(). False: no memory. */
 bool heap_cover(u32 addr, u32 bytes) must_use;
 #endif

@@ -9,7 +9,7 @@
 #ifdef CHECKED_MEMORY
 void *checked_alloc(struct module *m, size_t size, bool map_more, u32 caller) must_use;
 bool  checked_free(struct module *m, void *p, u32 caller) must_use;
-/* Its pages have been unmapped: whoever has them next is not checked by what it left. */
+/* Its pages have been unmapped: the next owner must not be checked against stale state. */
 void  checked_forget(struct module *m);
 static inline bool checked_cover(u32 va, u32 bytes)        { return heap_cover(va, bytes); }
 static inline u32 checked_blocks(const struct module *m)   { return m->quarantine.blocks; }

@@ -17,7 +17,7 @@ static u32 changes;			/* atomic; a wrap is harmless: it is only compared for equ
 
 void modules_changed(void)
 {
-	/* A full barrier: who queues himself behind this look sees the new count. */
+	/* A full barrier: a waiter that queues itself after this check sees the new count. */
 	atomic_add(&changes, 1);
 	if (READ_ONCE(change_wait.waiters.next) != &change_wait.waiters)
 		wake_all(&change_wait);

@@ -19,7 +19,7 @@
 static bool on_fault(struct regs *regs, u32 cr2)
 {
 	struct module *m = module_at(regs->eip);
-	/* A trap is told of behind its instruction (SDM vol. 3, 6.5). */
+	/* A trap is reported after its instruction (SDM vol. 3, 6.5). */
 	u32 eip = regs->eip - (regs->vector == TRAP_BP || regs->vector == TRAP_OF);
 	char where[80], at[32] = "";
 

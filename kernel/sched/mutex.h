@@ -5,7 +5,7 @@
 
 struct mutex {
 	struct wait_queue queue;	/* its lock protects the fields below */
-	struct task *owner;		/* anybody may ask whether it is himself: READ_ONCE() */
+	struct task *owner;		/* any task may compare it with itself: READ_ONCE() */
 };
 
 #define MUTEX(var, n) { .queue = WAIT_QUEUE((var).queue, n) }

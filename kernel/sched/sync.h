@@ -21,8 +21,8 @@ static inline void sync_point(const char *name)
 int  sync_hold(const char *name, u32 hits) must_use;
 /* The same, for one task only, or so that a task spins there even if it may sleep: then it keeps
  * its CPU, as far as nothing takes that from it, and answers IPIs. So somebody may stand inside a
- * look of an unload (to sleep is to pass schedule()), or alone on his CPU. With `for_ns` a task
- * goes on by itself after that time: nobody needs to run to release it. */
+ * look of an unload (to sleep is to pass schedule()), or alone on its CPU. With `for_ns` a task
+ * goes on by itself after that time: no other task needs to run to release it. */
 struct sync_how {
 	u32 only;			/* id of the task; 0: whoever comes */
 	bool spins;

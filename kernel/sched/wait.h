@@ -66,5 +66,5 @@ extern int (*wait_gate)(u32 caller);
 /* Makes every task that sleeps (TASK_SLEEPING) with a caller, near or far, or works_on in
  * [base, base+size) look at the gate again. */
 void wait_recheck_range(u32 base, u32 size);
-/* The same of a module of that generation: not those who have not run since its load. */
+/* The same of a module of that generation, except tasks that have not run since its load. */
 void wait_recheck_since(u32 base, u32 size, u32 generation);

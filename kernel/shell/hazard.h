@@ -7,7 +7,7 @@
  *   hazard_print.c      how cells are shown
  *   hazard_cell.c       one cell: clean slate, script, verdict, clean slate
  *   hazard_script.c     the steps of a script
- *   hazard_try.c        whether an unload can be over while somebody is held
+ *   hazard_try.c        whether an unload can complete while a task is held
  *   hazard_wrap.c       counters near their end
  *   hazard_actor.c      the tasks that they put on the stage
  *   hazard_server.c     the same hazards where the driver is a process

@@ -16,13 +16,13 @@
  *   hold P [N] | held P          sync point P: hold N there | wait until one is
  *   spin P [N [K]]               as hold; they spin there and keep their CPUs (the Kth task
  *                                of the stage only)
- *   linger P MS                  whoever passes P spins there for so long, each time
+ *   linger P MS                  each task that passes P spins there for so long
  *   free P [aside]               let them go on; the hazard is over, or (aside) is not
  *   at N | go                    wait until N stand where they are wanted | let them go
  *   hog CPU | deaf CPU PERCENT   occupy a CPU | switch its interrupts off for part of
  *                                a quarter
  *   yields CPU                   a task of low priority passes through schedule() all the time
- *   stir P                       load and unload another module until somebody is held at P
+ *   stir P                       load and unload another module until a task is held at P
  *   wrap                         each counter of the safety path is brought near its end
  *   busy CPU                     keep preemption off there, interrupts on, until the curtain
  *   peek CPU PERCENT             the same; that CPU looks at the stage's page before and after
@@ -36,7 +36,7 @@
  *                                quarter, which is longer than any strategy waits blindly,
  *                                and until each CPU has passed through schedule() four times
  *                                (but four times as long at most), or a quarter of that and
- *                                ten looks in vain
+ *                                ten looks found insiders
  *   out                          wait until the unload is over
  *   left                         wait until all who called have come back
  *   gone                         wait until the module is not there any more
@@ -338,7 +338,7 @@ static int do_stir(struct step *s)
 	if (err || is_held(point))
 		return err;
 	s->c->verdict = VERDICT_NA;
-	snprintf(s->c->evidence, sizeof(s->c->evidence), "under %s nobody comes to %s", s->c->strategy->name, point);
+	snprintf(s->c->evidence, sizeof(s->c->evidence), "under %s no task reaches %s", s->c->strategy->name, point);
 	return -ENOTSUP;
 }
 
@@ -503,7 +503,7 @@ static const struct { const char *name; int (*run)(struct step *s); const char *
 	{ "ask", do_ask, "the device is asked something" },
 	{ "hold", do_hold, "whoever comes by there is to be held" },
 	{ "spin", do_spin, "whoever comes by there is to be held, on its CPU" },
-	{ "linger", do_linger, "whoever comes by there will take some time" },
+	{ "linger", do_linger, "tasks that pass there will take some time" },
 	{ "held", do_held, "somebody is held there" },
 	{ "free", do_free, "who is held there may go on" },
 	{ "at", do_at, "so many stand in the module's code" },
@@ -512,7 +512,7 @@ static const struct { const char *name; int (*run)(struct step *s); const char *
 	{ "deaf", do_deaf, "a CPU switches its interrupts off" },
 	{ "busy", do_busy, "a CPU cannot be preempted" },
 	{ "yields", do_yields, "a task passes through schedule() all the time" },
-	{ "stir", do_stir, "another module comes and goes until somebody is held there" },
+	{ "stir", do_stir, "another module comes and goes until a task is held there" },
 	{ "wrap", do_wrap, "counters are brought near their end" },
 	{ "notify", do_notify, "a task walks a notifier chain" },
 	{ "nmis", do_nmis, "NMIs are sent to all" },

@@ -1,4 +1,4 @@
-/* An unload with somebody held inside: can it be over all the same? It gets its time, whatever
+/* An unload with a task held inside: can it complete all the same? It gets its time, whatever
  * the host has for it. */
 #include "sched/grace.h"
 #include "shell/hazard.h"
@@ -11,9 +11,9 @@ static u32 looks(const struct actor *a)
 	return a->unload ? READ_ONCE(a->unload->report.tries) : 0;
 }
 
-/* How often every CPU has been given away by whoever ran there, since a moment. On a host that has
+/* How often the running task has given up each CPU since some moment. On a host that has
  * little time for some CPU, milliseconds say nothing; an unload that depends on no one inside
- * needs each CPU a few times, and so does this. Whoever keeps preemption off holds it up. */
+ * needs each CPU a few times, and so does this. A task that keeps preemption off delays it. */
 #define ENOUGH_PASSES 4u
 
 struct passes {
@@ -40,7 +40,7 @@ static void end_passes(struct passes *p)
 }
 
 /* Who was sent home by the first look has to get there, on a host that may have little time for
- * his CPU: ten looks are at least 40 ms of pauses. */
+ * its CPU: ten looks are at least 40 ms of pauses. */
 static void wait_or_see(struct actor *a, u64 all, const struct passes *p)
 {
 	u64 end = from_now(all), enough = from_now(all / 4), limit = from_now(4 * all);

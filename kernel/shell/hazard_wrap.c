@@ -85,7 +85,7 @@ int hazard_wrap_begin(const char *module)
 }
 
 /* The count of loads does not wrap: it stays at its end, where all tasks count as having run since
- * any load. Whoever ran meanwhile does so from here on, which is safe. */
+ * any load. Tasks that ran meanwhile do so from here on, which is safe. */
 void hazard_wrap_end(void)
 {
 	if (!wrapped)

@@ -124,7 +124,7 @@ static void unload_one(const char *name, u32 flags, u64 patience, struct torture
 		c->unloads++;
 	else
 		c->refused++;
-	/* Here nobody uses it any more: a word on a stack that looks like an address of it. */
+	/* No user is left: a word on a stack that looks like an address of it. */
 	if (err && patience == LAST_PATIENCE && u->report.nr_insiders)
 		printk("torture: %s\n", u->report.error);
 	if (u->report.tries > 1)

@@ -74,7 +74,7 @@ void inspection_end_turn(void)
  */
 static always_inline void pass(struct task *t, u64 number) { rising_raise(&t->inspected, number); }
 
-/* The same by who has his turn: meanwhile nobody marks with a later number. So while the high half
+/* The same for the caller that has the turn: meanwhile no look marks with a later number. So while the high half
  * stays, to store the low one is enough: what comes in between is an earlier number, or this one. */
 static always_inline void pass_in_turn(struct task *t, u64 number)
 {

@@ -61,7 +61,7 @@ void inspect_cpus(struct inspection *in, cpumask_t cpus);
 /* The stack of a task that is off its CPU, while all run: true when no word of it points into the
  * range. What it says holds while the task does not run. Caller holds tasklist_lock; `t` is not dead. */
 bool stack_is_clean(struct inspection *in, const struct task *t) must_use;
-/* Reads the stacks of all others, but for what was seen ahead of the hold (ahead.c). If nobody is inside and the owner's epoch
+/* Reads the stacks of all others, but for what was seen ahead of the hold (ahead.c). If no task is inside and the owner's epoch
  * is unchanged, makes the owner OWNER_GONE and returns true. Preemption off, CPUs
  * held. */
 bool inspect_tasks_and_commit(struct inspection *in) must_use;

@@ -131,7 +131,7 @@ u32 remains_count(void)
 	return n;
 }
 
-/* Not of those that stay: somebody is in a function that did not return in time. */
+/* Not of those that stay: a task is in a function that did not return in time. */
 static struct module *next_remains(void)
 {
 	struct module *rest, *found = NULL;

@@ -44,7 +44,7 @@ static void module_put(struct owner *o)
 
 static u32 module_refcount(struct unload *u) { return count_inside(u->mod->owner.slot); }
 
-/* `users`: as counted while the machine stood. */
+/* `users`: as counted while the machine was stopped. */
 struct krmmod { struct unload *u; u32 users; bool forced; int ret; };
 
 /* O_NONBLOCK is rmmod without -w, O_TRUNC is rmmod -f. */

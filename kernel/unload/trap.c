@@ -18,7 +18,7 @@
 #include "unload/steps.h"
 
 /* Stops the world for as long as one look takes, at those tasks that were not looked at just
- * before, or have run since. True: nobody is inside, and from this instant nobody can be; the
+ * before, or have run since. True: no task is inside, and from this instant none can be; the
  * module is OWNER_GONE. */
 static bool nobody_inside(struct inspection *in)
 {

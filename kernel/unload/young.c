@@ -118,7 +118,7 @@ static void release_files(struct unload *u, struct door *d)
 	struct owner *o = &u->mod->owner;
 	u64 until = clock_ns() + UNLOAD_PATIENCE_NS;
 
-	d->unloading = true;			/* whoever leaves signals C */
+	d->unloading = true;			/* a task that leaves signals C */
 	release_files_late(u);
 	(void)!smp_call_until(cpus_others(), look_up, NULL, until);
 	if (wait_event_core(&d->condition, !count_inside(o->slot), until)) {

@@ -115,8 +115,8 @@ static bool offer(enum fault_step step, struct regs *regs, u32 cr2)
 	return hook && hook(regs, cr2);
 }
 
-/* What an instruction by itself brings about, other than an access to memory: of the aborts,
- * NMI and debug traps nobody can say so (SDM vol. 3, table 6-1). */
+/* Faults that an instruction raises by itself, other than by an access to memory; not the aborts,
+ * NMI and debug traps, which may be raised by anything (SDM vol. 3, table 6-1). */
 #define INSTRUCTION_FAULTS                                                              \
 	(1u << TRAP_DE | 1u << TRAP_BP | 1u << TRAP_OF | 1u << TRAP_BR | 1u << TRAP_UD | 1u << TRAP_NM | \
 	 1u << TRAP_TS | 1u << TRAP_NP | 1u << TRAP_SS | 1u << TRAP_MF | 1u << TRAP_AC | 1u << TRAP_XM)

@@ -17,7 +17,7 @@
 
 static struct timer *timer;
 static volatile bool last, begun;
-/* Its middle is on a page that nobody has read since the load: no TLB has it. */
+/* Its middle is on a page that has not been read since the load: no TLB has it. */
 static const volatile u32 far[3 * WORDS_PER_PAGE];
 static volatile u32 seen;
 

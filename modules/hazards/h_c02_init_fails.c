@@ -7,7 +7,7 @@
  *   free
  *                                     goes on in freed memory
  *
- * Derived. E14: the loader is killed while it waits, and who is inside leaves after that: nobody
+ * Derived. E14: the loader is killed while it waits, and the insider leaves after that: nobody
  * is there any more to end the load.
  */
 #include "modules/hazards/hazard.h"

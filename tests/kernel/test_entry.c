@@ -13,6 +13,7 @@
 #include "sched/sync.h"
 #include "shell/ktest.h"
 #include "smp/ipi.h"
+#include "tests/kernel/on_cpu.h"
 #include "tests/kernel/tests.h"
 #include "x86/apic.h"
 #include "x86/atomic.h"
@@ -347,13 +348,9 @@ static int fires_between(void)
 
 static int timer_held_back_body(void)
 {
-	cpumask_t usual = current->affinity;
+	int err = ON_CPU(0, 1, fires_between());		/* the held one keeps CPU 1 */
 
-	task_set_affinity(current, CPU_BIT(0));		/* the held one keeps CPU 1 */
-	yield();
-	int err = fires_between();
 	sync_reset();
-	task_set_affinity(current, usual);
 	return err;
 }
 

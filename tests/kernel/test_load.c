@@ -434,7 +434,7 @@ static int fails_with_reader_inside(void)
 	return 0;
 }
 
-/* He stays for longer than one look lasts: the module goes by itself when he has left. */
+/* The task stays for longer than one look: the module goes by itself when it has left. */
 static int fails_with_one_who_stays(void)
 {
 	static struct loader other;

@@ -7,6 +7,7 @@
 #include "sched/sched.h"
 #include "shell/hazard.h"
 #include "shell/ktest.h"
+#include "tests/kernel/on_cpu.h"
 #include "tests/kernel/tests.h"
 #include "unload/inspect.h"
 #include "unload/unload.h"
@@ -242,22 +243,12 @@ static int registers_are_read(void)
 
 int test_look_reads_registers(void)
 {
-	cpumask_t usual = current->affinity;
-
-	if (nr_cpus < 2) {
-		printk("needs two CPUs\n");
-		return KTEST_SKIPPED;
-	}
-	task_set_affinity(current, CPU_BIT(0));		/* the other one keeps the last CPU */
-	yield();
-	int err = under_both(registers_are_read);
-	task_set_affinity(current, usual);
-	return err;
+	return ON_CPU(0, 2, under_both(registers_are_read));		/* the other one keeps the last CPU */
 }
 
 /* -- after a trap ------------------------------------------------------------------------------ */
 
-/* A CPU that has gone on does not say that it stands there, or who runs on it counts as held. */
+/* A CPU that has gone on must not say that it is parked, or the task it runs counts as held. */
 static int nobody_is_parked(void)
 {
 	struct module *m = load();

@@ -13,6 +13,7 @@
 #include "shell/ktest.h"
 #include "smp/ipi.h"
 #include "tests/kernel/fake_module.h"
+#include "tests/kernel/on_cpu.h"
 #include "tests/kernel/tests.h"
 #include "unload/inspect.h"
 #include "unload/steps.h"
@@ -25,7 +26,7 @@
 #define PATIENCE (20 * NSEC_PER_SEC)
 #define TRIES    20			/* a host may let a CPU stand in the wrong moment */
 
-/* A module of no memory: nobody holds an address of it but who is given one. */
+/* A module of no memory: a task holds an address of it only if it is given one. */
 static struct look { struct inspection in; struct unload u; struct module m; } *look;
 #define FAKE_BASE (MODULE_BASE + MODULE_SIZE - 4 * PAGE_SIZE)
 
@@ -79,17 +80,7 @@ static int with_look(int (*body)(void))
 /* On CPU 0, where there are that many. */
 static int here(u32 least, int (*body)(void))
 {
-	cpumask_t usual = current->affinity;
-
-	if (nr_cpus < least) {
-		printk("needs %u CPUs\n", least);
-		return KTEST_SKIPPED;
-	}
-	task_set_affinity(current, CPU_BIT(0));
-	yield();
-	int err = with_look(body);
-	task_set_affinity(current, usual);
-	return err;
+	return ON_CPU(0, least, with_look(body));
 }
 
 /* -- a task on another CPU, with preemption off: never held, but it answers ----------------------- */
@@ -153,7 +144,7 @@ static bool look_while_held(bool ask, void (*before)(const struct hold *h))
 	return quiet;
 }
 
-/* trap, NO_ANSWER: who runs, and was not asked, is not outside for that. */
+/* trap, NO_ANSWER: a running task is not outside just because it was not asked. */
 static int unasked_is_unseen(void)
 {
 	CHECK(start_other(1) == 0);
@@ -405,7 +396,7 @@ static int rolls_back(void)
 
 static void rolls_back_at_low_priority(void *arg) { *(int *)arg = rolls_back(); }
 
-/* On one CPU the thread runs before whoever started it goes on. */
+/* On one CPU the thread runs before its creator goes on. */
 int test_model_live_before_open(void)
 {
 	static int err;

@@ -11,6 +11,7 @@
 #include "sched/wait.h"
 #include "shell/ktest.h"
 #include "smp/ipi.h"
+#include "tests/kernel/on_cpu.h"
 #include "tests/kernel/tests.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
@@ -826,17 +827,9 @@ static int hand_over(void)
 
 int test_sched_mutex_wakes_the_next(void)
 {
-	cpumask_t usual = current->affinity;
+	int err = ON_CPU(0, 2, hand_over());		/* a held task keeps the last one */
 
-	if (nr_cpus < 2) {
-		printk("needs two CPUs\n");
-		return KTEST_SKIPPED;
-	}
-	task_set_affinity(current, CPU_BIT(0));		/* who is held keeps the last one */
-	yield();
-	int err = hand_over();
 	sync_reset();
-	task_set_affinity(current, usual);
 	return err;
 }
 

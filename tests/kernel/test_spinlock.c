@@ -9,6 +9,7 @@
 #include "shell/ktest.h"
 #include "smp/ipi.h"
 #include "smp/spinlock.h"
+#include "tests/kernel/on_cpu.h"
 #include "tests/kernel/tests.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
@@ -193,7 +194,7 @@ int test_spinlock_trylock(void)
 	return 0;
 }
 
-/* -- who waits, answers ------------------------------------------------------------------- */
+/* -- a waiter answers --------------------------------------------------------------------- */
 
 static struct { struct spinlock lock; volatile u32 waits; } wanted = { .lock = SPINLOCK_IRQ("wanted", RANK_DEVICE) };
 
@@ -233,15 +234,5 @@ static int waiter_answers(void)
 
 int test_spinlock_waiter_answers(void)
 {
-	cpumask_t usual = current->affinity;
-
-	if (nr_cpus < 2) {
-		printk("needs two CPUs\n");
-		return KTEST_SKIPPED;
-	}
-	task_set_affinity(current, CPU_BIT(0));
-	yield();
-	int err = waiter_answers();
-	task_set_affinity(current, usual);
-	return err;
+	return ON_CPU(0, 2, waiter_answers());
 }

@@ -8,6 +8,7 @@
 #include "sched/way_out.h"
 #include "shell/ktest.h"
 #include "smp/ipi.h"
+#include "tests/kernel/on_cpu.h"
 #include "tests/kernel/tests.h"
 #include "unload/hold.h"
 #include "x86/atomic.h"
@@ -350,25 +351,15 @@ static int each_has_its_own_period(void)
 	return 0;
 }
 
-static int on_cpu(u32 cpu, u32 least, int (*body)(void))
+static int keeping_to(u32 cpu, u32 least, int (*body)(void))
 {
-	cpumask_t usual = current->affinity;
-
-	if (nr_cpus < least) {
-		printk("needs %u CPUs\n", least);
-		return KTEST_SKIPPED;
-	}
-	task_set_affinity(current, CPU_BIT(cpu));
-	yield();
-	int err = body();
-	task_set_affinity(current, usual);
-	return err;
+	return ON_CPU(cpu, least, body());
 }
 
-int test_task_cancel_is_final(void) { return on_cpu(0, 2, cancel_is_final); }
-int test_task_each_has_its_own_grace_period(void) { return on_cpu(2, 3, each_has_its_own_period); }
+int test_task_cancel_is_final(void) { return keeping_to(0, 2, cancel_is_final); }
+int test_task_each_has_its_own_grace_period(void) { return keeping_to(2, 3, each_has_its_own_period); }
 
-/* -- who may be left behind (way_out.h) -------------------------------------------------------------- */
+/* -- what may be abandoned (way_out.h) --------------------------------------------------------------- */
 
 static struct mutex anothers = MUTEX(anothers, "another's");
 static u64 overdue_at;		/* TSC: the patience of the caller is over by then */

@@ -8,6 +8,7 @@
 #include "shell/balance_sheet.h"
 #include "shell/commands.h"
 #include "shell/ktest.h"
+#include "tests/kernel/on_cpu.h"
 #include "smp/ipi.h"
 #include "tests.h"
 #include "unload/unload.h"
@@ -132,17 +133,7 @@ static int unmap_is_shot_down(struct space *s, struct memory *m)
 
 int test_user_unmap_is_shot_down(void)
 {
-	cpumask_t usual = current->affinity;
-
-	if (nr_cpus < 2) {
-		printk("needs two CPUs\n");
-		return KTEST_SKIPPED;
-	}
-	task_set_affinity(current, CPU_BIT(0));
-	yield();
-	int err = with_space(unmap_is_shot_down);
-	task_set_affinity(current, usual);
-	return err;
+	return ON_CPU(0, 2, with_space(unmap_is_shot_down));
 }
 
 /* -- what an address space grants ------------------------------------------------------------ */
@@ -181,13 +172,7 @@ static int copies_heed_rights(struct space *client, struct memory *m)
 
 int test_user_copies_heed_rights(void)
 {
-	cpumask_t usual = current->affinity;
-
-	task_set_affinity(current, CPU_BIT(0));
-	yield();
-	int err = with_space(copies_heed_rights);
-	task_set_affinity(current, usual);
-	return err;
+	return ON_CPU(0, 1, with_space(copies_heed_rights));
 }
 
 #define PAGES 4u

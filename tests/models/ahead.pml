@@ -17,9 +17,9 @@
  * check: clean BOTH_CPUS
  * check: trail  NO_FENCE        the walk begins before each CPU was interrupted
  * check: trail  NO_NOTE         who ran since does not say so
- * check: trail  NO_CURRENT      who runs when the hold begins is not read again
+ * check: trail  NO_CURRENT      the current tasks at the start of the hold are not read again
  * check: trail  NO_NEWBORN      the young are not read
- * check: trail  RUNNING_PASSES  who runs when the walk reaches it is not read again
+ * check: trail  RUNNING_PASSES  a task that runs when the walk reaches it is not read again
  * check: trail  EPOCH_AT_HOLD   the epoch is read when the hold begins
  */
 bool listed[3];

@@ -14,7 +14,7 @@
  * Each variant takes one part of the argument away:
  * check: clean
  * check: trail  GATE_OPEN       who opens does not wait at the gate
- * check: trail  NO_CLAIM        who comes second releases, too
+ * check: trail  NO_CLAIM        the second caller releases, too
  * check: trail  CUT_IN_CALL     what was cut off is released although a call uses it
  * check: trail  COUNTS_EARLY    a file does not count any more when its release() begins
  * check: trail  FREES_AT_END    the end frees the file, whether the holder has closed it or not

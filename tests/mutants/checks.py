@@ -27,7 +27,7 @@ class Lacking(Exception):
 
 def update_file(source, target):
     """A new file keeps its time, so that a build that is copied as well fits. One that differs, or has
-    been restored since a mutant stood in it, is newer than what was built from it."""
+    been restored since a mutant was applied to it, is newer than what was built from it."""
     if not os.path.exists(target):
         shutil.copy2(source, target)
     elif not filecmp.cmp(source, target, shallow=False):

@@ -12,7 +12,7 @@ KINDS = ("unit", "test", "tests", "cell", "run", "model")
 
 
 class Stale(Exception):
-    """The text that a mutant changes does not stand there once."""
+    """The text that a mutant changes does not occur exactly once."""
 
 
 class Check:

@@ -1,4 +1,4 @@
-"""The oracle outside, tools/run --oracle: it agrees with the kernel about who is inside a module that dies.
+"""The oracle outside, tools/run --oracle: it agrees with the kernel about which tasks are inside a module that dies.
 `make soak PART=oracle` asks it about more of the table."""
 
 import os

@@ -91,7 +91,7 @@ def test_neighbour_of_a_failed_load_hears(boot):
 
 
 def test_notifier_that_does_not_return(boot):
-    """One who wants to know which modules come and go holds up no other load or unload: it is named,
+    """A notifier on module_chain that does not return delays no load or unload: it is named,
     and hears of the rest later."""
     m = boot("--direct", cpus=4)
     before = used(m)
@@ -99,7 +99,7 @@ def test_notifier_that_does_not_return(boot):
     assert lines(m, "dev ioctl listener 3") == ["3"]
     lines(m, "dev ioctl listener 1")
     for command, done in (("insmod null", "come"), ("rmmod null", "gone")):
-        assert lines(m, command) == [f"null: those who want to know that it has {done} are told later: "
+        assert lines(m, command) == [f"null: notifiers are told later that it has {done}: "
                                      "notifier listener has not returned"]
     assert lines(m, "dev ioctl listener 3") == ["4"]
     refused = ask(m, "rmmod -t 200ms listener")

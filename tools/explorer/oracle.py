@@ -4,7 +4,7 @@ The kernel stops at breakpoints on functions that it has anyway:
 
     help_insiders_out   a look has found somebody: does it name all whom the oracle finds?
     owner_commit_gone   a look has found nobody: does the oracle find somebody?
-    graveyard_dig       the memory is about to go, under any strategy: who is inside?
+    graveyard_dig       the memory is about to go, under any strategy: which tasks are inside?
     machine_poweroff    the end: what still points into a dead range?
 
 What is read: EIP and the other registers of each CPU in the kernel, every task's stack from its stack pointer

@@ -33,7 +33,7 @@ def repeat(runner, opt):
         runner.note(f"{schedule.module} is loaded; from here on one CPU runs at a time")
         if opt.gdb:
             return hand_over(runner, opt, world, schedule)
-        verdict, text = play(world, schedule, lambda step, event: runner.note(f"{step}: it stands there"))
+        verdict, text = play(world, schedule, lambda step, event: runner.note(f"{step}: stopped there"))
         sys.stdout.write(world.machine.console())
         sys.stdout.flush()
         runner.note(f"it ended with: {verdict}" + (f": {text}" if text else ""))
@@ -47,7 +47,7 @@ def hand_over(runner, opt, world, schedule):
     left = list(schedule.steps)
 
     def reached(step, event):
-        runner.note(f"{step}: it stands there")
+        runner.note(f"{step}: stopped there")
         left.remove(step)
         if not left:
             raise Reached

@@ -4,8 +4,8 @@ A run goes on from point to point. At each it is saved, the CPU is frozen there,
 to its end in the same way, with one preemption less; then it is brought back and goes on as if nothing had been.
 
 What is left out is equal to what was explored. Freezing a CPU behind an access instead of before it makes
-no difference when nothing that the others do while it stands there conflicts with that access (a word
-that both access, one of them writing), and it answers no call of another CPU while it stands there, since that looks
+no difference when nothing that the others do while it is stopped there conflicts with that access (a word
+that both access, one of them writing), and it answers no call of another CPU while it is stopped there, since that looks
 at where it stands. This judges by what is accessed at points, so it is as good as their choice.
 """
 
@@ -23,7 +23,7 @@ class Finding:
 
 
 class Others:
-    """What other CPUs did while one stood at a point."""
+    """What other CPUs did while one was stopped at a point."""
 
     def __init__(self):
         self.words, self.movers, self.calls = {}, set(), False
@@ -66,7 +66,7 @@ class Search:
 
     def explore(self, state, steps, left):
         """From here to the end, and all that branches off. Returns what Others did while the CPU that was frozen last
-        stood still."""
+        was stopped."""
         world, seen, newest = self.world, Others(), state.frozen[-1] if state.frozen else None
         last = None
         while True:
@@ -113,7 +113,7 @@ class Search:
         return Last(state.switches, event, others, list(accesses))
 
     def is_special(self, pc):
-        """To stand there is more than to make an access later: in the module, or before interrupts go off."""
+        """To be stopped there is more than to make an access later: in the module, or before interrupts go off."""
         return pc in self.world.code.module_code or pc in self.world.code.clis
 
     def first_then(self, cpu):

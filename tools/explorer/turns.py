@@ -59,7 +59,7 @@ class Freeze:
     served: bool = False                # it has answered another CPU since
     movers: frozenset = frozenset()     # CPUs that got on since
     patience: int = PATIENCE            # rounds in which the others may sleep until it goes on
-    given_up_soon: bool = False         # late, and somebody waits for it until his time is over
+    given_up_soon: bool = False         # late, and a caller waits for it until its deadline
 
 
 class State:
@@ -229,7 +229,7 @@ class Turns:
         return [c for c in range(self.machine.smp) if c not in late and state.at[c].pc != self.end]
 
     def pass_turn(self, state, cpu):
-        """Decides who is next. False: all is over, or nobody can go on for good."""
+        """Picks the next CPU. False: the run is over, or no CPU can make progress."""
         candidates = self.may_move(state)
         if state.resting >= set(candidates):
             return self.all_rest(state, candidates)
@@ -239,13 +239,13 @@ class Turns:
 
     def all_rest(self, state, candidates):
         """Nobody but frozen CPUs can go on. Time passes, since others may sleep; then the first of them does. A late
-        one first lets those who wait for it wait in vain."""
+        one first lets its callers time out."""
         waiting = [c for c in candidates if state.at[c].pc in self.waits]
         late = [f for f in state.frozen if f.late]
         state.rounds += 1
         if state.rounds > ROUNDS_AT_REST:
             return False
-        if late and state.rounds > LATE_ROUNDS:         # who waits for it does so without a deadline
+        if late and state.rounds > LATE_ROUNDS:         # its caller waits without a deadline
             for f in late:
                 f.late = False
             return self.pass_turn_to_first(state)
@@ -257,7 +257,7 @@ class Turns:
             self.jump(state, LONG_PERIOD)
             return True
         state.resting.clear()
-        # A CPU may have been taken from the task that stood there, and have come to the end with another one.
+        # The task that was stopped there may have been preempted, and another one have reached the end on its CPU.
         state.frozen = [f for f in state.frozen if f.cpu in candidates or f.late]
         if state.frozen and state.frozen[0].patience and not state.ended:
             state.frozen[0].patience -= 1
