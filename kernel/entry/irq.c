@@ -229,7 +229,7 @@ static void fill_info(const struct irq_line *line, struct irq_info *out)
 	out->gsi = line_gsi(line);
 	out->vector = line_vector(line);
 	out->cpu = line->cpu;
-	out->count = line->count;
+	out->count = READ_ONCE(line->count);
 	out->unhandled = line->unhandled;
 	out->masked = line->masked;
 	out->polled = line->stuck;

@@ -91,7 +91,7 @@ static void stall(struct irq_line *line)
 	line_set_masked(line, true);
 	line_poll(line);
 	/* These are no storm, however many they become. */
-	line->window_count = line->count;
+	line->window_count = READ_ONCE(line->count);
 	line->window_unhandled = line->unhandled;
 }
 
@@ -113,7 +113,7 @@ static void unstall(struct irq_line *line)
 static void fell_silent(struct irq_line *line)
 {
 	line->stuck = false;
-	line->window_count = line->count;
+	line->window_count = READ_ONCE(line->count);
 	line->window_unhandled = line->unhandled;
 	printk("irq %u is silent again and no longer polled\n", line->irq);
 }
@@ -247,7 +247,7 @@ void irq_dispatch(struct regs *regs)
 	u32 irq = line->irq;
 	bool handled = false;
 
-	line->count++;
+	add_once(line->count, 1u);
 	this_cpu_inc(irq_count);
 	for (struct irq_record *a = load_acquire(&line->actions); a; a = load_acquire(&a->next)) {
 		if (unlikely(READ_ONCE(turnstile)))

@@ -352,8 +352,9 @@ int module_probe(const char *file_name, const char *params, struct load_error *e
 		if (e == -EINTR && p != ABSENT)
 			return load_fail(err, e, "%s: was interrupted while it waited for its %s", name,
 			                 p == COMING ? "load" : "unload");
-		/* Another task may have begun to load it meanwhile. */
-		if (p == ABSENT && (e != -EEXIST || presence_of(name, &seen, err) == ABSENT))
+		/* Another task may have begun to load it meanwhile, or to unload it again; where it is still
+		 * absent, the error is of another module: a dependency, or one that exports the same. */
+		if (p == ABSENT && ((e != -EEXIST && e != -EBUSY) || presence_of(name, &seen, err) == ABSENT))
 			return e;
 	}
 }

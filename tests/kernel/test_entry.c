@@ -586,8 +586,7 @@ static enum irq_result stuck_irq(u32 irq, void *arg)
 	return IRQ_HANDLED;
 }
 
-/* Interrupts that are nobody's, until the line is given up. */
-static int get_it_stuck(u32 irq)
+static int raise_until_stuck(u32 irq)
 {
 	u64 end = clock_ns() + PATIENCE_NS;
 	struct irq_info line;
@@ -599,6 +598,16 @@ static int get_it_stuck(u32 irq)
 		CHECK(find_line(irq, &line));
 	} while (!line.polled);
 	return 0;
+}
+
+/* Unhandled interrupts, until the line is polled. Raised on the line's own CPU: another CPU
+ * would send several before the first is taken, and equal vectors merge in the IRR. */
+static int get_it_stuck(u32 irq)
+{
+	struct irq_info line;
+
+	CHECK(find_line(irq, &line));
+	return ON_CPU(line.cpu, 1, raise_until_stuck(irq));
 }
 
 /* The device of a driver that has gone keeps the line up: the others are served all the same, as
