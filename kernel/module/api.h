@@ -53,7 +53,7 @@
 #define MODULE_LICENSE(text)     MODINFO("license", text)
 /* Modules to load first, "a,b", where no symbol says so. May stand more than once. */
 #define MODULE_DEPENDS(list)     MODINFO("depends", list)
-/* In place of module_init(): nothing is to run at load. */
+/* In place of module_init(): nothing is to run at load. A library that exports symbols needs neither. */
 #define MODULE_NO_INIT()         MODINFO("init", "none")
 /* A device that not every machine has: `torture` does not load the module. */
 #define MODULE_NEEDS(device)     MODINFO("needs", device)

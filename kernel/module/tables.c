@@ -158,12 +158,27 @@ static int find_use_count(struct loading *l)
 	return 0;
 }
 
+/* A library that exports symbols, and has no code for init, or a module that says so. */
+static bool needs_no_init(const struct loading *l)
+{
+	struct elf_symbol_info s;
+	u32 cursor = 0;
+
+	if (elf_modinfo(&l->view, "init", 0))
+		return true;
+	while (elf_symbol_next(&l->view, &cursor, &s)) {
+		if (s.part == PART_INIT_TEXT || streq(s.name, "init_module"))
+			return false;
+	}
+	return elf_modinfo(&l->view, "export", 0) != NULL;
+}
+
 /* A lost init (a local symbol, say) must not pass for a module that wants none. */
 static int find_init(struct loading *l)
 {
 	int e = find_function(l, "init_module", true, &l->mod->init);
 
-	if (!e && !l->mod->init && !elf_modinfo(&l->view, "init", 0))
+	if (!e && !l->mod->init && !needs_no_init(l))
 		return load_fail(l->err, -ENOEXEC,
 		                 "no global function init_module; module_init(fn) makes it, MODULE_NO_INIT() does without");
 	return e;

@@ -18,6 +18,7 @@ SOURCES = {
     "pointer": 'static int x;\nM(return (int)&x;)',
     "noinit": 'int nothing; int nothing;',
     "purpose": "int purpose = 1;\nMODULE_NO_INIT();",
+    "library": 'int shared(void); int shared(void) { return 1; }\nEXPORT_SYMBOL(shared);',
     "slow": 'static uint fail;\nmodule_param(fail, uint);\nM(sleep_ms(1000); return fail ? -ENODEV : 0;)',
     "rate": """static int rate_write(struct file *f, const void *buf, u32 len)
 {
@@ -72,6 +73,7 @@ def test_names_dependencies_and_init(machine):
     assert ask(m, "insmod noinit").output == ("insmod: noinit: no global function init_module; module_init(fn) "
                                               "makes it, MODULE_NO_INIT() does without\n")
     lines(m, "insmod purpose; rmmod purpose pair null mathlib")
+    lines(m, "insmod library; rmmod library")
 
 
 def test_modprobe_waits_for_what_comes_and_goes(machine):
@@ -100,6 +102,8 @@ def test_files_that_are_no_modules(boot, folder, tmp_path):
         pytest.skip("environment: clang is missing; remedy: apt-get install clang")
     dash = str(folder / "dash-lib.ko")
     subprocess.run(["i686-linux-gnu-objcopy", "--localize-symbol=init_module", dash, tmp_path / "lost.ko"], check=True)
+    mathlib = f"{BUILD}/modules/mathlib.ko"      # it exports symbols, and has an init all the same
+    subprocess.run(["i686-linux-gnu-objcopy", "--localize-symbol=init_module", mathlib, tmp_path / "lostlib.ko"], check=True)
     source = tmp_path / "ctor.c"
     source.write_text("void prepare(void); __attribute__((constructor)) void prepare(void) { }\n")
     clang = ["clang", "--target=i686-elf", "-ffreestanding", "-c", source, "-o"]
@@ -107,7 +111,8 @@ def test_files_that_are_no_modules(boot, folder, tmp_path):
     subprocess.run([*clang, tmp_path / "bitcode.ko", "-flto"], check=True)
     subprocess.run(["i686-linux-gnu-gcc", "-ffreestanding", "-flto", "-c", source, "-o", tmp_path / "lto.ko"], check=True)
     m = boot("--direct", *[word for ko in sorted(tmp_path.glob("*.ko")) for word in ("--module", str(ko))], cpus=1)
-    assert "no global function init_module" in ask(m, "insmod lost").output
+    for lost in "lost", "lostlib":
+        assert "no global function init_module" in ask(m, f"insmod {lost}").output
     assert re.search(r"section \d+ \(\.ctors\): constructors are not run; use module_init\(\)", ask(m, "insmod ctor").output)
     assert "LLVM bitcode, no machine code; build it without -flto" in ask(m, "insmod bitcode").output
     assert "compiled for link-time optimisation; build it without -flto" in ask(m, "insmod lto").output
