@@ -61,9 +61,9 @@ void inspect_cpus(struct inspection *in, cpumask_t cpus);
 /* The stack of a task that is off its CPU, while all run: true when no word of it points into the
  * range. What it says holds while the task does not run. Caller holds tasklist_lock; `t` is not dead. */
 bool stack_is_clean(struct inspection *in, const struct task *t) must_use;
-/* Reads the stacks of all others, but for what was seen ahead of the hold (ahead.c). If no task is inside and the owner's epoch
- * is unchanged, makes the owner OWNER_GONE and returns true. Preemption off, CPUs
- * held. */
+/* Reads the stacks of all others, but for what was seen ahead of the hold (ahead.c). If no task is
+ * inside and the owner's epoch is unchanged, makes the owner OWNER_GONE and returns true.
+ * Preemption off, CPUs held. */
 bool inspect_tasks_and_commit(struct inspection *in) must_use;
 
 /* The same while all run on. From watch to unwatch each task that gives its CPU away
@@ -71,8 +71,9 @@ bool inspect_tasks_and_commit(struct inspection *in) must_use;
 void inspection_watch(struct inspection *in);
 void inspection_unwatch(struct inspection *in);
 /* Reads the stacks of tasks that are switched out, one at a time, each under the
- * lock of its run queue; passes those that have not run since the load. Returns the CPUs on which tasks run that have not passed.
- * `round`: how often all of them have been asked by IPI. May sleep. */
+ * lock of its run queue; passes those that have not run since the load. Returns the
+ * CPUs whose current task has not passed. `round`: how often all of them have been
+ * asked by IPI. May sleep. */
 cpumask_t inspect_resting_tasks(struct inspection *in, u32 round);
 /* All of that: true when each task was found outside once (census.c). May sleep. */
 bool census_look(struct inspection *in) must_use;
