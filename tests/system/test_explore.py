@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from machine import BUILD, ROOT, SCALE, skip_if_lacking
 
@@ -113,6 +114,15 @@ def test_which_orders_are_equal():
     assert others.conflict([points.Access(8, True)]) and others.conflict([points.Access(12, False)])
     others.calls = True
     assert others.conflict([])
+
+
+def test_a_line_of_a_header_is_a_place():
+    """count_in() of a hazard's module is in hazard.h alone: a turn can be cut there, so it has a name."""
+    path = f"{BUILD}/modules/h_a05_put.ko"
+    with open(path, "rb") as f:
+        start, = (symbol["st_value"] for symbol in ELFFile(f).get_section_by_name(".symtab").iter_symbols()
+                  if symbol.name == "count_in")
+    assert image.lines_of(path, [start], ".text")[start][0].endswith("hazard.h")
 
 
 def test_nothing_to_explore():

@@ -87,7 +87,7 @@ def test_modprobe_waits_for_what_comes_and_goes(machine):
     wait_until(m, lambda: said.search(ask(m, "modprobe uart").output))
 
 
-@pytest.mark.parametrize("digit, what", enumerate(["divide error", "breakpoint", "invalid opcode", "no FPU available"]))
+@pytest.mark.parametrize("digit, what", list(enumerate(["divide error", "breakpoint", "invalid opcode", "no FPU available"])))
 def test_any_fault_of_a_driver_ends_its_caller_only(machine, digit, what):
     m = machine
     lines(m, "insmod rate")

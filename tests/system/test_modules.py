@@ -26,8 +26,9 @@ def job(machine, command):
 def test_rtc(boot):
     m = boot("--direct", cpus=4)
     lines(m, "insmod rtc")
-    now = datetime.datetime.utcnow()
+    now = datetime.datetime.now(datetime.timezone.utc)
     clock = datetime.datetime.strptime(lines(m, "dev read rtc")[0], "%Y-%m-%d %H:%M:%S")
+    clock = clock.replace(tzinfo=datetime.timezone.utc)
     assert abs(clock - now) < datetime.timedelta(minutes=5)
     assert lines(m, "dev ioctl rtc 2") == ["1024"]
     before = int(lines(m, "dev ioctl rtc 0")[0])

@@ -128,19 +128,21 @@ class Kernel:
 
 
 def lines_of(path, addresses, section=None):
-    """{address: (file, line)}: of the innermost frame that is in a .c or .asm file, not in a header."""
+    """{address: (file, line)}: of the innermost frame that is in a .c or .asm file; where all are in
+    headers (a function of a hazard.h), of the innermost there."""
     addresses = sorted(addresses)
     if not addresses:
         return {}
     option = ["-j", section] if section else []
     said = output(tool("addr2line"), "-a", "-i", "-e", path, *option,
                   text="".join(f"{a:#x}\n" for a in addresses))
-    found, address = {}, None
+    found, headers, address = {}, {}, None
     for line in said.split("\n"):
         if re.fullmatch(r"0x[0-9a-f]{8,16}", line):
             address = int(line, 16)
         elif address is not None and ":" in line:
             file, _, number = line.split(" (")[0].rpartition(":")
-            if number.isdigit() and file.endswith((".c", ".asm")) and address not in found:
-                found[address] = (file, int(number))
-    return found
+            if number.isdigit() and int(number):
+                kind = found if file.endswith((".c", ".asm")) else headers
+                kind.setdefault(address, (file, int(number)))
+    return {**headers, **found}
