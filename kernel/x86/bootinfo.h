@@ -6,7 +6,8 @@
 #define BOOT_MAX_MODULES 16
 
 struct boot_region { u64 start, len; bool usable; };
-struct boot_module { u32 start, end; char args[80]; };	/* physical; end is one past */
+/* Physical; end is one past. QEMU puts the file's whole path in front of the arguments. */
+struct boot_module { u32 start, end; char args[256]; };
 
 struct boot_framebuffer {
 	u64 addr;

@@ -48,8 +48,10 @@ def test_small_memory():
 
 def test_a_boot_file_by_the_name_that_it_is_given(tmp_path):
     """What the loader calls it does not matter: tools/run hands QEMU an open file, say."""
-    shutil.copyfile(os.path.join(BUILD, "modules/null.ko"), tmp_path / "9")
+    deep = tmp_path / ("a folder with a long name " * 5).replace(" ", "-").strip("-")
+    deep.mkdir()
+    shutil.copyfile(os.path.join(BUILD, "modules/null.ko"), deep / "9")
     done = run("--direct", "--archive", "", "--extra",
-               f"-initrd '{BUILD}/modules.tar modules.tar,{tmp_path}/9 own_null.ko'", "-c", "modprobe own_null; lsmod")
+               f"-initrd '{BUILD}/modules.tar modules.tar,{deep}/9 own_null.ko'", "-c", "modprobe own_null; lsmod")
     assert done.status == 0 and "corrupt" not in done.output
     assert re.search(r"^own_null +\d+  Live ", done.output, re.M)

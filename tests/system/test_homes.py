@@ -108,6 +108,35 @@ def test_readers_read_on_while_it_moves(boot, option):
     assert_back(m, before)
 
 
+def test_reader_finds_the_gate_shut(boot):
+    """The second reader opens it while an unload waits for the first one: not now, which is no end."""
+    m = boot("--direct", cpus=2)
+    lines(m, "insmod rtc")
+    m.send("reader rtc &\r")
+    m.expect("[task ")
+    holder = int(m.expect("]"))
+    m.expect("in its home: module")
+    m.send("rmmod -w rtc &\r")
+    m.expect("[task ")
+    rmmod = int(m.expect("]"))
+    m.wait_for_prompt()
+
+    def waits_for(task):
+        return {t["id"]: t["waits_for"] for t in json_lines(m, "ps -j")}.get(task)
+
+    wait_until(m, lambda: waits_for(rmmod) == "module gate")
+    m.send("reader -m 0 rtc &\r")
+    m.expect("[task ")
+    second = int(m.expect("]"))
+    m.wait_for_prompt()
+    wait_until(m, lambda: waits_for(second) in ("time", None))
+    lines(m, f"kill {holder}")
+    wait_until(m, lambda: not json_lines(m, "lsmod -j"))
+    m.send("insmod rtc\r")
+    said = m.expect("longest pause")
+    assert re.search(r"20 answers, 0 wrong, 0 moves, cut off 0 times, absent [1-9]", said), said
+
+
 # -- a null pointer --------------------------------------------------------------------------
 
 

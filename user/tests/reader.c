@@ -72,15 +72,17 @@ static void look_at(const char *text, int len)
 
 /* -- the device --------------------------------------------------------------------- */
 
-/* 0; -ENODEV: not now. */
+/* 0; -ENODEV: not now, that is, it is not there, or its module is just being unloaded. */
 static int find(const char *name)
 {
 	int err = device_open(&device, name, DEVICE_NONBLOCK);
 
-	if (err) {
-		gone += err == -ENODEV;
-		return err;
+	if (err == -ENODEV || err == -EAGAIN) {
+		gone++;
+		return -ENODEV;
 	}
+	if (err)
+		return err;
 	if (device.home != last_home) {
 		moves += last_home != HOME_NONE;
 		last_home = device.home;
@@ -101,16 +103,17 @@ static int read_once(void)
 	return MIN(got, 0);
 }
 
-/* 0; or an error that will not go away. */
+/* 0; or an error that will not go away. -EAGAIN from a read: the module is being unloaded, and
+ * either stays or takes the file with it; the next read says which. */
 static int step(const char *name, bool once)
 {
 	int err = device.home == HOME_NONE ? find(name) : 0;
 
 	if (!err)
 		err = read_once();
-	if (err || once)
+	if ((err && err != -EAGAIN) || once)
 		device_close(&device);
-	if (err == -ENODEV && clock_ns() - last_answer < PATIENCE)
+	if ((err == -ENODEV || err == -EAGAIN) && clock_ns() - last_answer < PATIENCE)
 		err = 0;
 	return err ? err : sleep_us(PAUSE_US);
 }
@@ -120,8 +123,10 @@ static int read_on(const char *name, u32 wanted_moves, bool once)
 	int err = 0;
 
 	last_answer = clock_ns();
-	for (u32 more = AFTER_MOVES; !err && more; more -= moves >= wanted_moves)
+	for (u32 more = AFTER_MOVES, before; !err && more; more -= moves >= wanted_moves && answers > before) {
+		before = answers;
 		err = step(name, once);
+	}
 	device_close(&device);
 	printf("reader: %s: %u answers, %u wrong, %u moves, cut off %u times, absent %u times, "
 	       "longest pause %u ms%s%s\n", name, answers, wrong, moves, cut_off, gone,
