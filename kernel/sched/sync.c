@@ -54,11 +54,11 @@ static void stay(const struct point *p, u32 round)
 			serve_while_spinning();
 }
 
-static noinline void hit(const char *name)
+static noinline void hit(const char *name, u32 task_id)
 {
 	u32 flags = lock(), round = 0;
 	struct point *p = find_armed(name);
-	bool held = p && p->info.hits_left && (!p->how.only || p->how.only == current->id);
+	bool held = p && p->info.hits_left && (!p->how.only || p->how.only == (task_id ? task_id : current->id));
 
 	if (held) {
 		round = p->round;
@@ -78,9 +78,9 @@ static noinline void hit(const char *name)
 }
 
 /* The name may be a module's: no frame that is built upon this one may show it later. */
-noinline void sync_point_hit(const char *name)
+noinline void sync_point_hit(const char *name, u32 task_id)
 {
-	hit(name);
+	hit(name, task_id);
 	wipe_dead_stack();
 }
 

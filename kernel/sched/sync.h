@@ -8,13 +8,21 @@
 
 /* Number of armed points; sync_point() costs one load and one branch while 0. */
 extern u32 sync_armed;
-void sync_point_hit(const char *name);
+void sync_point_hit(const char *name, u32 task_id);
 
-/* A place. Any context: a task that may sleep sleeps, others spin and serve IPIs. */
+/* A place. `task_id`: the task that it is about, for sync_how.only. Any context: a task that may sleep
+ * sleeps, others spin and serve IPIs. */
+static inline void sync_point_about(const char *name, u32 task_id)
+{
+	if (unlikely(READ_ONCE(sync_armed)))
+		sync_point_hit(name, task_id);
+}
+
+/* The same, about the caller. */
 static inline void sync_point(const char *name)
 {
 	if (unlikely(READ_ONCE(sync_armed)))
-		sync_point_hit(name);
+		sync_point_hit(name, 0);
 }
 /* Arms `name`: the next `hits` passers-by are held. 0, -ENOSPC (SYNC_MAX are
  * armed), -EEXIST (it is armed), -ENAMETOOLONG. Any context. */
@@ -24,7 +32,7 @@ int  sync_hold(const char *name, u32 hits) must_use;
  * look of an unload (to sleep is to pass schedule()), or alone on its CPU. With `for_ns` a task
  * goes on by itself after that time: no other task needs to run to release it. */
 struct sync_how {
-	u32 only;			/* id of the task; 0: whoever comes */
+	u32 only;			/* id of the task that it is about; 0: any */
 	bool spins;
 	u64 for_ns;			/* implies `spins`; 0: until it is released */
 };

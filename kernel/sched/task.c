@@ -341,5 +341,7 @@ const char *task_state_name(const struct task *t)
 		[TASK_BLOCKED] = "blocked", [TASK_ZOMBIE] = "zombie",
 	};
 
-	return READ_ONCE(t->on_cpu) && t->state == TASK_RUNNABLE ? "running" : name[t->state];
+	enum task_state state = READ_ONCE(t->state);	/* of one that may run */
+
+	return READ_ONCE(t->on_cpu) && state == TASK_RUNNABLE ? "running" : name[state];
 }

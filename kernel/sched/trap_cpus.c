@@ -1,5 +1,6 @@
 /* Where CPUs stand while a module is taken out: Johnson's trap. */
 #include "sched/rq.h"
+#include "sched/sync.h"
 #include "x86/atomic.h"
 #include "x86/panic.h"
 #include "x86/trap.h"
@@ -31,6 +32,7 @@ static u32 stand(void *arg, u32 sp)
 	if (!trap || look_in_passing)
 		return 0;
 	p->sp = sp;
+	sync_point("trap:parks");
 	store_release(&p->trap, trap);
 	while (module_remove == trap)
 		cpu_relax();

@@ -119,13 +119,13 @@ static bool wake_from(struct task *t, bool only_interruptible)
 {
 	u32 flags;
 	struct rq *rq = task_rq_lock(t, &flags);
+	enum task_state state = READ_ONCE(t->state);	/* a task that runs sets its own without the lock */
 
-	if (t->state == TASK_RUNNABLE || t->state == TASK_ZOMBIE ||
-	    (only_interruptible && t->state == TASK_BLOCKED)) {
+	if (state == TASK_RUNNABLE || state == TASK_ZOMBIE || (only_interruptible && state == TASK_BLOCKED)) {
 		rq_unlock(rq, flags);
 		return false;
 	}
-	t->state = TASK_RUNNABLE;
+	WRITE_ONCE(t->state, TASK_RUNNABLE);
 	if (t->on_rq)			/* it had not got as far as leaving its CPU */
 		rq_unlock(rq, flags);
 	else
@@ -137,10 +137,11 @@ bool wake_task_here(struct task *t)
 {
 	u32 flags, here = this_cpu_read(id);
 	struct rq *rq = task_rq_lock(t, &flags);
-	bool asleep = t->state == TASK_SLEEPING || t->state == TASK_BLOCKED;
+	enum task_state state = READ_ONCE(t->state);
+	bool asleep = state == TASK_SLEEPING || state == TASK_BLOCKED;
 
 	if (asleep)
-		t->state = TASK_RUNNABLE;
+		WRITE_ONCE(t->state, TASK_RUNNABLE);
 	if (!asleep || t->on_rq) {
 		rq_unlock(rq, flags);
 		return asleep;

@@ -31,10 +31,11 @@ static u32 snapshot(struct row *rows, u32 max)
 		if (n == max)
 			break;
 		struct row *r = &rows[n++];
-		*r = (struct row){ .id = t->id, .cpu = t->cpu, .prio = t->prio, .run = task_run_cycles(t) };
+		*r = (struct row){ .id = t->id, .cpu = READ_ONCE(t->cpu), .prio = READ_ONCE(t->prio), .run = task_run_cycles(t) };
 		strlcpy(r->name, t->name, sizeof(r->name));
 		strlcpy(r->state, task_state_name(t), sizeof(r->state));
-		if (t->state == TASK_SLEEPING || t->state == TASK_BLOCKED)
+		enum task_state state = READ_ONCE(t->state);
+		if (state == TASK_SLEEPING || state == TASK_BLOCKED)
 			strlcpy(r->waiting_for, t->waiting_for, sizeof(r->waiting_for));
 	}
 	spin_unlock_irqrestore(&tasklist_lock, flags);

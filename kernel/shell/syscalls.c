@@ -198,7 +198,8 @@ static bool nth_task(u32 i, struct info_task *out)
 	list_for_each(t, &tasklist, all_node) {
 		if (i--)
 			continue;
-		*out = (struct info_task){ .id = t->id, .state = t->state, .prio = t->prio, .cpu = t->cpu };
+		*out = (struct info_task){ .id = t->id, .state = READ_ONCE(t->state), .prio = READ_ONCE(t->prio),
+		                           .cpu = READ_ONCE(t->cpu) };
 		const struct user_thread *user = READ_ONCE(t->user);
 		out->process = user ? to_process(user->process)->id : 0;
 		strlcpy(out->name, t->name, sizeof(out->name));

@@ -61,6 +61,7 @@ bool census_look(struct inspection *in)
 	u32 round = 1;
 
 	inspection_watch(in);
+	sync_point("census:watch");
 	do {
 		inspect_cpus(in, running);			/* running: by IPI */
 		sync_point("unload:look");

@@ -1,4 +1,5 @@
 #include "unload/counts.h"
+#include "sched/sync.h"
 #include "smp/percpu.h"
 #include "x86/atomic.h"
 
@@ -31,6 +32,7 @@ u32 count_inside(u32 slot)
 	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
 		exits += READ_ONCE(counts[cpu][slot].exits);
 	barrier();
+	sync_point("counts:exits");
 	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
 		entrances += READ_ONCE(counts[cpu][slot].entrances);
 	return entrances - exits;

@@ -301,6 +301,7 @@ static always_inline void inspect_task(struct inspection *in, struct task *t)
 	sp = t == current ? in->u->asker_sp : rests ? t->sp : parked_sp(t);
 	if (sp)
 		read_resting(in, t, sp);
+	sync_point_about("trap:read", t->id);
 	barrier();			/* loads stay in order on x86 */
 	/* It runs, and its CPU's answer was no, or did not come. */
 	if (rests ? load_acquire(&t->on_cpu) : !sp && !in->on_cpu[t->cpu].task)

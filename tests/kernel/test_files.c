@@ -307,6 +307,25 @@ static int releaser_first(const char *where)
 	return 0;
 }
 
+/* A close while the module is GOING goes in behind the look, and says so (the models' NO_EPOCH). */
+static int close_raises_the_epoch(void)
+{
+	struct owner *o = owner_named("filer");
+	struct file *f = file_open("filer", 0);
+
+	CHECK(o && !IS_ERR(f));
+	owner_set_state(o, OWNER_GOING);
+	u64 before = owner_epoch(o);
+	file_close(f);
+	u64 after = owner_epoch(o);
+	bool gone = owner_commit_gone(o, before);
+	owner_set_state(o, OWNER_LIVE);
+	CHECK(after == before + 1 && !gone);
+	return 0;
+}
+
+int test_files_close_raises_the_epoch(void) { return with_filer("", close_raises_the_epoch); }
+
 static int releaser_before(void) { return releaser_first("file:close"); }
 static int releaser_in(void)     { return releaser_first("filer:release"); }
 static int releaser_behind(void) { return releaser_first("file:released"); }

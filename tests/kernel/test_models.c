@@ -5,10 +5,10 @@
 #include "entry/timer.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "mm/frame.h"
 #include "mm/heap.h"
 #include "module/module.h"
 #include "sched/rq.h"
+#include "sched/sync.h"
 #include "shell/hazard.h"
 #include "shell/ktest.h"
 #include "smp/ipi.h"
@@ -24,7 +24,7 @@
 #include "x86/panic.h"
 
 #define PATIENCE (20 * NSEC_PER_SEC)
-#define TRIES    20			/* a host may let a CPU stand in the wrong moment */
+#define TRIES    20			/* a host may stop a CPU at the wrong moment */
 
 /* A module of no memory: a task holds an address of it only if it is given one. */
 static struct look { struct inspection in; struct unload u; struct module m; } *look;
@@ -85,7 +85,19 @@ static int here(u32 least, int (*body)(void))
 
 /* -- a task on another CPU, with preemption off: never held, but it answers ----------------------- */
 
-static struct { volatile bool there, go, flip; u32 delay; volatile u64 flipped; struct task *task; } other;
+static struct { volatile bool there, go, flip; struct task *task; } other;
+
+/* While the look stands between the stack of `still` and the second look at its on_cpu. */
+static void switch_in(void)
+{
+	struct sync_info info;
+
+	if (sync_nth(0, &info) && info.held) {
+		other.flip = false;
+		store_release(&still->on_cpu, 1);
+		sync_release("trap:read");
+	}
+}
 
 static void spins(void *unused)
 {
@@ -94,25 +106,23 @@ static void spins(void *unused)
 	other.there = true;
 	while (!other.go) {
 		cpu_relax();
-		if (other.flip && !other.flipped) {
-			delay_us(other.delay);
-			store_release(&still->on_cpu, 1);
-			other.flipped = clock_ns();
-		}
+		if (other.flip)
+			switch_in();
 	}
 	preempt_enable();
 }
 
-static int start_other(u32 cpu)
+static int start_on(u32 cpu, void (*fn)(void *))
 {
 	other.there = other.go = other.flip = false;
-	other.flipped = 0;
-	other.task = task_create_on(cpu, "other", PRIO_NORMAL, spins, NULL);
+	other.task = task_create_on(cpu, "other", PRIO_NORMAL, fn, NULL);
 	CHECK(!IS_ERR(other.task));
 	for (u64 limit = clock_ns() + PATIENCE; !other.there && !clock_passed(limit); )
 		sleep_ms(1);
 	return other.there ? 0 : -ETIMEDOUT;
 }
+
+static int start_other(u32 cpu) { return start_on(cpu, spins); }
 
 static int stop_other(void)
 {
@@ -184,50 +194,55 @@ static int parked_with_another(void)
 	return 0;
 }
 
-/* trap, LOOKS_ONCE: it rests; while its stack, a long one, is read, it is switched in. */
-#define LONG_STACK (4u << 20)
-
-static void starts_to_flip(const struct hold *h)
-{
-	(void)h;
-	other.flip = true;
-}
-
+/* trap, LOOKS_ONCE: it rests; its stack is read; it is switched in; does it still rest? */
 static int switched_in_meanwhile(void)
 {
-	paddr_t frames = frames_alloc(LONG_STACK / PAGE_SIZE);
-	bool quiet = false, timely = false;
-
-	CHECK(frames);
-	memset(phys_to_virt(frames), 0, LONG_STACK);
 	CHECK(start_other(1) == 0);
-	for (u32 i = 0; i < TRIES && !timely; i++) {
-		still->on_cpu = 0;
-		other.flip = false;
-		other.flipped = 0;
-		still->sp = (u32)phys_to_virt(frames);
-		still->scan_top = still->sp + LONG_STACK;
-		other.delay = 100u << i % 8;	/* us: how fast this machine reads is not known */
-		u64 begun = clock_ns();
-		u32 words = look->u.report.words;
-		quiet = look_while_held(true, starts_to_flip);
-		u64 half = (clock_ns() - begun) / 2;	/* nearly all of it is that one stack */
-		timely = other.flipped && other.flipped - begun < half &&
-		         look->u.report.words - words >= LONG_STACK / sizeof(u32);
-	}
+	CHECK(sync_hold_how("trap:read", 1, (struct sync_how){ .only = still->id, .spins = true }) == 0);
+	other.flip = true;
+	bool quiet = look_while_held(true, NULL), flipped = !other.flip;
+	sync_reset();
 	CHECK(stop_other() == 0);
-	still->on_cpu = 0;
-	still->sp = still_sp;
-	still->scan_top = still_top;
-	frames_free(frames, LONG_STACK / PAGE_SIZE);
-	if (!timely) {
-		printk("here no CPU runs while another one reads a stack (a deterministic machine)\n");
-		return KTEST_SKIPPED;
-	}
-	CHECK(!quiet);
+	CHECK(flipped && !quiet && look->in.nr_unseen >= 1);
 	return 0;
 }
 
+/* trap, PARKS_EARLY: a task is inside on a CPU that parks; where its registers are is written, and not
+ * yet acknowledged. Until then what stands there is of an earlier trap: here a place where nothing is read.
+ *
+ *	asker			CPU 1
+ *	raises the flag
+ *				parking.sp = where its registers are
+ *				(held here)
+ *	not parked: asks it
+ *				answers: inside
+ *				parking.trap = n
+ */
+#define PARKS_NS (20 * NSEC_PER_MSEC)	/* shorter than hold_cpus() waits */
+
+static void is_inside(void *unused)
+{
+	volatile u32 address = FAKE_BASE;
+
+	(void)unused;
+	other.there = true;
+	while (!other.go && address)
+		cpu_relax();
+}
+
+static int parks_with_registers(void)
+{
+	CHECK(start_on(1, is_inside) == 0);
+	parking[1].sp = other.task->scan_top;
+	CHECK(sync_hold_how("trap:parks", 1, (struct sync_how){ .only = other.task->id, .for_ns = PARKS_NS }) == 0);
+	bool quiet = look_while_held(true, NULL);
+	sync_reset();
+	CHECK(stop_other() == 0);
+	CHECK(!quiet && look->in.nr_insiders >= 1);
+	return 0;
+}
+
+int test_model_trap_parks_early(void) { return here(2, parks_with_registers); }
 int test_model_trap_no_answer(void) { return here(2, unasked_is_unseen); }
 int test_model_trap_any_parked(void) { return here(2, parked_with_another); }
 int test_model_trap_looks_once(void) { return here(2, switched_in_meanwhile); }
@@ -280,6 +295,31 @@ static int read_under_its_lock(void)
 	return 0;
 }
 
+/* MARKS_ON_CPUS: the task that ran on a CPU when it answered was outside; another one, which rests and is of that
+ * CPU, is inside. */
+static int rests_where_another_answered(void)
+{
+	u32 cpu = still->cpu, *word = (u32 *)still->sp;
+
+	CHECK(start_other(1) == 0);
+	*word = FAKE_BASE;			/* EDI, as it was saved */
+	still->cpu = 1;
+	bool quiet_held = look_while_held(true, NULL);
+	u32 held = look->in.nr_insiders;
+	inspection_end(&look->in);
+	look->u.asker_sp = (u32)__builtin_frame_address(0);
+	inspection_begin(&look->in);
+	bool quiet_census = census_look(&look->in);
+	u32 counted = look->in.nr_insiders;
+	inspection_end(&look->in);
+	*word = 0;
+	still->cpu = cpu;
+	CHECK(stop_other() == 0);
+	CHECK(!quiet_held && held == 1 && !quiet_census && counted == 1);
+	return 0;
+}
+
+int test_model_marks_on_tasks(void) { return here(2, rests_where_another_answered); }
 int test_model_child_passes(void) { return with_look(child_is_marked_as_its_creator); }
 int test_model_epoch_late(void) { return with_look(handed_over_behind_the_look); }
 int test_model_unlocked(void) { return with_look(read_under_its_lock); }
@@ -349,6 +389,35 @@ static int runs_between_rounds(void)
 }
 
 int test_model_census_one_round(void) { return here(2, runs_between_rounds); }
+
+/* census, NO_LOOK: a task that gives its CPU up inside, and is outside before it is asked, was seen at that. */
+static void passes_inside(void *unused)
+{
+	volatile u32 address = FAKE_BASE;
+
+	(void)unused;
+	other.there = true;
+	while (!other.go && address)
+		cpu_relax();
+	yield();
+	address = 0;
+}
+
+static int looks_in_passing(void)
+{
+	struct inspection *in = &look->in;
+
+	CHECK(start_on(1, passes_inside) == 0);
+	look->u.asker_sp = (u32)__builtin_frame_address(0);
+	inspection_begin(in);
+	inspection_watch(in);
+	int err = stop_other();
+	inspection_unwatch(in);
+	CHECK(!err && inspection_is_void(in));
+	return 0;
+}
+
+int test_model_census_looks_in_passing(void) { return here(2, looks_in_passing); }
 
 /* -- roll back: LIVE, then open ----------------------------------------------------------------------- */
 

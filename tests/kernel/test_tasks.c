@@ -1,5 +1,6 @@
 /* What tasks may rely on when they switch, wake, end and wait: each held where it would hurt. */
 #include "lib/errno.h"
+#include "lib/string.h"
 #include "sched/grace.h"
 #include "sched/ktimer.h"
 #include "sched/mutex.h"
@@ -325,6 +326,24 @@ static bool soon_over(const struct deferred *d, u64 ns)
 	return d->over;
 }
 
+static bool is_grace_task(struct task *t, void *found)
+{
+	if (streq(t->name, "grace"))
+		*(struct task **)found = t;	/* it never ends */
+	return false;
+}
+
+/* The period under way has passed all CPUs before this one. */
+static bool period_comes_to(u32 cpu)
+{
+	struct task *grace = NULL;
+
+	tasks_each(is_grace_task, &grace);
+	for (u64 end = clock_ns() + PATIENCE; grace && READ_ONCE(grace->cpu) != cpu && !clock_passed(end); )
+		sleep_ms(1);
+	return grace && READ_ONCE(grace->cpu) == cpu;
+}
+
 /*	CPU 0			CPU 1			CPU 2 (this one)
  *				keeps its CPU		defers the first: its period passes
  *							CPU 0, and stands before CPU 1
@@ -339,7 +358,7 @@ static int each_has_its_own_period(void)
 	struct task *one = keep(1);
 	CHECK(!IS_ERR(one));
 	grace_defer(&first.cb, is_over);
-	sleep_ms(5);
+	CHECK(period_comes_to(1));
 	struct task *zero = keep(0);
 	CHECK(!IS_ERR(zero));
 	grace_defer(&second.cb, is_over);

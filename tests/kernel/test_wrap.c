@@ -295,7 +295,26 @@ static void yield_all_the_time(void *unused)
 	}
 }
 
-/*	this task, CPU 0		the late one, CPU 1
+static void comes_and_goes(void *err) { *(int *)err = come_and_go(1); }
+
+/* A census stands where it has begun and asked nobody, until the late one looks at itself for it. */
+static int late_look_begins(struct task *late)
+{
+	static int err;
+
+	err = -ETIMEDOUT;
+	CHECK(sync_hold_how("census:look", 1, (struct sync_how){ .only = late->id }) == 0);
+	CHECK(sync_hold("census:watch", 1) == 0);
+	struct task *t = task_create_on(0, "census", PRIO_NORMAL, comes_and_goes, &err);
+	CHECK(!IS_ERR(t));
+	int held = sync_wait_held("census:look", from_now(PATIENCE));
+	sync_release("census:watch");
+	CHECK(task_join(t, from_now(PATIENCE)) == 0);
+	task_put(t);
+	return held ? held : err;
+}
+
+/*	another task, CPU 0		the late one, CPU 1
  *	census n			in schedule(): begins its look for n
  *	census n + 1: by IPI,
  *	  it has passed n + 1
@@ -303,16 +322,9 @@ static void yield_all_the_time(void *unused)
  *					its look for n says: outside; what is it marked? */
 static int late_look(struct task *late)
 {
-	CHECK(sync_hold_how("census:look", 1, (struct sync_how){ .only = late->id }) == 0);
-	u64 limit = clock_ns() + PATIENCE;
-	struct sync_info info = { .held = 0 };
-	while (!info.held && !clock_passed(limit)) {
-		CHECK(come_and_go(1) == 0);
-		CHECK(sync_nth(0, &info));
-	}
-	CHECK(info.held);
+	CHECK(late_look_begins(late) == 0);
 	CHECK(come_and_go(1) == 0);
-	u64 mark = rising_read(&late->inspected);
+	u64 mark = rising_read(&late->inspected), limit = clock_ns() + PATIENCE;
 	u32 before = READ_ONCE(yields);
 	CHECK(mark);
 	sync_release("census:look");
