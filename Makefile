@@ -17,7 +17,7 @@ MAKEFLAGS += --no-builtin-rules -j$(shell tools/places cpus)
 SHELL := /bin/bash
 
 # -- Tools: what running and testing need is installed, a cross compiler found --
-LEVEL := $(if $(filter test soak,$(GOALS)),test,$(firstword $(filter bench iso,$(GOALS)) $(if $(filter run debug hazards,$(GOALS)),run)))
+LEVEL := $(if $(filter test check soak,$(GOALS)),test,$(firstword $(filter bench iso,$(GOALS)) $(if $(filter run debug hazards,$(GOALS)),run)))
 ifneq ($(filter-out help clean deps,$(GOALS)),)
 # tools/toolchain prints settings: what this compiler and this NASM need, at last PREFIX:=i686-linux-gnu-
 TOOLS := $(shell export CROSS='$(CROSS)' CLANG='$(CLANG)'; $(if $(LEVEL),tools/deps $(LEVEL) >&2 &&) tools/toolchain)
@@ -124,7 +124,7 @@ USER_LIB   := $(patsubst %,$(BUILD)/obj/%.o,$(sort $(wildcard lib/*.c user/lib/*
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all kernel test-kernel modules programs iso deps run test debug bench hazards soak unit fuzz models mutants clean help FORCE
+.PHONY: all kernel test-kernel modules programs iso deps run test check debug bench hazards soak unit fuzz models mutants clean help FORCE
 all: $(if $(M)$(U),$(if $(M),modules) $(if $(U),programs),kernel $(BUILD)/modules.tar)	## everything (with M or U=folder: what is there)
 kernel: $(KERNEL)				## build/quiesce.elf
 test-kernel: $(TEST_KERNEL) $(BUILD)/modules.tar	## build/quiesce-test.elf: the kernel with its own tests
@@ -243,6 +243,8 @@ soak: $(if $(filter list,$(PART)),,iso $(TEST_KERNEL) $(FUZZERS))	## long runs f
 test: $(if $(NO_ISO),kernel,iso) $(TEST_KERNEL) $(UNIT_TESTS) $(FUZZERS)	## everything: host, fuzz, in the kernel, whole machines
 	@$(call no_iso,what boots it is skipped)
 	@tests/run-all --build $(BUILD) $(ARGS)
+check: kernel $(TEST_KERNEL) $(BUILD)/modules.tar $(UNIT_TESTS) $(FUZZERS)	## the quick part of it, below 2 minutes: before each commit
+	@tests/run-all --build $(BUILD) --quick $(ARGS)
 unit: $(UNIT_TESTS)				## tests of parts, on the host
 	@tests/run-all --build $(BUILD) --only unit
 fuzz: $(FUZZERS)				## a few seconds of damaged input for each parser

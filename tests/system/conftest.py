@@ -9,6 +9,10 @@ from host_stalls import HostStalls
 STALLS = HostStalls()
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "quick: part of `make check`; all of them together take less than a minute")
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """A test that failed while the host stood still has shown nothing: the deadlines of a machine

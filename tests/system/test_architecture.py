@@ -4,8 +4,11 @@ and no other. Nothing is booted."""
 import os
 import re
 
+import pytest
+
 from machine import ROOT
 
+pytestmark = pytest.mark.quick
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 
 

@@ -206,6 +206,7 @@ def test_font_that_is_nowhere_is_named(tmp_path):
     assert done.returncode == 1 and "no unicode.pf2" in done.stderr and "make FONT=" in done.stderr
 
 
+@pytest.mark.quick
 def test_help_lists_every_target():
     """Those with a dash too."""
     listed = re.findall(r"^  make ([a-z-]+) ", make("help").stdout, re.M)

@@ -142,6 +142,7 @@ def assert_none(complaints):
 # -- the docs -----------------------------------------------------------------------------------
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", SPANS, ids=places(SPANS, lambda span: f" {span.text}"))
 def test_name_exists(work, name):
     page, span = name
@@ -151,11 +152,13 @@ def test_name_exists(work, name):
     assert_none([f"{page.where(span.line)}: `{span.text}`: {complaint}"] if complaint else [])
 
 
+@pytest.mark.quick
 def test_links_lead_somewhere():
     assert_none([f"{page.where(line)}: there is no {target}" for page in PAGES for line, target in page.links()
                  if not os.path.exists(os.path.join(ROOT, os.path.dirname(page.name), target))])
 
 
+@pytest.mark.quick
 def test_nothing_is_excused_that_is_not_there():
     """A "not run" of a command that the page no longer has."""
     stale = []

@@ -75,6 +75,7 @@ def test_a_check_that_fails_by_itself_is_told(tmp_path):
     assert done.returncode == 1 and "cell A3 naive=safe: fails without any mutant: UAF: " in done.stdout
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("line,complaint", [("look at it", "look: not a word of a list"),
                                             ("see nothing of it", "nothing of it: not a check")])
 def test_a_list_that_is_wrong_names_the_line(tmp_path, line, complaint):
@@ -96,6 +97,7 @@ def test_a_sample_can_be_drawn_again():
     assert drawn("--seed", seed) == drawn("--seed", seed) and drawn("--seed", seed).endswith("5 mutants\n")
 
 
+@pytest.mark.quick
 def test_every_text_of_the_lists_still_stands():
     """Without a run: what has moved is told at once."""
     from importlib.machinery import SourceFileLoader

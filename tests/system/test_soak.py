@@ -21,6 +21,7 @@ def soak():
     return module
 
 
+@pytest.mark.quick
 def test_the_list(soak):
     """Every part with its duration, none above an hour; the tools that they start are there."""
     said = subprocess.run([TOOL, "--part", "list"], stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -43,6 +44,7 @@ def test_any_shell_command_is_a_part(soak, tmp_path):
     assert (tmp_path / "said").read_text() == "6\n"
 
 
+@pytest.mark.quick
 def test_what_parts_come_to(soak, monkeypatch, capsys):
     parts = "good | 1 | a | true\nbad | 1 | b | exit 3\nlacking | 1 | c | exit 126\n"
     monkeypatch.setattr(soak, "read_parts", lambda text=parts, read=soak.read_parts: read(text))
