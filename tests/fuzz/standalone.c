@@ -12,12 +12,15 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "mutate.h"
 #include "lib/prng.h"
 
 #define MAX_BYTES (1u << 16)
 #define MAX_FILES 512
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* A fuzzer that knows its inputs has one. */
+__attribute__((weak)) size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
 /* In the sanitizers' runtime: called after a report. */
 __attribute__((weak)) void __sanitizer_set_death_callback(void (*fn)(void));
 
@@ -137,12 +140,33 @@ static void copy_within(struct prng *r)
 	memmove(input + to, input + from, n);
 }
 
-static void make_input(struct prng *r)
+static void change_bytes(struct prng *r)
 {
 	static void (*const change[])(struct prng *r) = {
 		change_byte, change_byte, change_word, change_word, copy_within, change_size,
 	};
 
+	for (u32 n = prng_below(r, 6); n; n--)
+		change[prng_below(r, ARRAY_SIZE(change))](r);
+}
+
+/* A part of the input, for a mutator that knows where it lies. */
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size)
+{
+	static struct prng r = { 1 };
+
+	if (data == input && max_size == MAX_BYTES) {
+		input_size = size;
+		change_bytes(&r);
+		return input_size;
+	}
+	if (size)
+		data[prng_below(&r, (u32)size)] = (uint8_t)prng_next(&r);
+	return size;
+}
+
+static void make_input(struct prng *r)
+{
 	input_size = 0;
 	if (nr_files) {
 		size_t i = prng_below(r, (u32)nr_files);
@@ -150,8 +174,10 @@ static void make_input(struct prng *r)
 		memcpy(input, corpus[i].bytes, corpus[i].size);
 		input_size = corpus[i].size;
 	}
-	for (u32 n = prng_below(r, 6); n; n--)
-		change[prng_below(r, ARRAY_SIZE(change))](r);
+	if (LLVMFuzzerCustomMutator)
+		input_size = LLVMFuzzerCustomMutator(input, input_size, MAX_BYTES, prng_next(r));
+	else
+		change_bytes(r);
 }
 
 /* -- main --------------------------------------------------------------------------- */
