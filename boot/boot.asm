@@ -102,6 +102,7 @@ no_feature_text:
 %define EFLAGS_ID      (1 << 21)
 %define CPUID_PAE      (1 << 6)		; leaf 1, EDX (Intel SDM vol. 2, CPUID)
 %define CPUID_CMOV     (1 << 15)
+%define CR4_PSE        (1 << 4)
 %define CR4_PAE        (1 << 5)
 %define CR0_PG         (1 << 31)
 %define CR0_WP         (1 << 16)
@@ -145,7 +146,10 @@ _start:
 	mov [PHYS(kernel_pdpt)], eax
 	mov [PHYS(kernel_pdpt) + (KERNEL_BASE >> 30) * 8], eax
 
-	mov eax, CR4_PAE		; the same start, whatever the firmware had switched on
+	; The same start, whatever the firmware had switched on. With PAE a CPU ignores PSE:
+	; a directory entry's PS bit alone makes a page of 2 MiB (SDM vol. 3, 4.1.4 and table
+	; 4-9). The emulator v86 wants the bit set all the same before it honours PS.
+	mov eax, CR4_PAE | CR4_PSE
 	mov cr4, eax
 	mov eax, PHYS(kernel_pdpt)
 	mov cr3, eax
