@@ -17,7 +17,7 @@ MAKEFLAGS += --no-builtin-rules -j$(shell tools/places cpus)
 SHELL := /bin/bash
 
 # -- Tools: what running and testing need is installed, a cross compiler found --
-LEVEL := $(if $(filter test check soak,$(GOALS)),test,$(firstword $(filter bench iso,$(GOALS)) $(if $(filter run debug hazards,$(GOALS)),run)))
+LEVEL := $(if $(filter test check soak,$(GOALS)),test,$(firstword $(filter bench iso web,$(GOALS)) $(if $(filter run debug hazards,$(GOALS)),run)))
 ifneq ($(filter-out help clean deps,$(GOALS)),)
 # tools/toolchain prints settings: what this compiler and this NASM need, at last PREFIX:=i686-linux-gnu-
 TOOLS := $(shell export CROSS='$(CROSS)' CLANG='$(CLANG)'; $(if $(LEVEL),tools/deps $(LEVEL) >&2 &&) tools/toolchain)
@@ -124,13 +124,14 @@ USER_LIB   := $(patsubst %,$(BUILD)/obj/%.o,$(sort $(wildcard lib/*.c user/lib/*
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all kernel test-kernel modules programs iso deps run test check debug bench hazards soak unit fuzz models mutants clean help FORCE
+.PHONY: all kernel test-kernel modules programs iso web deps run test check debug bench hazards soak unit fuzz models mutants clean help FORCE
 all: $(if $(M)$(U),$(if $(M),modules) $(if $(U),programs),kernel $(BUILD)/modules.tar)	## everything (with M or U=folder: what is there)
 kernel: $(KERNEL)				## build/quiesce.elf
 test-kernel: $(TEST_KERNEL) $(BUILD)/modules.tar	## build/quiesce-test.elf: the kernel with its own tests
 modules: $(MODULES)				## build/modules/*.ko
 programs: $(PROGRAMS)				## build/user/*: what runs in ring 3
 iso: $(BUILD)/quiesce.iso			## one image for CD and USB stick, BIOS and UEFI
+web: $(BUILD)/web/page.json			## build/web: the kernel in a browser, for any static web server
 deps:						## install all that building, running and testing needs
 	@tools/deps test
 
@@ -220,9 +221,17 @@ $(BUILD)/modules.tar: $(MODULES) $(PROGRAMS) $(BUILD)/modules.list
 		-C $(BUILD)/archive -cf $@ $(notdir $(MODULES) $(PROGRAMS))
 
 # -- The ISO: hybrid, for BIOS and for 64-bit and 32-bit UEFI --
-$(BUILD)/quiesce.iso: $(KERNEL) $(BUILD)/modules.tar iso/grub.cfg NOTICE tools/mkiso
-	@echo "  ISO   $@"; $(OBJCOPY) --strip-all $(KERNEL) $(BUILD)/stripped.elf
-	@tools/mkiso $(BUILD)/stripped.elf $(BUILD)/modules.tar $@
+$(BUILD)/quiesce.iso: $(BUILD)/stripped.elf $(BUILD)/modules.tar iso/grub.cfg NOTICE tools/mkiso
+	@echo "  ISO   $@"; tools/mkiso $(BUILD)/stripped.elf $(BUILD)/modules.tar $@
+$(BUILD)/stripped.elf: $(KERNEL)
+	@$(OBJCOPY) --strip-all $< $@
+
+# -- The page: what a web server needs to have the kernel run in a browser (docs/WEB.md) --
+$(BUILD)/npm/web/node_modules/complete: web/package.json web/package-lock.json tools/npm
+	@tools/npm web $(BUILD)/npm/web && touch $@
+$(BUILD)/web/page.json: $(BUILD)/stripped.elf $(BUILD)/modules.tar $(BUILD)/npm/web/node_modules/complete \
+	$(shell find web -type f) tools/mkweb tools/v86.mjs docs/HAZARDS.md README.md NOTICE
+	@echo "  WEB   $(BUILD)/web"; tools/mkweb --build $(BUILD)
 
 # -- Running --
 RUN := tools/run --build $(BUILD)
