@@ -229,8 +229,10 @@ $(BUILD)/stripped.elf: $(KERNEL)
 # -- The page: what a web server needs to have the kernel run in a browser (docs/WEB.md) --
 $(BUILD)/npm/web/node_modules/complete: web/package.json web/package-lock.json tools/npm
 	@tools/npm web $(BUILD)/npm/web && touch $@
+$(BUILD)/web.version: FORCE
+	$(call note_changes,$(shell tools/mkweb --version))
 $(BUILD)/web/page.json: $(BUILD)/stripped.elf $(BUILD)/modules.tar $(BUILD)/npm/web/node_modules/complete \
-	$(shell find web -type f) tools/mkweb tools/v86.mjs docs/HAZARDS.md README.md NOTICE
+	$(shell find web -type f) tools/mkweb tools/v86.mjs docs/HAZARDS.md README.md NOTICE $(BUILD)/web.version
 	@echo "  WEB   $(BUILD)/web"; tools/mkweb --build $(BUILD)
 
 # -- Running --

@@ -12,7 +12,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { FAREWELL, listen, machine } from "../web/machine.js";
+import { FAREWELL, PROMPT, listen, machine } from "../web/machine.js";
 
 const [npm, bios, vgaBios, ...words] = process.argv.slice(2);
 const option = {};
@@ -45,7 +45,9 @@ async function save() {
 	process.exit(0);
 }
 
-function atPrompt() {
+function atPrompt(prompt) {
+	if (prompt !== PROMPT)
+		return;
 	const text = option.type;
 	delete option.type;
 	if (text !== undefined)

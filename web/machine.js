@@ -2,6 +2,7 @@
 // and the other restores.
 
 export const PROMPT = "quiesce> ";
+export const MONITOR = "monitor> ";	// behind a panic
 // What the kernel says last: behind it v86 has nothing more to run, or would start the old memory again.
 export const FAREWELL = /^quiesce: (?:exit status (\d+)|reboot)$/;
 
@@ -29,7 +30,8 @@ export function machine({ wasm, bios, vgaBios, kernel, archive, cmdline = "", cd
 	};
 }
 
-// Calls line(text) for each whole line of the serial port, and prompt() when the prompt is printed.
+// Calls byte(character) for each that comes out of the serial port, line(text) for each whole line, and prompt(text)
+// when it is one of the two prompts.
 export function listen(emulator, { byte, line, prompt }) {
 	let text = "";
 	emulator.add_listener("serial0-output-byte", (value) => {
@@ -37,8 +39,8 @@ export function listen(emulator, { byte, line, prompt }) {
 		byte?.(character);
 		if (character !== "\n") {
 			text += character;
-			if (text === PROMPT)
-				prompt?.();
+			if (text === PROMPT || text === MONITOR)
+				prompt?.(text);
 			return;
 		}
 		line?.(text.replace(/\x1b\[[0-9;]*[A-Za-z]|\r/g, ""));

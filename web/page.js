@@ -1,6 +1,6 @@
 // The page: a machine that was saved at its prompt, its serial line and screen, and buttons that type.
 // What it says is in page.json, which tools/mkweb makes of the docs, the sources and a run.
-import { FAREWELL, listen, machine } from "./machine.js";
+import { FAREWELL, PROMPT, listen, machine } from "./machine.js";
 import { Terminal } from "./xterm.js";
 import { V86 } from "./v86.js";
 
@@ -52,13 +52,13 @@ function say(text, wrong = false) {
 	byId("status").classList.toggle("wrong", wrong);
 }
 
-// Which buttons make sense: busy, a command runs; off, nothing does.
+// Which buttons make sense. starting: v86 is being made, and could not be taken away; busy: a command runs; prompt; off.
 function show(state) {
 	document.body.dataset.state = state;
 	for (const button of document.querySelectorAll(".stage button, .stage select, #tour"))
 		button.disabled = state !== "prompt" || button.classList.contains("no-stage");
 	byId("interrupt").disabled = state !== "busy";
-	byId("restore").disabled = byId("power-on").disabled = !files;
+	byId("restore").disabled = byId("power-on").disabled = state === "starting";
 }
 
 async function end() {
@@ -69,8 +69,8 @@ async function end() {
 
 // Starts a machine, from its saved state or from power-on.
 async function start(state) {
+	show("starting");
 	await end();
-	show("busy");
 	terminal.reset();
 	if (state)
 		terminal.write(page.boot);
@@ -83,31 +83,35 @@ async function start(state) {
 		screen: { container: byId("screen") },
 	});
 	const ready = () => {
-		if (mine !== emulator)
-			return;
 		show("prompt");
 		const seconds = ((performance.now() - began) / 1000).toFixed(1);
 		say(`At the prompt, after ${seconds} s.`);
 	};
-	if (state)
-		mine.add_listener("emulator-started", ready);
 	mine.add_listener("emulator-ready", () => mine.keyboard_set_enabled(document.activeElement === byId("screen")));
+	mine.add_listener("emulator-started", state ? ready : () => show("busy"));
 	let prompts = 0;
 	listen(mine, {
 		byte: (character) => mine === emulator && terminal.write(character),
 		line: (text) => mine === emulator && hear(text),
-		prompt: () => {
-			if (!state && prompts++ === 0)
+		prompt: (text) => {
+			if (mine !== emulator)
+				return;
+			if (!state && prompts++ === 0 && text === PROMPT)
 				ready();
-			else if (mine === emulator)
-				atPrompt();
+			else
+				atPrompt(text);
 		},
 	});
 }
 
-function atPrompt() {
-	show("prompt");
-	say("At the prompt.");
+function atPrompt(text) {
+	if (text === PROMPT) {
+		show("prompt");
+		say("At the prompt.");
+	} else {
+		show("busy");
+		say("A panic: this is the monitor. Type help there; reboot starts the machine anew.", true);
+	}
 }
 
 // The guest's last words. v86 does not load the kernel anew at a reset, so a new machine is made.
@@ -236,11 +240,15 @@ function connect() {
 	fitText();
 	addEventListener("resize", fitText);
 	terminal.onData((typed) => {
-		if (typed === "\r" && document.body.dataset.state === "prompt") {
+		if (typed.endsWith("\r") && document.body.dataset.state === "prompt") {
 			show("busy");
 			say("Running.");
 		}
 		emulator?.serial0_send(typed);
+	});
+	byId("screen").addEventListener("keydown", (event) => {		// to the next thing on the page, not to the guest
+		if (event.key === "Tab")
+			event.stopPropagation();
 	});
 	byId("screen").addEventListener("focus", () => emulator?.keyboard_set_enabled(true));
 	byId("screen").addEventListener("blur", () => emulator?.keyboard_set_enabled(false));

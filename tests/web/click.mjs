@@ -146,10 +146,25 @@ await look("a reboot that the guest asks for", async () => {
 	await shows(LINE, "1/1 CPUs");
 });
 
+await look("a panic, and out of its monitor", async () => {
+	await type("#terminal", "panic");
+	await shows("#status", "the monitor");
+	await type("#terminal", "reboot");
+	await state("prompt");
+	await shows(LINE, "1/1 CPUs");
+});
+
+await look("Tab leaves the screen", async () => {
+	await page.click("#screen");
+	await page.keyboard.press("Tab");
+	expect("the focus", await page.evaluate(() => String(document.activeElement.id === "screen")), "false");
+});
+
 await look("off, and back to the prompt", async () => {
 	await type("#terminal", "poweroff");
 	await state("off");
-	await clickAndWait("#restore");
+	await page.click("#restore");
+	await state("prompt");
 	await type("#terminal", "lsmod");
 	await shows(LINE, "Module");
 });
