@@ -197,8 +197,12 @@ function choose(hazard) {
 
 function hazardButton(hazard) {
 	const button = make("button", {
-		textContent: hazard.id, title: `${hazard.name}: ${hazard.what}`, onclick: () => choose(hazard),
+		textContent: hazard.id, title: `${hazard.name}: ${hazard.what}`,
 		className: Object.keys(hazard.seen).length ? "" : "no-stage",
+		onclick: () => {
+			choose(hazard);
+			byId("hazard").querySelector("table").scrollIntoView({ block: "nearest" });
+		},
 	});
 	button.dataset.hazard = hazard.id;
 	return button;
