@@ -5,7 +5,8 @@
 //     --mem MIB                                        memory (64)
 //     --type TEXT                                      typed at the first prompt, with a line feed behind it
 //     --save FILE                                      at the first prompt that finds nothing to type: the machine's
-//                                                      state, for the page of `make web`; then it ends
+//                                                      state, for the page of `make web`; then it ends. With 1
+//                                                      at a panic
 //
 // NPM is the folder where tools/npm has installed v86. Ends when the guest has switched itself off, with the
 // status that it told.
@@ -46,8 +47,11 @@ async function save() {
 }
 
 function atPrompt(prompt) {
-	if (prompt !== PROMPT)
+	if (prompt !== PROMPT) {
+		if (option.save)
+			end(1);		// a panic is nothing to be saved
 		return;
+	}
 	const text = option.type;
 	delete option.type;
 	if (text !== undefined)
