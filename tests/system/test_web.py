@@ -54,6 +54,21 @@ def test_what_v86_has_not(option, capsys):
     assert end.value.code == USAGE and f"--on v86 does not go with {option[0]}" in capsys.readouterr().err
 
 
+def test_a_bios_without_acpi_tables(tmp_path):
+    """SeaBIOS 1.17, which has none of its own, is passed by, or named where there is no other."""
+    tool = load("run")
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_bytes(b"\0RSDT\0APIC\0")
+    new.write_bytes(b"\0RSDT\0ACPI tables for qemu 1.6 and older are not supported any more.\0")
+    assert tool.v86_bios(str(old), str(new)) == str(old) == tool.v86_bios(str(new), "/nowhere", str(old))
+    for others in ([], [str(new)]):
+        with pytest.raises(tool.Stop, match="makes no ACPI tables, as SeaBIOS before 1.17 does; remedy: ") as end:
+            tool.v86_bios(str(new), *others)
+        assert end.value.status == LACKING
+    with pytest.raises(tool.Stop, match="apt-get install seabios"):
+        tool.v86_bios("/nowhere")
+
+
 def test_what_lacks_is_named(tmp_path):
     env = {**os.environ, "PATH": "/nowhere"}
     done = subprocess.run(["/bin/sh", os.path.join(ROOT, "tools/npm"), "web", str(tmp_path)], cwd=ROOT, env=env,
