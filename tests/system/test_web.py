@@ -69,6 +69,20 @@ def test_a_bios_without_acpi_tables(tmp_path):
         tool.v86_bios("/nowhere")
 
 
+def test_an_old_node_is_named(tmp_path, monkeypatch):
+    tool, node = load("run"), tmp_path / "node"
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    for version, good in (("v12.22.9", False), ("v18.20.4", True), ("v24.21.0", True), ("", False)):
+        node.write_text(f"#!/bin/sh\necho {version}\n")
+        node.chmod(0o755)
+        if good:
+            assert tool.node_program() == "node"
+        else:
+            with pytest.raises(tool.Stop, match="Node 18 or later is missing") as end:
+                tool.node_program()
+            assert end.value.status == LACKING
+
+
 def test_what_lacks_is_named(tmp_path):
     env = {**os.environ, "PATH": "/nowhere"}
     done = subprocess.run(["/bin/sh", os.path.join(ROOT, "tools/npm"), "web", str(tmp_path)], cwd=ROOT, env=env,
