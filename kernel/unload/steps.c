@@ -147,6 +147,10 @@ static void move_back(const struct inspection *in)
  *	end of the trap
  *	pause
  *	trap				runs for a moment: parks again
+ *
+ * The asker runs before all others. To ask the gates at the begin of a sleep takes longer the more callers
+ * there are on its stack and the more modules there are; if that takes longer than the pause, it does not sleep
+ * at all, and an insider on the same CPU never runs. So each pause is twice the last.
  */
 static int wait_until_they_have_run(const struct unload *u, const struct inspection *in, u64 pause)
 {
@@ -154,6 +158,7 @@ static int wait_until_they_have_run(const struct unload *u, const struct inspect
 
 	do {
 		err = sleep_interruptible_ns(pause);
+		pause = MIN(2 * pause, BACKOFF_LAST_NS);
 	} while (err != -EINTR && !insiders_have_run(in) && !clock_passed(u->deadline));
 	return err;
 }

@@ -13,6 +13,7 @@
 #include "shell/hazard.h"
 #include "shell/ktest.h"
 #include "tests/kernel/fake_module.h"
+#include "tests/kernel/on_cpu.h"
 #include "tests/kernel/tests.h"
 #include "unload/ahead.h"
 #include "unload/graveyard.h"
@@ -457,6 +458,39 @@ static int running_worker_rolls_back(void)
 int test_unload_finds_a_running_worker(void)
 {
 	return with_labrat("busy_timer=1", running_worker_rolls_back);
+}
+
+/* A thread of the module is inside, and will leave when it gets the CPU, which is the asker's. The asker's stack is
+ * so deep that to ask the gates of all callers takes longer than the first pause: it must sleep all the same. */
+static noinline int unload_from_depth(u32 depth)
+{
+	int err = depth ? unload_from_depth(depth - 1) : unload("labrat", UNLOAD_WAIT, NSEC_PER_SEC);
+
+	barrier();			/* a frame each: no jump in place of a call */
+	return err;
+}
+
+static void bind_threads(const char *owner)
+{
+	struct task *t = NULL;
+
+	while ((t = task_next(t))) {
+		if (t->owner && streq(t->owner->name, owner))
+			task_set_affinity(t, CPU_BIT(0));
+	}
+}
+
+static int deep_asker_sleeps(void)
+{
+	bind_threads("labrat");
+	CHECK(wait_counter_above(2, counter(2)) == 0);
+	CHECK(unload_from_depth(100) == 0);
+	return 0;
+}
+
+int test_unload_from_a_deep_stack(void)
+{
+	return ON_CPU(0, 1, with_labrat("thread=1", deep_asker_sleeps));
 }
 
 static int veto_is_heard(void)
