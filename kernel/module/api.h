@@ -55,8 +55,8 @@
 #define MODULE_DEPENDS(list)     MODINFO("depends", list)
 /* In place of module_init(): nothing is to run at load. A library that exports symbols needs neither. */
 #define MODULE_NO_INIT()         MODINFO("init", "none")
-/* A device that not every machine has: `torture` does not load the module. */
-#define MODULE_NEEDS(device)     MODINFO("needs", device)
+/* A device that not every machine has, or patience, where callers stay inside: `torture` does not load it. */
+#define MODULE_NEEDS(what)       MODINFO("needs", what)
 
 /* Life. init: 0 or a negative error. The others are optional: exit gives back
  * what the author wants to give back himself; veto returns nonzero to refuse an

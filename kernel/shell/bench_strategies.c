@@ -168,7 +168,7 @@ static int hammered_unloads(struct bench *b, struct tally *t)
 {
 	bool laboratory = graveyard_laboratory;
 	struct users *users = kzalloc(sizeof(*users));
-	int err = users ? users_start(users, 2 * nr_cpus, MODULE, 1) : -ENOMEM;
+	int err = users ? users_start(users, 2 * nr_cpus, MODULE, 1, USERS_HARD) : -ENOMEM;
 
 	if (!err) {
 		u32 uses = graveyard_uses();

@@ -3,6 +3,7 @@
 #include "shell/commands.h"
 #include "lib/string.h"
 #include "shell/ktest.h"
+#include "shell/waits.h"
 #include "smp/percpu.h"
 #include "x86/console.h"
 
@@ -25,6 +26,17 @@ static bool selected(const char *name, int argc, char **argv)
 	return false;
 }
 
+/* One that waits out its patience says at once for what. */
+static int run_watched(const struct ktest *t)
+{
+	struct wait_watch watch;
+
+	wait_watch_begin(&watch, t->name);
+	int err = t->run();
+	wait_watch_end(&watch);
+	return err;
+}
+
 static int test_run(int argc, char **argv)
 {
 	bool list = take_flag(&argc, argv, "-l");
@@ -43,7 +55,7 @@ static int test_run(int argc, char **argv)
 			printk("%s\n", t->name);
 			continue;
 		}
-		err = t->run();
+		err = run_watched(t);
 		if (err == KTEST_SKIPPED)
 			skipped++;
 		else if (err)

@@ -2,6 +2,8 @@
 #pragma once
 #include "shell/shell.h"
 
+struct process;
+
 /* cmd_module.c */
 extern const struct command lsmod_command, modinfo_command, strategy_command, graveyard_command;
 /* cmd_task.c */
@@ -24,7 +26,10 @@ extern const struct command bench_command;
 extern const struct command test_command;
 
 /* -- shared by several ---------------------------------------------------------------- */
-/* Runs a program in ring 3 with all authority and waits for its end: its exit code. */
+/* Starts a program in ring 3 with all authority, and returns it with a reference; the caller ends it or waits for
+ * its end (user/process.h). Errors as ERR_PTR, with a sentence in *why. May sleep. */
+struct process *start_program(const char *name, const char *args, u32 prio, const char **why) must_use;
+/* The same, and waits for its end: its exit code. */
 int run_program(const char *name, const char *args);
 /* Completions. */
 bool complete_loaded_module(u32 i, char *out, u32 size);

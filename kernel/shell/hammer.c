@@ -48,7 +48,7 @@ static int hammer_start(const char *device, u32 nr)
 	hammer = kzalloc(sizeof(*hammer));
 	if (!hammer)
 		return shell_error(-ENOMEM, "hammer: no memory");
-	int err = users_start(hammer, nr, device, 1);
+	int err = users_start(hammer, nr, device, 1, USERS_HARD);
 	if (err) {
 		kfree(hammer);
 		hammer = NULL;

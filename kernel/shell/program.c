@@ -6,7 +6,7 @@
 #include "user/process.h"
 #include "x86/panic.h"
 
-static struct process *start_program(const char *name, const char *args, u32 prio, const char **why)
+struct process *start_program(const char *name, const char *args, u32 prio, const char **why)
 {
 	struct process_plan plan = { .name = name, .args = args, .priority = prio };
 	struct process *p = process_new(&plan, why);

@@ -1,40 +1,32 @@
-/* torture: modules come and go at random under full use. */
-#include "shell/commands.h"
+/* torture: modules come and go at random under full use, in rounds, each of which leaves nothing behind. */
+#include "shell/torture.h"
 #include "lib/format.h"
+#include "lib/math64.h"
 #include "lib/parse.h"
-#include "lib/prng.h"
 #include "lib/string.h"
 #include "mm/heap.h"
-#include "module/module.h"
 #include "sched/sched.h"
 #include "sched/wait.h"
 #include "shell/balance_sheet.h"
-#include "shell/churn.h"
-#include "shell/users.h"
+#include "shell/commands.h"
+#include "shell/waits.h"
+#include "smp/lockstat.h"
 #include "unload/graveyard.h"
 #include "unload/unload.h"
-#include "x86/atomic.h"
 #include "x86/clock.h"
 #include "x86/console.h"
+#include "x86/symbols.h"
 
-#define NR_MOVERS    3u		/* tasks that load and unload */
-#define MAX_ORDINARY 64u	/* modules of the archive that are loaded without -i */
+#define ROUND_NS  NSEC_PER_SEC
+#define STALL_NS  (2 * NSEC_PER_SEC)	/* of a worker: ten times what its longest step takes */
 
-struct torture_counts {
-	u32 loads, load_failures, unloads, refused, retries, roll_backs, kills;
-};
-
-struct torture {
-	/* Fixed. */
-	u32 seed;
-	bool interface;			/* modules that call the whole interface, and kills */
-	u32 nr_ordinary;
-	char ordinary[MAX_ORDINARY][MODULE_NAME_LEN];
-	struct users users;
-	struct mover { struct torture *all; struct task *task; u32 index;
-		struct prng rng; struct torture_counts counts; } mover[NR_MOVERS];
-	/* Atomic. */
-	bool stop;
+/* What all rounds came to. */
+struct outcome {
+	struct torture_counts counts;
+	struct user_counts used;
+	u32 rounds, uses;
+	bool leak;
+	u32 bad_seed;			/* of the round that failed */
 };
 
 /* Hazard modules exist to misbehave, those of churn are for -i, and a driver of a device that
@@ -69,250 +61,241 @@ static int list_ordinary(struct torture *t)
 	return 0;
 }
 
-/* Which of them: an ordinary module or, with -i, one that calls the whole interface. */
-static bool random_module(const struct torture *t, struct prng *rng, char *name, u32 size)
+/* -- its tasks -------------------------------------------------------------------------- */
+
+void torture_step(struct torturer *me)
 {
-	if (!t->interface) {
-		if (t->nr_ordinary)
-			strlcpy(name, t->ordinary[prng_below(rng, t->nr_ordinary)], size);
-		return t->nr_ordinary;
-	}
-	churn_name(prng_below(rng, NR_CHURN), name, size);
-	return true;
+	WRITE_ONCE(me->steps, me->steps + 1);
 }
 
-static bool is_loaded(const char *name)
+void torture_add(struct torture_counts *sum, const struct torture_counts *c)
 {
-	mutex_lock(&modules_mutex);
-	bool there = module_find(name) != NULL;
-	mutex_unlock(&modules_mutex);
-	return there;
+	u32 *to = (u32 *)sum;
+	const u32 *from = (const u32 *)c;
+
+	_Static_assert(sizeof(*sum) % sizeof(u32) == 0, "all of it are counters");
+	for (u32 i = 0; i < sizeof(*sum) / sizeof(u32); i++)
+		to[i] += from[i];
 }
 
-static void load_one(struct torture *t, const char *name, struct prng *rng, struct torture_counts *c)
+static int start_worker(struct torture *t, u32 i)
 {
-	struct load_error why;
-	int err = t->interface ? churn_load(name, rng, &why) : module_load_by_name(name, "", NULL, &why);
+	struct torturer *me = &t->worker[i];
+	bool moves = i < NR_MOVERS;
+	char name[TASK_NAME_LEN];
 
-	if (err)
-		c->load_failures++;
-	else
-		c->loads++;
-}
-
-/* Half of the unloads are polite, the others are not. */
-static u32 random_flags(struct prng *rng)
-{
-	static const u32 flags[] = { 0, UNLOAD_WAIT, UNLOAD_REVOKE, UNLOAD_WAIT | UNLOAD_REVOKE };
-
-	return flags[prng_below(rng, ARRAY_SIZE(flags))];
-}
-
-#define LAST_PATIENCE (2 * NSEC_PER_SEC)	/* at the end, when all users have left */
-
-static void unload_one(const char *name, u32 flags, u64 patience, struct torture_counts *c)
-{
-	struct unload *u = kzalloc(sizeof(*u));
-
-	if (!u)
-		return;
-	strlcpy(u->name, name, sizeof(u->name));
-	u->flags = flags;
-	u->patience_ns = patience;
-	int err = module_unload(u);
-	if (!err)
-		c->unloads++;
-	else
-		c->refused++;
-	/* No user is left: a word on a stack that looks like an address of it. */
-	if (err && patience == LAST_PATIENCE && u->report.nr_insiders)
-		printk("torture: %s\n", u->report.error);
-	if (u->report.tries > 1)
-		c->retries += u->report.tries - 1;
-	if (u->report.rolled_back)
-		c->roll_backs++;
-	kfree(u);
-}
-
-/* One load or unload. */
-static void move(void *arg)
-{
-	struct mover *me = arg;
-	char name[MODULE_NAME_LEN];
-
-	if (!random_module(me->all, &me->rng, name, sizeof(name)))
-		return;
-	if (!is_loaded(name))
-		load_one(me->all, name, &me->rng, &me->counts);
-	else
-		unload_one(name, random_flags(&me->rng), (1 + prng_below(&me->rng, 20)) * NSEC_PER_MSEC,
-		           &me->counts);
-}
-
-/* The same in a task of its own, which is killed while it is at work. */
-static void move_and_be_killed(struct mover *me)
-{
-	u64 after = prng_below(&me->rng, 2000) * NSEC_PER_USEC;
-	struct task *t = task_create("killed", PRIO_NORMAL, move, me);
-
-	if (IS_ERR(t))
-		return;
-	sleep_ns(after);
-	task_kill(t);
-	(void)!task_join(t, WAIT_FOREVER);
-	task_put(t);
-	me->counts.kills++;
-}
-
-static void mover_task(void *arg)
-{
-	struct mover *me = arg;
-
-	prng_seed(&me->rng, me->all->seed * 31 + me->index);
-	while (!READ_ONCE(me->all->stop)) {
-		if (me->all->interface && !prng_below(&me->rng, 4))
-			move_and_be_killed(me);
-		else
-			move(me);
-		if (!prng_below(&me->rng, 4))
-			sleep_interruptible_ns(prng_below(&me->rng, 2000) * NSEC_PER_USEC);
-	}
-}
-
-/* A module may say no a few times in a row, and that is no leak. */
-#define MAX_VETOES 20
-
-/* Unloads one that is used by none, if there is any that goes. */
-static bool unload_any(struct torture_counts *c)
-{
-	char name[MODULE_NAME_LEN];
-
-	for (u32 i = 0; complete_loaded_module(i, name, sizeof(name)); i++) {
-		u32 before = c->unloads;
-		unload_one(name, UNLOAD_WAIT | UNLOAD_REVOKE, LAST_PATIENCE, c);
-		if (c->unloads != before)
-			return true;
-	}
-	return false;
-}
-
-/* Leaves first: what is used by nobody goes, until all have gone. */
-static void unload_all(struct torture_counts *c)
-{
-	char name[MODULE_NAME_LEN];
-	u32 vetoes = 0;
-
-	while (complete_loaded_module(0, name, sizeof(name)) && vetoes < MAX_VETOES) {
-		if (!unload_any(c))
-			vetoes++;
-	}
-}
-
-static int start_movers(struct torture *t)
-{
-	for (u32 i = 0; i < NR_MOVERS; i++) {
-		struct mover *m = &t->mover[i];
-		char name[TASK_NAME_LEN];
-		*m = (struct mover){ .all = t, .index = i };
-		snprintf(name, sizeof(name), "mover/%u", i);
-		m->task = task_create(name, PRIO_NORMAL, mover_task, m);
-		if (IS_ERR(m->task)) {
-			int err = PTR_ERR(m->task);
-			m->task = NULL;
-			return err;
-		}
-	}
+	if (moves && i >= nr_cpus)
+		return 0;
+	prng_seed(&me->rng, t->seed * 31 + i);
+	snprintf(name, sizeof(name), moves ? "mover/%u" : "starter/%u", moves ? i : i - NR_MOVERS);
+	struct task *task = task_create(name, TORTURE_PRIO, moves ? torture_mover : torture_starter, me);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	me->task = task;
 	return 0;
 }
 
-static struct torture_counts stop_all(struct torture *t, struct user_counts *used)
+static int start_all(struct torture *t)
 {
-	struct torture_counts sum = { 0 };
+	u32 nr = t->ordinary_too ? NR_MOVERS + NR_STARTERS : NR_MOVERS;
+	int err = 0;
 
-	WRITE_ONCE(t->stop, true);
-	for (u32 i = 0; i < NR_MOVERS; i++) {
-		struct mover *m = &t->mover[i];
-		if (!m->task)
-			continue;
-		(void)!task_join(m->task, WAIT_FOREVER);
-		task_put(m->task);
-		sum.loads += m->counts.loads;
-		sum.load_failures += m->counts.load_failures;
-		sum.unloads += m->counts.unloads;
-		sum.refused += m->counts.refused;
-		sum.retries += m->counts.retries;
-		sum.roll_backs += m->counts.roll_backs;
-		sum.kills += m->counts.kills;
-	}
-	*used = users_stop(&t->users);
-	return sum;
+	for (u32 i = 0; i < ARRAY_SIZE(t->worker); i++)
+		t->worker[i] = (struct torturer){ .all = t, .last_step = clock_ns() };
+	for (u32 i = 0; i < nr && !err; i++)
+		err = start_worker(t, i);
+	return err ? err : users_start(&t->users, MIN(4 * nr_cpus, (u32)MAX_USERS), NULL, t->seed, 1);
 }
 
-static void report(const struct torture *t, const struct torture_counts *c,
-                   const struct user_counts *used, u32 uses, bool leak, bool json)
+static void stop_all(struct torture *t, struct outcome *o)
 {
+	WRITE_ONCE(t->stop, true);
+	for (u32 i = 0; i < ARRAY_SIZE(t->worker); i++) {
+		struct torturer *me = &t->worker[i];
+		if (!me->task)
+			continue;
+		join_aloud("torture", me->task);
+		task_put(me->task);
+		torture_add(&o->counts, &me->counts);
+	}
+	struct user_counts used = users_stop(&t->users);
+	o->used.opens += used.opens;
+	o->used.calls += used.calls;
+	o->used.cut_off += used.cut_off;
+}
+
+/* Says of each that takes no step what it waits for. `steps`: what was seen last. */
+static void look_for_stalls(struct torture *t, u32 *steps, u64 now)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(t->worker); i++) {
+		struct torturer *me = &t->worker[i];
+		u32 is = READ_ONCE(me->steps);
+
+		if (is != steps[i]) {
+			steps[i] = is;
+			me->last_step = now;
+		} else if (me->task && now - me->last_step > STALL_NS) {
+			say_what_waits("torture", me->task, me->last_step);
+			me->last_step = now;
+		}
+	}
+}
+
+static void let_them(struct torture *t, u64 end)
+{
+	u32 steps[NR_MOVERS + NR_STARTERS] = { 0 };
+
+	while (!clock_passed(end) && !shell_interrupted()) {
+		sleep_interruptible_ns(MIN(20 * NSEC_PER_MSEC, end - clock_ns()));
+		look_for_stalls(t, steps, clock_ns());
+	}
+}
+
+/* -- rounds -------------------------------------------------------------------------------- */
+
+/* 0, or an error: it could not begin. */
+static int one_round(struct torture *t, const struct balance_sheet *before, u64 end, struct outcome *o)
+{
+	const char *was = strategy->name;
+	u32 uses = graveyard_uses();
+
+	t->stop = false;
+	int err = start_all(t);
+	if (!err)
+		let_them(t, end);
+	stop_all(t, o);
+	torture_unload_all(&o->counts);
+	if (t->ordinary_too)
+		err = err ? err : strategy_choose(was);
+	struct balance_sheet after = balance_after(before, NSEC_PER_SEC);
+	o->uses += graveyard_uses() - uses;
+	o->leak = !balance_compare("torture", before, &after);
+	if (o->uses || o->leak)
+		o->bad_seed = t->seed;
+	o->rounds++;
+	return err;
+}
+
+static int all_rounds(struct torture *t, u64 ns, struct outcome *o)
+{
+	struct torture_counts ignored = { 0 };
+	u64 end = clock_ns() + ns;
+	int err;
+
+	torture_unload_all(&ignored);
+	struct balance_sheet before = balance_before();
+	end = clock_ns() + ns;
+	do {
+		err = one_round(t, &before, MIN(end, clock_ns() + ROUND_NS), o);
+		t->seed++;
+	} while (!err && !o->uses && !o->leak && !clock_passed(end) && !shell_interrupted());
+	return err;
+}
+
+/* -- what came of it -------------------------------------------------------------------------- */
+
+static const char *options_of(const struct torture *t)
+{
+	return t->ordinary_too ? " -a" : t->interface ? " -i" : "";
+}
+
+static u32 us_of(u32 cycles) { return (u32)div_u64(tsc_to_ns(cycles), NSEC_PER_USEC); }
+
+#define LOCKS_SHOWN 4u
+
+static void print_locks(void)
+{
+	struct longest_hold h = lockstat_longest_hold();
+	char waiter[96], holder[96];
+	struct lockstat s;
+
+	for (u32 i = 0; i < LOCKS_SHOWN && lockstat_nth(i, &s); i++) {
+		symbolise(s.waiter - 1, waiter, sizeof(waiter));
+		symbolise(s.holder - 1, holder, sizeof(holder));
+		printk("torture: spin lock '%s': %u waits, at most %u us, by %s for %s\n", s.name, s.waits,
+		       us_of(s.longest), waiter, holder);
+	}
+	if (!h.cycles)
+		return;
+	symbolise(h.holder - 1, holder, sizeof(holder));
+	printk("torture: longest hold: '%s', %u us, by %s\n", h.name, us_of(h.cycles), holder);
+}
+
+static void print_outcome(const struct torture *t, const struct outcome *o)
+{
+	const struct torture_counts *c = &o->counts;
+
+	printk("torture: %u loads (%u refused), %u unloads (%u refused), %u retries, %u roll-backs, %u kills\n",
+	       c->loads, c->load_failures, c->unloads, c->refused, c->retries, c->roll_backs, c->kills);
+	if (t->ordinary_too)
+		printk("torture: %u files revoked, %u inits that failed, %u processes, %u changes of strategy\n",
+		       c->revoked, c->failed_inits, c->processes, c->replaced);
+	print_locks();
+	printk("torture: %u opens, %u calls, %u cut off; %u uses after unload, %s\n", o->used.opens,
+	       o->used.calls, o->used.cut_off, o->uses, o->leak ? "LEAKS" : "no leaks");
+	if (o->uses || o->leak)
+		printk("torture: failed in round %u; again with: torture%s -t 1s -s %u\n", o->rounds, options_of(t),
+		       o->bad_seed);
+}
+
+static void print_json(u32 seed, const struct outcome *o)
+{
+	const struct torture_counts *c = &o->counts;
+	struct lockstat most = { .waits = 0 };
 	struct json j;
 
-	if (!json) {
-		printk("torture: %u loads (%u refused), %u unloads (%u refused), %u retries, %u roll-backs, %u kills\n",
-		       c->loads, c->load_failures, c->unloads, c->refused, c->retries, c->roll_backs,
-		       c->kills);
-		printk("torture: %u opens, %u calls, %u cut off; %u uses after unload, %s\n", used->opens,
-		       used->calls, used->cut_off, uses, leak ? "LEAKS" : "no leaks");
-		if (uses || leak)
-			printk("torture: failed; again with: torture%s -s %u\n", t->interface ? " -i" : "", t->seed);
-		return;
-	}
+	(void)!lockstat_nth(0, &most);
 	json_begin(&j);
-	json_u64(&j, "seed", t->seed);
+	json_u64(&j, "seed", seed);
 	json_u64(&j, "cpus", nr_cpus);
 	json_str(&j, "strategy", strategy->name);
+	json_u64(&j, "rounds", o->rounds);
 	json_u64(&j, "loads", c->loads);
 	json_u64(&j, "load_failures", c->load_failures);
+	json_u64(&j, "failed_inits", c->failed_inits);
 	json_u64(&j, "unloads", c->unloads);
 	json_u64(&j, "refused", c->refused);
 	json_u64(&j, "retries", c->retries);
 	json_u64(&j, "roll_backs", c->roll_backs);
+	json_u64(&j, "revoked", c->revoked);
 	json_u64(&j, "kills", c->kills);
-	json_u64(&j, "calls", used->calls);
-	json_u64(&j, "cut_off", used->cut_off);
-	json_u64(&j, "uses_after_unload", uses);
-	json_bool(&j, "leak", leak);
+	json_u64(&j, "processes", c->processes);
+	json_u64(&j, "strategies", c->replaced);
+	json_u64(&j, "calls", o->used.calls);
+	json_u64(&j, "cut_off", o->used.cut_off);
+	json_str(&j, "busiest_lock", most.name);
+	json_u64(&j, "lock_waits", most.waits);
+	json_u64(&j, "longest_wait_us", us_of(most.longest));
+	json_u64(&j, "longest_hold_us", us_of(lockstat_longest_hold().cycles));
+	json_u64(&j, "uses_after_unload", o->uses);
+	json_bool(&j, "leak", o->leak);
 	json_end(&j);
 }
 
 static int torture(struct torture *t, u64 ns, bool json)
 {
-	struct balance_sheet before, after;
-	struct user_counts used = { 0 };
-	struct torture_counts counts = { 0 };
-	u32 uses = graveyard_uses();
+	struct outcome o = { .rounds = 0 };
+	u32 seed = t->seed;
 
-	unload_all(&counts);
-	before = balance_before();
-	int err = start_movers(t);
-	if (!err)
-		err = users_start(&t->users, MIN(4 * nr_cpus, (u32)MAX_USERS), NULL, t->seed);
-	if (!err && !json)
-		printk("torture: seed %u, %u tasks move modules and %u use them\n", t->seed, NR_MOVERS, t->users.nr);
-	u64 end = clock_ns() + ns;
-	while (!err && !clock_passed(end) && !shell_interrupted())
-		sleep_interruptible_ns(20 * NSEC_PER_MSEC);
-	counts = stop_all(t, &used);
-	unload_all(&counts);
+	if (!json)
+		printk("torture: seed %u, %u tasks move modules and %u use them\n", seed, MIN(nr_cpus, NR_MOVERS),
+		       MIN(4 * nr_cpus, (u32)MAX_USERS));
+	lockstat_start();
+	int err = all_rounds(t, ns, &o);
+	lockstat_stop();
 	if (err)
 		return shell_error(err, "torture: no memory for the tasks");
-	after = balance_after(&before, NSEC_PER_SEC);
-	uses = graveyard_uses() - uses;
-	bool leak = !balance_compare("torture", &before, &after);
-	report(t, &counts, &used, uses, leak, json);
-	return uses || leak ? -EIO : 0;
+	if (json)
+		print_json(seed, &o);
+	else
+		print_outcome(t, &o);
+	return o.uses || o.leak ? -EIO : 0;
 }
 
 static int torture_run(int argc, char **argv)
 {
 	bool json = take_flag(&argc, argv, "-j"), interface = take_flag(&argc, argv, "-i");
-	bool missing, missing2;
+	bool all = take_flag(&argc, argv, "-a"), missing, missing2;
 	const char *seed = take_option(&argc, argv, "-s", &missing);
 	const char *time = take_option(&argc, argv, "-t", &missing2);
 	u64 ns = 10 * NSEC_PER_SEC;
@@ -328,7 +311,8 @@ static int torture_run(int argc, char **argv)
 	if (!t)
 		return shell_error(-ENOMEM, "torture: no memory");
 	t->seed = s;
-	t->interface = interface;
+	t->interface = interface || all;
+	t->ordinary_too = all;
 	int err = list_ordinary(t);
 	err = err ? shell_error(err, "torture: no memory") : torture(t, ns, json);
 	kfree(t);
@@ -336,8 +320,8 @@ static int torture_run(int argc, char **argv)
 }
 
 const struct command torture_command = {
-	"torture", "torture [-i] [-s SEED] [-t TIME] [-j]",
-	"load and unload everything at random while it is used, then count what is wrong; -i: modules "
-	"that call the whole interface at random, inits that fail, tasks that are killed",
+	"torture", "torture [-a | -i] [-s SEED] [-t TIME] [-j]",
+	"load and unload at random what is in use, then count what is wrong; -i: all of the interface, -a: "
+	"and programs, strategies",
 	torture_run, NULL,
 };

@@ -155,7 +155,7 @@ static void unload_under_fire(struct tour *t)
 	snprintf(text, sizeof(text), "3. %u tasks on %u CPUs use every device; each module is taken out meanwhile.",
 	         2 * nr_cpus, nr_cpus);
 	say(text);
-	if (users_start(&t->users, 2 * nr_cpus, NULL, 1)) {
+	if (users_start(&t->users, 2 * nr_cpus, NULL, 1, USERS_HARD)) {
 		t->failed++;
 		return;
 	}

@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "sched/sched.h"
 #include "sched/wait.h"
+#include "shell/waits.h"
 #include "x86/clock.h"
 
 #define ROUNDS_MAX 8
@@ -59,14 +60,14 @@ static void user_task(void *arg)
 			sleep_interruptible_ns(NSEC_PER_MSEC);
 		/* Now and then lie down, so that the tasks are not all running or
 		 * runnable when an unload looks. */
-		if (!prng_below(&rng, 16))
+		if (!prng_below(&rng, me->all->rests_in))
 			sleep_interruptible_ns(prng_below(&rng, 500) * NSEC_PER_USEC);
 	}
 }
 
-int users_start(struct users *u, u32 nr, const char *device, u32 seed)
+int users_start(struct users *u, u32 nr, const char *device, u32 seed, u32 rests_in)
 {
-	*u = (struct users){ .seed = seed };
+	*u = (struct users){ .seed = seed, .rests_in = rests_in };
 	strlcpy(u->device, device ? device : "", sizeof(u->device));
 	for (u32 i = 0; i < MIN(nr, (u32)MAX_USERS); i++) {
 		struct user *me = &u->user[i];
@@ -103,7 +104,7 @@ struct user_counts users_stop(struct users *u)
 	WRITE_ONCE(u->stop, true);
 	for (u32 i = 0; i < u->nr; i++) {
 		task_ask_stop(u->user[i].task);
-		(void)!task_join(u->user[i].task, WAIT_FOREVER);
+		join_aloud("users", u->user[i].task);
 		task_put(u->user[i].task);
 	}
 	struct user_counts sum = users_counts(u);

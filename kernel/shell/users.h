@@ -12,6 +12,7 @@ struct users {
 	/* Fixed once started. */
 	u32 nr;
 	u32 seed;
+	u32 rests_in;			/* a task rests after one use in so many */
 	char device[24];		/* "": any */
 	struct user { struct users *all; struct task *task; u32 index;
 		struct user_counts counts; } user[MAX_USERS];
@@ -21,8 +22,10 @@ struct users {
 
 /* Starts `nr` tasks spread over all CPUs, each opening, reading, asking (ioctl)
  * and closing `device` (NULL: a random one each time) over and over. A device
- * that is not there is asked for again a little later. 0 or -ENOMEM. */
-int  users_start(struct users *u, u32 nr, const char *device, u32 seed) must_use;
+ * that is not there is asked for again a little later. After one use in `rests_in` a task rests for
+ * up to half a millisecond. 0 or -ENOMEM. */
+int  users_start(struct users *u, u32 nr, const char *device, u32 seed, u32 rests_in) must_use;
+#define USERS_HARD 16u			/* rests_in: they leave little of a CPU to others */
 /* Stops them and waits until all have ended; adds up what they did. May sleep. */
 struct user_counts users_stop(struct users *u);
 struct user_counts users_counts(const struct users *u);

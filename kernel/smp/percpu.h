@@ -53,6 +53,7 @@ struct cpu {
 	/* Debug builds: locks held, in order of taking. This CPU only. */
 	u32 nr_held;
 	const struct spinlock *held[MAX_HELD_LOCKS];
+	u64 held_since[MAX_HELD_LOCKS];	/* TSC */
 
 	struct x86_cpu hw;
 } aligned(64);

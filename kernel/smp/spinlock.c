@@ -28,6 +28,7 @@
  *     An interrupt handler that comes in while this CPU waits may take L
  *     itself: nothing is held yet, so it cannot deadlock with its own CPU. */
 #include "smp/spinlock.h"
+#include "smp/lockstat.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
 #include "x86/console.h"
@@ -89,6 +90,7 @@ static void note_taken(struct spinlock *l)
 	u32 flags = irq_save();
 	if (c->nr_held == MAX_HELD_LOCKS)
 		panic("more than %u spin locks held, '%s' the last", MAX_HELD_LOCKS, l->name);
+	c->held_since[c->nr_held] = rdtsc();
 	c->held[c->nr_held++] = l;
 	irq_restore(flags);
 }
@@ -102,8 +104,12 @@ static void note_released(struct spinlock *l)
 	u32 flags = irq_save(), i = c->nr_held;
 	while (i > 0 && c->held[i - 1] != l)
 		i--;
-	for (; i < c->nr_held; i++)
+	if (unlikely(READ_ONCE(lockstat_on)))
+		lockstat_held(l->name, rdtsc() - c->held_since[i - 1], l->where);
+	for (; i < c->nr_held; i++) {
 		c->held[i - 1] = c->held[i];
+		c->held_since[i - 1] = c->held_since[i];
+	}
 	c->nr_held--;
 	irq_restore(flags);
 }
@@ -149,11 +155,14 @@ static inline bool try_take(struct spinlock *l, u32 where)
 /* Only reads while it waits: the line stays shared until the holder writes it. */
 static void wait_while_locked(const struct spinlock *l, u32 where)
 {
-	u64 since = 0;
+	u64 since = 0, begun = rdtsc();
+	u32 holder = READ_ONCE(l->where);
 	while (READ_ONCE(l->locked)) {
 		cpu_relax();
 		report_long_wait(l, where, &since);
 	}
+	if (unlikely(READ_ONCE(lockstat_on)))
+		lockstat_waited(l->name, rdtsc() - begun, where, holder);
 }
 
 static inline void release(struct spinlock *l)

@@ -22,4 +22,5 @@ static int __init churn_top_init(void)
 	return IS_ERR(caller) ? PTR_ERR(caller) : 0;
 }
 module_init(churn_top_init);
+MODULE_DEPENDS("churn_mid");
 MODULE_DESCRIPTION("For torture -i: calls all of the interface at random, and depends on others.");

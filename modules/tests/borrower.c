@@ -21,5 +21,6 @@ static int __init borrower_init(void)
 }
 
 module_init(borrower_init);
+MODULE_DEPENDS("lender");
 MODULE_DESCRIPTION("A module whose objects a library and the core work on.");
 MODULE_LICENSE("MIT");

@@ -21,4 +21,5 @@ module_init(labcaller_init);
 
 MODULE_DEPENDS("labwait");
 MODULE_DESCRIPTION("Tests: waits in a library");
+MODULE_NEEDS("patience");
 MODULE_LICENSE("MIT");

@@ -78,4 +78,5 @@ static int __init loiter_init(void)
 module_init(loiter_init);
 
 MODULE_DESCRIPTION("Tests: stays inside for a while");
+MODULE_NEEDS("patience");
 MODULE_LICENSE("MIT");
