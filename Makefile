@@ -5,9 +5,12 @@
 #             CLANG=1        build with clang, or     M=folder       modules out of tree
 #             CLANG=clang-19 with a certain one       U=folder       programs out of tree
 #             KCSAN=1        a race detector          CHECKED=1      memory, locks, arithmetic checked
+#             RACES=1        random delays by seed, in the checked build or, with KCSAN=1, in that
 
 $(if $(and $(KCSAN),$(CHECKED)),$(error KCSAN=1 and CHECKED=1: the compiler has one or the other; make one of them))
-BUILD ?= build$(if $(KCSAN),-kcsan,$(if $(CHECKED),-checked,$(if $(DEBUG),-debug)))
+BUILD ?= build$(if $(RACES),-races)$(if $(KCSAN),-kcsan,$(if $(RACES),,$(if $(CHECKED),-checked,$(if $(DEBUG),-debug))))
+# Delays are where the compiler calls at each access; what they do harm to is seen best by those checks.
+$(if $(RACES),$(if $(KCSAN),,$(eval CHECKED := 1)))
 $(if $(filter-out 1,$(words x$(BUILD)))$(findstring :,$(BUILD)),$(error BUILD=$(BUILD): make cannot write a name with a blank or a colon))
 GOALS := $(or $(MAKECMDGOALS),all)
 .DEFAULT_GOAL := all
@@ -56,7 +59,8 @@ CHECKS  := $(KCSAN)$(CHECKED)
 # clang has no -fsanitize=kernel-address for i686.
 MEMORY  := $(if $(CLANG),,$(CHECKED))
 CFLAGS  += $(if $(CHECKS),-DLARGE_IMAGE -DSOURCE_LINES) $(if $(KCSAN),-DKCSAN) \
-	$(if $(CHECKED),-DCHECKED -DDEBUG) $(if $(MEMORY),-DCHECKED_MEMORY)
+	$(if $(CHECKED),-DCHECKED -DDEBUG) $(if $(MEMORY),-DCHECKED_MEMORY) $(if $(RACES),-DRACES)
+$(if $(and $(RACES),$(CLANG)),$(error RACES=1: clang has no -fsanitize=kernel-address for i686; build it with GCC))
 ifdef KCSAN
 $(if $(CLANG),$(error KCSAN=1: clang has no -fsanitize=thread for i686; build it with GCC))
 # As Linux has it (scripts/Makefile.kcsan): volatile accesses are told apart, functions are not told of.
@@ -78,7 +82,7 @@ SANITIZE += $(if $(CHECKS),-fno-defer-pop -fno-combine-stack-adjustments)
 UNCHECKED := $(foreach f,check/% mm/heap.c.o mm/heap_checked.c.o mm/slab.c.o module/arena.c.o module/alloc_checked.c.o \
 	unload/bare_pointers.c.o shell/monitor.c.o,$(BUILD)/obj/kernel/$f)
 $(BUILD)/obj/kernel/% $(BUILD)/obj/tests/kernel/% $(BUILD)/obj/modules/% $(if $(M),$(BUILD)/obj/$(M_DIR)/%): CFLAGS += $(SANITIZE)
-$(BUILD)/obj/kernel/check/% $(if $(MEMORY),$(UNCHECKED)): CFLAGS := $(filter-out $(SANITIZE),$(CFLAGS))
+$(BUILD)/obj/kernel/check/% $(BUILD)/obj/kernel/smp/races.c.o $(if $(MEMORY),$(UNCHECKED)): CFLAGS := $(filter-out $(SANITIZE),$(CFLAGS))
 soft_float := __[a-z]+[hsdxt][fc]([0-9]|[sdt]i|[hsdxt]f2)|__float(un)?[sdt]i[hsdxt]f
 NASMFLAGS := -f elf32 -Ikernel/ -g -F dwarf -Wall $(PROBED_NASMFLAGS)
 # These define memcpy and memset: a loop in them must not become a call of them.
@@ -96,7 +100,7 @@ LDFLAGS := -nostdlib -static --build-id=none -z noexecstack -z max-page-size=409
 
 # -- What there is --
 KERNEL_SRC := $(sort $(shell find boot kernel lib -name '*.c' -o -name '*.asm'))
-KERNEL_SRC := $(filter-out $(if $(KCSAN),,kernel/check/kcsan%) $(if $(CHECKED),,kernel/check/undefined.c) \
+KERNEL_SRC := $(filter-out $(if $(KCSAN),,kernel/check/kcsan%) $(if $(RACES),,kernel/smp/races.c) $(if $(CHECKED),,kernel/check/undefined.c) \
 	$(if $(MEMORY),,kernel/check/memory% kernel/check/shadow.c kernel/%_checked.c),$(KERNEL_SRC))
 KERNEL_OBJ := $(KERNEL_SRC:%=$(BUILD)/obj/%.o)
 KERNEL     := $(BUILD)/quiesce.elf
@@ -272,9 +276,9 @@ $(BUILD)/fixtures: tests/unit/make_fixtures.sh
 	@mkdir -p $(@D); CROSS='$(PREFIX)' CC='$(CC)' $< $(BUILD) && touch $@
 
 clean:						## throw all of it away
-	rm -rf build build-debug build-kcsan build-checked $(BUILD)
+	rm -rf build build-debug build-kcsan build-checked build-races build-races-kcsan $(BUILD)
 help:						## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' Makefile | awk -F@ '{ printf "  make %-11s %s\n", $$1, $$2 }'
-	@sed -n '3,7s/^#//p' Makefile
+	@sed -n '3,8s/^#//p' Makefile
 
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)

@@ -15,6 +15,7 @@
 #include "shell/shell.h"
 #include "smp/bringup.h"
 #include "smp/ipi.h"
+#include "smp/races.h"
 #include "unload/graveyard.h"
 #include "unload/unload.h"
 #include "user/syscall.h"
@@ -179,5 +180,6 @@ void kmain(u32 magic, u32 info_phys)
 	choose_strategy();
 	start_boot_task();
 	kcsan_start();				/* the race detector of KCSAN=1 */
+	races_start(sched_seed);		/* the delays of RACES=1 */
 	sched_enter_idle();			/* the boot stack becomes CPU 0's idle task */
 }

@@ -2,6 +2,7 @@
 #include "check/kcsan.h"
 #include "smp/ipi.h"
 #include "smp/percpu.h"
+#include "smp/races.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
 #include "x86/paging.h"
@@ -220,6 +221,7 @@ void kcsan_check(u32 addr, u32 size, u32 kind, u32 ip, u32 ebp)
 {
 	struct watchpoint *w;
 
+	race_at(RACE_ACCESS);
 	if (unlikely(!READ_ONCE(on)))
 		return;
 	w = find(addr, size, kind);

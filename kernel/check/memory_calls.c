@@ -3,6 +3,7 @@
 #include "check/shadow.h"
 #include "check/strings.h"
 #include "lib/string.h"
+#include "smp/races.h"
 #include "x86/console.h"
 #include "x86/panic.h"
 #include "x86/symbols.h"
@@ -93,6 +94,7 @@ static always_inline void check(u32 addr, u32 size, bool write, u32 ip)
 {
 	u32 bad;
 
+	race_at(RACE_ACCESS);
 	if (likely(granule_is_open(addr) && granule_is_open(addr + size - 1)))
 		return;
 	bad = first_bad(addr, size);

@@ -23,6 +23,7 @@
 #include "sched/sched.h"
 #include "sched/sync.h"
 #include "sched/wait.h"
+#include "smp/races.h"
 #include "x86/clock.h"
 #include "x86/console.h"
 #include "x86/keymap.h"
@@ -86,6 +87,9 @@ const struct kernel_export kernel_exports[] = {
 	/* Sync points, and the stage of the hazards. */
 	EXPORT_CORE(sync_armed), EXPORT_CORE(sync_point_hit), EXPORT_CORE(stage),
 	EXPORT_CORE(stage_accuse),
+#ifdef RACES
+	EXPORT_CORE(race_at),
+#endif
 
 	/* What the compiler calls in a checked build. */
 #define EXPORT_CALL(name) { #name, (u32)call_##name },

@@ -4,6 +4,7 @@
 #include "mm/heap.h"
 #include "sched/rq.h"
 #include "smp/ipi.h"
+#include "smp/races.h"
 #include "x86/paging.h"
 #include "x86/panic.h"
 #include "x86/trap.h"
@@ -52,6 +53,9 @@ void sched_init(void)
 	cpu_task_name = name_on_cpu;
 	tick_init();
 	preempt_hook = preempt_from_hook;
+#ifdef RACES
+	race_yield = yield_as_preempted;
+#endif
 	trap_exit_work = preempt_from_trap;
 	tick_start();
 	irq_enable();

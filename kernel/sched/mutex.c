@@ -28,6 +28,7 @@
 #include "sched/rq.h"
 #include "sched/sync.h"
 #include "sched/way_out.h"
+#include "smp/races.h"
 #include "x86/atomic.h"
 #include "x86/console.h"
 #include "x86/panic.h"
@@ -221,4 +222,5 @@ void mutex_unlock(struct mutex *m)
 	spin_unlock_irqrestore(&m->queue.lock, flags);
 	if (unlikely(ended))
 		task_put(ended);
+	race_at(RACE_UNLOCK);
 }

@@ -57,6 +57,7 @@ void task_bury(struct task *t);
 /* schedule.c: what the next task does for the one before it. */
 void finish_switch(void);
 void preempt_from_hook(void);
+void yield_as_preempted(void);	/* RACES=1 */
 void preempt_from_trap(struct regs *regs);
 /* switch.asm */
 void switch_stacks(struct task *prev, struct task *next);

@@ -18,6 +18,7 @@
  * on_cpu is for those who look without the lock (unload/inspect.c): its release
  * orders A's saved registers and A->sp before it. */
 #include "sched/rq.h"
+#include "smp/races.h"
 #include "x86/atomic.h"
 #include "x86/panic.h"
 #include "x86/regs.h"
@@ -114,6 +115,7 @@ static always_inline void enter_address_space(struct cpu *c, struct task *next)
 static always_inline void switch_tasks(struct rq *rq, struct cpu *c, struct task *prev, struct task *next)
 {
 	charge(rq, prev);
+	race_note(RACE_SWITCH, prev->id, next->id);
 	prev->ran_generation = load_generation;
 	rq->last = prev;
 	rq->curr = next;
@@ -235,6 +237,17 @@ void preempt_from_hook(void)
 	run_scheduler(true);
 	irq_enable();
 }
+
+#ifdef RACES
+/* race_yield: behind the others of its priority, as when its slice is over. The conditions are those of schedule(). */
+void yield_as_preempted(void)
+{
+	preempt_disable();
+	this_cpu()->rq->slice_over = true;
+	run_scheduler(true);
+	irq_enable();
+}
+#endif
 
 /* On the way out of every interrupt, interrupts off. Goes into the scheduler where
  * the interrupted code could have called schedule() itself. An interrupt that

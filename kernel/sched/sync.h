@@ -2,6 +2,7 @@
  * it says go. They make a race that would happen once a year happen every time. */
 #pragma once
 #include "lib/types.h"
+#include "smp/races.h"
 
 #define SYNC_NAME_LEN 32
 #define SYNC_MAX      16	/* armed at the same time */
@@ -21,6 +22,7 @@ static inline void sync_point_about(const char *name, u32 task_id)
 /* The same, about the caller. */
 static inline void sync_point(const char *name)
 {
+	race_at(RACE_SYNC_POINT);
 	if (unlikely(READ_ONCE(sync_armed)))
 		sync_point_hit(name, 0);
 }

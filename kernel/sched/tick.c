@@ -3,6 +3,7 @@
 #include "sched/ktimer.h"
 #include "sched/rq.h"
 #include "sched/way_out.h"
+#include "smp/races.h"
 #include "x86/apic.h"
 #include "x86/clock.h"
 #include "x86/console.h"
@@ -31,6 +32,10 @@ static struct ticker tickers[NR_CPUS];
 
 static u64 draw_period(struct ticker *t)
 {
+	u32 ns = race_tick_ns();
+
+	if (unlikely(ns))
+		return ns;
 	if (likely(!sched_seed))
 		return TICK_NS;
 	return SEEDED_MIN_NS + prng_below(&t->prng, SEEDED_SPAN_NS);
@@ -68,6 +73,15 @@ static void set_timer(struct ticker *t, u64 now, u64 deadline)
 	lapic_timer_set(deadline > now ? deadline - now : 0);
 }
 
+/* A period of RACES=1 may be shorter than a tick takes; something else is to run between two. */
+static u64 time_behind_tick(u64 now)
+{
+#ifdef RACES
+	now = clock_ns();
+#endif
+	return now;
+}
+
 static void on_timer(struct regs *regs)
 {
 	struct cpu *c = this_cpu();
@@ -80,7 +94,7 @@ static void on_timer(struct regs *regs)
 	next_timer = ktimer_run_due(now);
 	if (now >= t->next_tick) {
 		tick(c, t, now, regs);
-		t->next_tick = now + draw_period(t);
+		t->next_tick = time_behind_tick(now) + draw_period(t);
 	}
 	set_timer(t, now, MIN(t->next_tick, next_timer));
 }

@@ -1,6 +1,7 @@
 /* Where CPUs stand while a module is taken out: Johnson's trap. */
 #include "sched/rq.h"
 #include "sched/sync.h"
+#include "smp/races.h"
 #include "x86/atomic.h"
 #include "x86/panic.h"
 #include "x86/trap.h"
@@ -34,9 +35,11 @@ static u32 stand(void *arg, u32 sp)
 	p->sp = sp;
 	sync_point("trap:parks");
 	store_release(&p->trap, trap);
+	race_waits(true);
 	while (module_remove == trap)
 		cpu_relax();
 	store_release(&p->trap, 0);
+	race_waits(false);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /* Waking tasks up, and choosing the CPU on which they go on. */
 #include "sched/rq.h"
 #include "smp/ipi.h"
+#include "smp/races.h"
 #include "x86/atomic.h"
 #include "x86/panic.h"
 
@@ -118,6 +119,8 @@ static void place(struct rq *rq, struct task *t, u32 flags)
 static bool wake_from(struct task *t, bool only_interruptible)
 {
 	u32 flags;
+
+	race_at(RACE_WAKE);
 	struct rq *rq = task_rq_lock(t, &flags);
 	enum task_state state = READ_ONCE(t->state);	/* a task that runs sets its own without the lock */
 

@@ -8,6 +8,7 @@
 #include "module/module.h"
 #include "sched/sched.h"
 #include "shell/commands.h"
+#include "smp/races.h"
 #include "user/inside.h"
 #include "user/syscall.h"
 #include "user/uaccess.h"
@@ -314,6 +315,7 @@ static int sys_power(struct regs *r)
 	(void)call_inside(reboot_inside, &status);
 	if (r->esi == POWER_REBOOT)
 		machine_reboot();
+	races_report();
 	machine_poweroff(status);
 }
 

@@ -31,6 +31,7 @@
 #include "smp/held.h"
 #include "smp/machine_check.h"
 #include "smp/nmi.h"
+#include "smp/races.h"
 #include "x86/acpi.h"
 #include "x86/apic.h"
 #include "x86/atomic.h"
@@ -67,6 +68,8 @@ static void answer(struct cpu *asker, const struct answer_context *ctx, u32 sp)
 	u8 *state = &r->state[ctx->me->id];
 	if (!atomic_cmpxchg(state, (u8)IPI_POSTED, (u8)IPI_RUNNING))
 		return;
+	race_note(RACE_ANSWER, asker->id, ctx->me->id);
+	race_at(RACE_IPI);
 	r->fn(r->arg, ctx->regs, sp);
 	held_since(ctx->since);
 	store_release(state, (u8)IPI_DONE);
@@ -134,6 +137,8 @@ static bool every_cpu_runs(void) { return nr_cpus == acpi.nr_cpus_seen; }
 static void ring(cpumask_t mask)
 {
 	u32 cpu;
+	race_note(RACE_CALL, (u32)mask, (u32)(mask >> 32));
+	race_at(RACE_IPI);
 	if (mask == cpus_others()) {
 		atomic_add(&broadcasts, 1);
 		if (every_cpu_runs()) {
@@ -174,9 +179,12 @@ static cpumask_t wait_for(const struct ipi_request *r, cpumask_t mask, const u64
 		ipi_serve();
 		mask = not_done(r, mask);
 		if (!mask || (deadline && clock_passed(*deadline)))
-			return mask;
+			break;
+		race_waits(true);
 		cpu_relax();
 	}
+	race_waits(false);
+	return mask;
 }
 
 /* So far ahead that adding it to the present does not overflow. */
@@ -218,6 +226,7 @@ void smp_reschedule(u32 cpu)
 	/* The flag alone would do for a CPU that is on its way through the trap
 	 * exit; the interrupt gets one out of HLT, and out of user code. */
 	if (target != this_cpu()) {
+		race_note(RACE_RESCHEDULE, cpu, 0);
 		this_cpu_inc(reschedules_sent);
 		lapic_send(target->apic_id, VECTOR_IPI_RESCHEDULE);
 	}

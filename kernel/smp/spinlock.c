@@ -29,6 +29,7 @@
  *     itself: nothing is held yet, so it cannot deadlock with its own CPU. */
 #include "smp/spinlock.h"
 #include "smp/lockstat.h"
+#include "smp/races.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
 #include "x86/console.h"
@@ -157,10 +158,12 @@ static void wait_while_locked(const struct spinlock *l, u32 where)
 {
 	u64 since = 0, begun = rdtsc();
 	u32 holder = READ_ONCE(l->where);
+	race_waits(true);
 	while (READ_ONCE(l->locked)) {
 		cpu_relax();
 		report_long_wait(l, where, &since);
 	}
+	race_waits(false);
 	if (unlikely(READ_ONCE(lockstat_on)))
 		lockstat_waited(l->name, rdtsc() - begun, where, holder);
 }
@@ -199,6 +202,7 @@ void spin_unlock(struct spinlock *l)
 {
 	release(l);
 	preempt_enable();
+	race_at(RACE_UNLOCK);
 }
 
 void spin_unlock_pinned(struct spinlock *l)
@@ -225,4 +229,5 @@ void spin_unlock_irqrestore(struct spinlock *l, u32 flags)
 	release(l);
 	irq_restore(flags);
 	preempt_enable();
+	race_at(RACE_UNLOCK);
 }
