@@ -89,6 +89,9 @@ NASMFLAGS := -f elf32 -Ikernel/ -g -F dwarf -Wall $(PROBED_NASMFLAGS)
 $(BUILD)/obj/lib/string.c.o: CFLAGS += $(if $(CLANG),-fno-builtin,-fno-tree-loop-distribute-patterns)
 # Programs know nothing of the kernel but lib/abi.h.
 $(BUILD)/obj/user/% $(if $(U),$(BUILD)/obj/$(U_DIR)/%): CFLAGS := $(filter-out -Ikernel,$(CFLAGS))
+# One program carries two files with it.
+$(BUILD)/obj/user/tests/carrier.c.o: CFLAGS += -Wa,-I$(BUILD)
+$(BUILD)/obj/user/tests/carrier.c.o: $(BUILD)/modules/null.ko $(BUILD)/user/hello
 # Drivers as servers find there what they know by the names of the kernel.
 $(BUILD)/obj/server/%: CFLAGS := $(filter-out -Ikernel,$(CFLAGS)) -Iuser/driver
 # The build lists the in-kernel tests itself, so they need no header.

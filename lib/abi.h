@@ -37,7 +37,8 @@
 #define RIGHT_CALL     (1u << 1)	/* endpoint */
 #define RIGHT_NOTIFY   (1u << 2)
 #define RIGHT_RECEIVE  (1u << 3)	/* ... and choose badges. With the last handle that has it
-					 * the endpoint ends: callers get -EPIPE */
+					 * the endpoint ends: callers get -EPIPE. No message carries it: it
+					 * is given to a process by its creator, before it starts */
 #define RIGHT_READ     (1u << 4)	/* memory */
 #define RIGHT_WRITE    (1u << 5)
 #define RIGHT_EXECUTE  (1u << 6)
@@ -50,9 +51,10 @@
 #define AUTH_PHYS      (1u << 20)	/* make memory of physical addresses */
 #define AUTH_PROCESS   (1u << 21)	/* start programs; end any task */
 #define AUTH_POWER     (1u << 22)
-#define AUTH_CONSOLE   (1u << 23)	/* read and write the kernel's console */
+#define AUTH_CONSOLE   (1u << 23)	/* write to the kernel's console */
 #define AUTH_LAB       (1u << 24)	/* the laboratory: commands of the kernel */
 #define AUTH_INFO      (1u << 25)	/* look at modules, tasks, memory */
+#define AUTH_KEYBOARD  (1u << 26)	/* read what is typed there */
 #define RIGHTS_ALL     0xffffffffu
 
 /* -- messages ------------------------------------------------------------------ */
@@ -62,13 +64,18 @@
 #define MSG_GRANT_WRITE (1u << 17)	/* ... written, until it answers */
 #define MSG_GIVE        (1u << 18)	/* word 2 is a handle, of which the other side gets a copy */
 #define MSG_NONBLOCK    (1u << 19)	/* receive: -EAGAIN instead of waiting */
+/* Any other flag there, and any bit above the handle in a call that has no flags, is -EINVAL. */
 
 /* What SYS_RECEIVE returns, and SYS_CALL when it was answered (the first, or the last). Only
  * a gift makes word 2 a handle of the receiver: without MSG_GIVE the other side has
  * chosen the number, and might name any. */
 #define GOT_CALL         0	/* EBX badge of the handle it came by, words */
-#define GOT_NOTIFICATION 1	/* ESI: the bits since the last one */
+#define GOT_NOTIFICATION 1	/* ESI: the bits since the last one; EBX: the badges of the handles by
+				 * which they came, ORed */
 #define GOT_GIFT         2	/* as GOT_CALL, and word 2 is a handle that was given */
+#define GOT_CLOSED       3	/* EBX: a badge (DUP_WATCH) of which no handle is left: no call comes
+				 * with it any more */
+/* Notifications and closed badges on one side and calls on the other take turns, when both wait. */
 
 /* w0 of the calls that the kernel makes to a process's supervisor in its name. */
 #define FAULT_PAGE       0xf0000001u	/* | FAULT_WRITE, FAULT_FETCH; w1 address, w2 EIP */
@@ -90,15 +97,17 @@ enum syscall {
 	SYS_REPLY,		/* 0 or a CALL handle|flags, words: answers who is served.
 				 * The CALL handle is gone then, unless it failed */
 	SYS_REPLY_RECEIVE,	/* endpoint|flags, words: both at once; nobody served: as RECEIVE */
-	SYS_SAVE_CALLER,	/* a CALL handle for who is served, to be answered later */
-	SYS_NOTIFY,		/* endpoint, bits */
+	SYS_SAVE_CALLER,	/* 0 or endpoint, bits: a CALL handle for who is served, to be answered later. The
+				 * bits are raised there if the caller is ended first; needs RIGHT_RECEIVE */
+	SYS_NOTIFY,		/* endpoint, bits: -EPERM if one of them is not in the handle's mask */
 	SYS_ALARM,		/* endpoint, bits, microseconds: notifies once, then; 0 us: never mind */
 	SYS_COPY,		/* 0 or CALL handle|COPY_TO_CALLER, offset, buffer, length: from or
 				 * to the grant of who is served. Bytes copied: fewer at its end */
 	/* Handles. */
 	SYS_CLOSE,		/* handle */
-	SYS_DUP,		/* handle, rights, badge (0: the same; else RIGHT_RECEIVE is needed,
-				 * or anybody could take anybody's badge): a new handle */
+	SYS_DUP,		/* handle|DUP_WATCH, rights, badge (0: the same; else RIGHT_RECEIVE is
+				 * needed, or anybody could take anybody's badge), mask: a new handle. It
+				 * raises no other bits than those of mask (0: the same) */
 	SYS_ENDPOINT,		/* a new endpoint, all rights */
 	/* Memory. */
 	SYS_MEMORY,		/* pages: new memory, zeroed, all rights */
@@ -108,8 +117,9 @@ enum syscall {
 	SYS_UNMAP,		/* process, address, pages: all mappings in there, none in part */
 	/* Processes and threads. */
 	SYS_PROCESS,		/* kernel, struct process_args *: a stopped process */
-	SYS_PROCESS_GIVE,	/* process, slot (0: any), handle, rights: the slot */
-	SYS_PROCESS_START,	/* process */
+	SYS_PROCESS_GIVE,	/* process, slot (0: any), handle, rights: the slot. -EPERM: with RIGHT_RECEIVE,
+				 * and it has started or is not the caller's child */
+	SYS_PROCESS_START,	/* process: -EBUSY: it has been started */
 	SYS_PROCESS_END,	/* process, exit code */
 	SYS_PROCESS_STATUS,	/* process, struct process_status * */
 	SYS_EXIT,		/* -, code: the calling process ends */
@@ -138,17 +148,24 @@ enum syscall {
 	SYS_MODULE_UNLOAD,	/* kernel, struct module_args * */
 	/* The machine. */
 	SYS_CONSOLE_WRITE,	/* kernel, buffer, length */
-	SYS_CONSOLE_READ,	/* kernel, buffer, length: what was typed; 0 when nothing was */
-	SYS_CONSOLE_BIND,	/* kernel, endpoint, bits: a key notifies */
+	SYS_CONSOLE_READ,	/* keyboard, buffer, length: what was typed; 0 when nothing was, or the
+				 * keyboard is another's */
+	SYS_CONSOLE_BIND,	/* kernel, endpoint, bits: a key notifies. The handle that it returns is the
+				 * keyboard, which goes back to its last holder when it is closed, or
+				 * nobody receives at the endpoint any more */
 	SYS_COMMAND,		/* kernel, text, length: runs a command of the kernel's laboratory
 				 * and returns its status. Its output goes to the console. A kill
 				 * is its Ctrl-C: it cleans up first, then the process ends */
 	SYS_INFO,		/* kernel, what, struct info_args * */
 	SYS_POWER,		/* kernel, POWER_*, exit status */
+	SYS_TASK_END,		/* kernel, id: ends the process whose thread that is, or asks a task of the
+				 * kernel to end. -ESRCH */
 	NR_SYSCALLS
 };
 
 #define COPY_TO_CALLER (1u << 16)	/* flag of SYS_COPY */
+#define DUP_WATCH      (1u << 16)	/* of SYS_DUP, of an endpoint, with a badge: GOT_CLOSED once the new handle
+					 * and all copies of it are closed, by hand or by the end of a process */
 #define DEVICE_NONBLOCK 1u		/* of SYS_OPEN: -EAGAIN instead of waiting */
 
 struct map_args {
@@ -169,7 +186,12 @@ struct process_args {
 	u32 ended_bits;			/* notified there when it has ended and what it had is given
 					 * back; 0: nothing */
 	u32 priority;			/* at most the caller's; 0: the caller's */
+	u32 image, image_len;		/* the executable in the caller's memory, of which a copy is read; 0: the
+					 * archive's. Then name is only what it is called */
+	u32 text, text_size;		/* out: why it failed, as a sentence, terminated; or "" */
 };
+
+/* A process ends at the latest with the one that created it (-ECANCELED). */
 
 #define PRIORITY_LOW     8
 #define PRIORITY_NORMAL 16
@@ -202,7 +224,11 @@ struct module_args {
 	u32 text, text_size;		/* out: what there is to say, terminated: when it failed the
 					 * reason, "uart is in use by ..."; else lines, or nothing */
 	u32 report, report_size;	/* out: struct unload_summary; 0: not wanted */
+	u32 image, image_len;		/* of a load: the file in the caller's memory, of which a copy is checked
+					 * and loaded; 0: the archive's. Not with MODULE_PROBE */
 };
+
+#define IMAGE_MAX (2u << 20)		/* bytes of an image; more is -E2BIG */
 
 struct unload_summary {
 	u64 total_ns, held_ns;

@@ -3,10 +3,36 @@
 #include "mm/heap.h"
 #include "x86/panic.h"
 
+static u32 nr_endpoints;		/* atomic */
+
+u32 endpoints_in_use(void) { return READ_ONCE(nr_endpoints); }
+
 static void endpoint_opened(struct object *o, u32 rights)
 {
 	if (rights & RIGHT_RECEIVE)
 		to_endpoint(o)->receivers_left++;
+}
+
+/* Badges whose end nobody is going to hear of. */
+static void drop_closed_badges(struct endpoint *e)
+{
+	while (!list_empty(&e->closed)) {
+		struct badge_watch *w = list_first(&e->closed, struct badge_watch, node);
+
+		list_del(&w->node);
+		kfree(w);
+	}
+}
+
+static void endpoint_badge_closed(struct object *o, struct badge_watch *w)
+{
+	struct endpoint *e = to_endpoint(o);
+
+	list_add_tail(&e->closed, &w->node);
+	if (e->receivers_left)
+		tell_receiver(e);
+	else
+		drop_closed_badges(e);
 }
 
 /* The last one who could receive has gone: who waits here waits for nothing. */
@@ -24,6 +50,7 @@ static void endpoint_closed(struct object *o, u32 rights)
 		e->server->received_at = NULL;
 	e->server = NULL;
 	e->bits = 0;
+	drop_closed_badges(e);
 }
 
 /* No handles: nobody waits here. No references: nobody sets the alarm. */
@@ -32,8 +59,9 @@ static void endpoint_destroy(struct object *o)
 	struct endpoint *e = to_endpoint(o);
 
 	ktimer_cancel_sync(&e->alarm);
-	DEBUG_ASSERT(!e->server && list_empty(&e->callers) && list_empty(&e->receivers));
+	DEBUG_ASSERT(!e->server && list_empty(&e->callers) && list_empty(&e->receivers) && list_empty(&e->closed));
 	kfree(e);
+	atomic_add(&nr_endpoints, -1u);
 }
 
 const struct object_kind endpoint_kind = {
@@ -41,6 +69,7 @@ const struct object_kind endpoint_kind = {
 	.rights = RIGHT_GIVE | RIGHT_CALL | RIGHT_NOTIFY | RIGHT_RECEIVE,
 	.opened = endpoint_opened,
 	.closed = endpoint_closed,
+	.badge_closed = endpoint_badge_closed,
 	.destroy = endpoint_destroy,
 };
 
@@ -50,7 +79,9 @@ struct endpoint *endpoint_new(void)
 
 	if (!e)
 		return NULL;
+	atomic_add(&nr_endpoints, 1);
 	object_init(&e->object, &endpoint_kind);
+	list_init(&e->closed);
 	list_init(&e->callers);
 	list_init(&e->receivers);
 	ktimer_init(&e->alarm, alarm_rings);

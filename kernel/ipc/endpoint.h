@@ -52,7 +52,9 @@ struct endpoint {
 	struct object object;
 	/* Under ipc_lock. */
 	u32 receivers_left;		/* handles with RIGHT_RECEIVE; 0: nobody answers here */
-	u32 bits;			/* notifications since the last one was received */
+	u32 bits, badges;		/* notifications since the last one was received, and by whom */
+	struct list closed;		/* badge_watch.node: badges that have no handle any more */
+	bool call_next;			/* the last one received was an event: calls go first now */
 	struct list callers, receivers;	/* user_thread.waiting; never both */
 	struct user_thread *server;	/* who received last: callers lend it their priority */
 	u32 alarm_bits;
@@ -76,8 +78,10 @@ int  ipc_notify_by_handle(struct regs *r);
 /* A call that the kernel makes in the name of `me`, with words of its own; 0 or an error. */
 int  ipc_call_for(struct user_thread *me, struct endpoint *e, u32 badge, struct words *w);
 
-/* Any context. -EPIPE: nobody is left to hear it. */
-int  ipc_notify(struct endpoint *e, u32 bits);
+/* Raises bits in the name of `badge`. Any context. -EPIPE: no receiver is left. */
+int  ipc_notify(struct endpoint *e, u32 bits, u32 badge);
+/* How many there are. */
+u32  endpoints_in_use(void);
 /* Notifies after so many ns; 0: never mind. Task context. */
 void ipc_alarm(struct endpoint *e, u32 bits, u64 ns);
 

@@ -185,7 +185,7 @@ static void becomes_server(struct user_thread *me, struct endpoint *e)
 	e->server = me;
 }
 
-#define MUST_WAIT 3			/* beside GOT_* */
+#define MUST_WAIT 100			/* beside GOT_* */
 
 /* There is no room for the handle that the next caller wants to give: it is told. Caller
  * holds ipc_lock, which was let go since: the endpoint may have gone, or be another. */
@@ -205,19 +205,20 @@ static always_inline int take(struct user_thread *me, struct endpoint *e)
 {
 	struct user_thread *client;
 
-	if (unlikely(e->bits)) {
-		me->words->w0 = e->bits;
-		e->bits = 0;
-		if (unlikely(!list_empty(&e->callers)))		/* who waits behind this */
+	/* In turns, so that neither a flood of notifications keeps the calls, nor one of calls the interrupt. */
+	if (unlikely(has_event(e)) && !(e->call_next && !list_empty(&e->callers))) {
+		if (unlikely(!list_empty(&e->callers)))		/* they wait behind this */
 			lend(me, next_caller(e)->task->prio);
-		return GOT_NOTIFICATION;
+		return take_event(e, me);
 	}
 	while (!list_empty(&e->callers)) {
 		client = next_caller(e);
 		list_del(&client->waiting);
 		int err = deliver(client, me);
-		if (!err)
+		if (!err) {
+			e->call_next = false;
 			return got_words(client->flags);
+		}
 		list_add(&e->callers, &client->waiting);
 		if (err == -EAGAIN)
 			return err;
@@ -304,6 +305,7 @@ int ipc_reply(struct regs *r)
 {
 	struct user_thread *me = current->user, *client;
 	u32 nr = r->ebx & HANDLE_MASK;
+	struct object *answered = NULL;
 	struct task *next = NULL;
 	int err;
 
@@ -317,11 +319,15 @@ int ipc_reply(struct regs *r)
 			give_back(me);
 		if (err == -EAGAIN)
 			err = unlock_and_make_room(client) ?: -EAGAIN;
-		else
+		else {
+			/* Under the same lock: later the number may be another handle's. */
+			if (nr && !err)
+				answered = handle_remove(me->handles, nr);
 			unlock_ipc();
+			sync_point("ipc:answered");
+		}
 	} while (err == -EAGAIN);
-	if (nr && !err)
-		err = handle_close(me->handles, nr);
+	object_put(answered);
 	return err;
 }
 

@@ -5,7 +5,7 @@
 #include "mm/heap.h"
 #include "x86/panic.h"
 
-#define FIRST_SLOTS 16u
+#define FIRST_SLOTS 24u			/* what a block of 512 bytes holds */
 
 struct spinlock ipc_lock = SPINLOCK_IRQ("ipc", RANK_IPC);
 static u32 nr_in_use;			/* under ipc_lock */
@@ -46,19 +46,19 @@ int handles_init(struct handle_table *t)
 }
 
 /*	CPU 0				CPU 1
- *	nr_slots is 16
- *	allocates 32
+ *	nr_slots is 24
+ *	allocates 48
  *					the same
- *	lock: still 16: moves
- *					lock: no longer 16: frees its 32 */
+ *	lock: still 24: moves
+ *					lock: no longer 24: frees its 48 */
 int handles_grow(struct handle_table *t)
 {
-	u32 old = READ_ONCE(t->nr_slots), flags;
+	u32 old = READ_ONCE(t->nr_slots), more = MIN(2 * old, MAX_HANDLES), flags;
 	struct handle *bigger, *unused;
 
 	if (old >= MAX_HANDLES)
 		return -EMFILE;
-	unused = bigger = kzalloc(2 * old * sizeof(*bigger));
+	unused = bigger = kzalloc(more * sizeof(*bigger));
 	if (!bigger)
 		return -ENOMEM;
 	flags = spin_lock_irqsave(&ipc_lock);
@@ -66,7 +66,7 @@ int handles_grow(struct handle_table *t)
 		memcpy(bigger, t->slot, old * sizeof(*bigger));
 		unused = t->slot;
 		t->slot = bigger;
-		t->nr_slots = 2 * old;
+		t->nr_slots = more;
 	}
 	spin_unlock_irqrestore(&ipc_lock, flags);
 	kfree(unused);
@@ -82,30 +82,34 @@ static u32 free_slot(struct handle_table *t)
 }
 
 /* Caller holds ipc_lock. `nr` is free. */
-static void fill(struct handle_table *t, u32 nr, struct object *o, u32 rights, u32 badge)
+static void fill(struct handle_table *t, u32 nr, struct handle h)
 {
-	rights &= o->kind->rights;
-	t->slot[nr] = (struct handle){ o, rights, badge };
-	o->refs++;
+	h.rights &= h.object->kind->rights;
+	t->slot[nr] = h;
+	h.object->refs++;
 	t->nr_used++;
 	nr_in_use++;
-	if (o->kind->opened)
-		o->kind->opened(o, rights);
+	if (h.watch)
+		h.watch->handles++;
+	if (h.object->kind->opened)
+		h.object->kind->opened(h.object, h.rights);
 }
 
-/* Caller holds ipc_lock. Its reference is the caller's now; NULL: it was free. */
-static struct object *empty(struct handle_table *t, u32 nr)
+struct object *handle_remove(struct handle_table *t, u32 nr)
 {
 	struct handle *h = handle_at(t, nr), old;
 
+	DEBUG_ASSERT(spin_held(&ipc_lock));
 	if (!h)
 		return NULL;
 	old = *h;
-	*h = (struct handle){ NULL, 0, 0 };
+	*h = (struct handle){ .object = NULL };
 	t->nr_used--;
 	nr_in_use--;
 	if (nr >= HANDLE_FIRST_FREE)
 		t->next_free = MIN(t->next_free, nr);
+	if (old.watch && --old.watch->handles == 0)
+		old.object->kind->badge_closed(old.object, old.watch);
 	if (old.object->kind->closed)
 		old.object->kind->closed(old.object, old.rights);
 	return old.object;
@@ -137,7 +141,7 @@ struct object *handle_get(const struct handle_table *t, u32 nr, const struct obj
 }
 
 /* Caller holds ipc_lock. The slot, -EAGAIN: no room, -EEXIST, -ESRCH. */
-static int add(struct handle_table *t, u32 nr, struct object *o, u32 rights, u32 badge)
+static int add(struct handle_table *t, u32 nr, struct handle h)
 {
 	if (t->closed)
 		return -ESRCH;
@@ -147,7 +151,7 @@ static int add(struct handle_table *t, u32 nr, struct object *o, u32 rights, u32
 		return -EAGAIN;
 	if (t->slot[nr].object)
 		return -EEXIST;
-	fill(t, nr, o, rights, badge);
+	fill(t, nr, h);
 	return (int)nr;
 }
 
@@ -160,12 +164,52 @@ int handle_add(struct handle_table *t, u32 nr, struct object *o, u32 rights, u32
 	do {
 		u32 flags = spin_lock_irqsave(&ipc_lock);
 
-		slot = add(t, nr, o, rights, badge);
+		slot = add(t, nr, (struct handle){ o, rights, badge, ~0u, NULL });
 		spin_unlock_irqrestore(&ipc_lock, flags);
 		if (slot == -EAGAIN)
 			err = handles_grow(t);
 	} while (slot == -EAGAIN && !err);
 	return err ? err : slot;
+}
+
+/* Caller holds ipc_lock. What add() says, or that *h does not allow it. */
+static int copy_as(const struct handle *h, struct handle_table *to, u32 slot, const struct copy_as *as)
+{
+	struct handle copy;
+
+	if (!h)
+		return -EBADF;
+	if (!(h->rights & RIGHT_GIVE) || (as->badge && !(h->rights & RIGHT_RECEIVE)))
+		return -EPERM;
+	if (as->watch && !h->object->kind->badge_closed)
+		return -EINVAL;
+	copy = *h;
+	copy.rights &= as->rights;
+	copy.mask &= as->mask ? as->mask : ~0u;
+	if (as->badge) {
+		copy.badge = as->badge;
+		copy.watch = as->watch;
+	}
+	return add(to, slot, copy);
+}
+
+/* From slot to slot under one lock: in between the original may be closed, and its badge with it. */
+int handle_copy_as(const struct handle_table *from, u32 nr, struct handle_table *to, u32 slot,
+                   const struct copy_as *as)
+{
+	int got, err = 0;
+
+	if (slot >= MAX_HANDLES)
+		return -EINVAL;
+	do {
+		u32 flags = spin_lock_irqsave(&ipc_lock);
+
+		got = copy_as(handle_at(from, nr), to, slot, as);
+		spin_unlock_irqrestore(&ipc_lock, flags);
+		if (got == -EAGAIN)
+			err = handles_grow(to);
+	} while (got == -EAGAIN && !err);
+	return err ? err : got;
 }
 
 int handle_copy(const struct handle_table *from, u32 nr, struct handle_table *to)
@@ -175,15 +219,15 @@ int handle_copy(const struct handle_table *from, u32 nr, struct handle_table *to
 	DEBUG_ASSERT(spin_held(&ipc_lock));
 	if (!h)
 		return -EBADF;
-	if (!(h->rights & RIGHT_GIVE))
+	if ((h->rights & (RIGHT_GIVE | RIGHT_RECEIVE)) != RIGHT_GIVE)
 		return -EPERM;
-	return add(to, 0, h->object, h->rights, h->badge);
+	return add(to, 0, *h);
 }
 
 int handle_close(struct handle_table *t, u32 nr)
 {
 	u32 flags = spin_lock_irqsave(&ipc_lock);
-	struct object *o = empty(t, nr);
+	struct object *o = handle_remove(t, nr);
 
 	spin_unlock_irqrestore(&ipc_lock, flags);
 	object_put(o);

@@ -1,6 +1,7 @@
 /* What a process can have a handle of, and the handles. */
 #pragma once
 #include "lib/abi.h"
+#include "lib/list.h"
 #include "lib/types.h"
 #include "smp/spinlock.h"
 
@@ -10,6 +11,7 @@
 extern struct spinlock ipc_lock;
 
 struct object;
+struct badge_watch;
 
 struct object_kind {
 	const char *name;
@@ -17,6 +19,8 @@ struct object_kind {
 	/* A handle with these rights came, or went. Caller holds ipc_lock. NULL: nothing. */
 	void (*opened)(struct object *o, u32 rights);
 	void (*closed)(struct object *o, u32 rights);
+	/* The last handle with a watched badge went: `w` is the kind's now. Caller holds ipc_lock. */
+	void (*badge_closed)(struct object *o, struct badge_watch *w);
 	/* The last reference went. May sleep; no lock is held. */
 	void (*destroy)(struct object *o);
 };
@@ -36,10 +40,20 @@ void object_get(struct object *o);
 /* May sleep, as the last reference ends the object. NULL: nothing to do. */
 void object_put(struct object *o);
 
+/* Of a badge whose last handle is to be reported (DUP_WATCH): shared by all copies of the handle
+ * that was made with it. */
+struct badge_watch {
+	u32 badge;			/* fixed */
+	u32 handles;			/* under ipc_lock */
+	struct list node;		/* handles is 0: of its endpoint, until it is received */
+};
+
 struct handle {
 	struct object *object;		/* NULL: free */
 	u32 rights;
 	u32 badge;			/* of an endpoint: tells the server who calls */
+	u32 mask;			/* ... and which bits may be raised by this handle */
+	struct badge_watch *watch;	/* NULL: nobody is told when this badge has no handle left */
 };
 
 /* All under ipc_lock. */
@@ -73,8 +87,24 @@ int  handle_add(struct handle_table *t, u32 nr, struct object *o, u32 rights, u3
 /* 0 or -EBADF. May sleep. */
 int  handle_close(struct handle_table *t, u32 nr) must_use;
 
+/* What a copy is to be: never more than its original. */
+struct copy_as {
+	u32 rights;
+	u32 badge;			/* 0: the original's; else that one needs RIGHT_RECEIVE */
+	u32 mask;			/* bits that it may raise; 0: the original's */
+	struct badge_watch *watch;	/* of a new badge; NULL: none. The table takes it over */
+};
+/* Copies handle `nr` of `from`, which needs RIGHT_GIVE, to slot `slot` (0: any) of `to`: the slot,
+ * -EBADF, -EPERM, -EINVAL, -EEXIST, -EMFILE, -ENOMEM, -ESRCH. May sleep: no; not in interrupts. */
+int  handle_copy_as(const struct handle_table *from, u32 nr, struct handle_table *to, u32 slot,
+                    const struct copy_as *as) must_use;
+/* Empties slot `nr`, under ipc_lock. Its reference is the caller's, to be put without the lock;
+ * NULL: it was free. */
+struct object *handle_remove(struct handle_table *t, u32 nr) must_use;
+
 /* For messages, under ipc_lock: copies handle `nr` of `from`. The slot in `to`, -EBADF,
- * -EPERM, -ESRCH; -EAGAIN: no room; handles_grow() makes some, without the lock. */
+ * -EPERM (it lacks RIGHT_GIVE, or has RIGHT_RECEIVE, which no message carries), -ESRCH; -EAGAIN: no room; handles_grow()
+ * makes some, without the lock. */
 int  handle_copy(const struct handle_table *from, u32 nr, struct handle_table *to) must_use;
 /* 0, -EMFILE, -ENOMEM. Makes room where there was none. */
 int  handles_grow(struct handle_table *t) must_use;

@@ -14,7 +14,14 @@ static void saved_closed(struct object *o, u32 rights)
 		end_wait(s->client, -EPIPE);
 }
 
-static void saved_destroy(struct object *o) { kfree(to_saved(o)); }
+static void saved_destroy(struct object *o)
+{
+	struct saved_call *s = to_saved(o);
+
+	if (s->told)
+		object_put(&s->told->object);
+	kfree(s);
+}
 
 const struct object_kind saved_call_kind = {
 	.name = "saved call", .closed = saved_closed, .destroy = saved_destroy,
@@ -32,16 +39,32 @@ struct user_thread *client_at(struct user_thread *me, u32 nr)
 	return h->object->kind == &saved_call_kind ? to_saved(h->object)->client : ERR_PTR(-EINVAL);
 }
 
+/* Only a receiver raises any bits there. */
+static int set_told(struct saved_call *s, const struct user_thread *me, u32 nr, u32 bits)
+{
+	struct object *e = handle_get(me->handles, nr, &endpoint_kind, RIGHT_RECEIVE, NULL);
+
+	if (IS_ERR(e))
+		return PTR_ERR(e);
+	s->told = to_endpoint(e);
+	s->bits = bits;
+	return 0;
+}
+
 int ipc_save_caller(struct regs *r)
 {
 	struct user_thread *me = current->user;
 	struct saved_call *s = kzalloc(sizeof(*s));
-	int slot = -ESRCH;
+	int slot = -ESRCH, err;
 
-	(void)r;
 	if (!s)
 		return -ENOMEM;
 	object_init(&s->object, &saved_call_kind);
+	err = r->ebx ? set_told(s, me, r->ebx, r->esi) : 0;
+	if (err) {
+		kfree(s);
+		return err;
+	}
 	lock_ipc();
 	if (me->client) {
 		s->client = me->client;

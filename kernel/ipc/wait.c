@@ -18,8 +18,12 @@ int wait_for_result(struct user_thread *me)
 		return me->result;
 	lock_ipc();
 	if (me->wait != WAITS_NOT) {
+		const struct saved_call *saved = me->wait == WAITS_SERVED ? me->saved : NULL;
+
 		stop_waiting(me);
 		complete_wait(me, -EINTR);
+		if (saved && saved->told)		/* there is no one left to answer */
+			(void)raise_bits(saved->told, saved->bits, 0);
 	}
 	unlock_ipc();
 	return me->result;

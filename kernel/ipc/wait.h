@@ -10,6 +10,9 @@
 struct saved_call {
 	struct object object;
 	struct user_thread *client;	/* under ipc_lock; NULL: it has gone */
+	/* Fixed: where it is told that the caller has gone without an answer; NULL: nowhere. A reference. */
+	struct endpoint *told;
+	u32 bits;
 };
 
 static inline struct endpoint *to_endpoint(struct object *o) { return container_of(o, struct endpoint, object); }
@@ -114,5 +117,13 @@ static always_inline void give_back(struct user_thread *me)
 /* Caller holds ipc_lock. Whom CALL handle `nr` saves (0: whom `me` serves), NULL: it has gone;
  * -EBADF, -EINVAL. */
 struct user_thread *client_at(struct user_thread *me, u32 nr);
+/* The first event that waits at `e` goes to `me`, the rest at `e` waits on: GOT_CLOSED or
+ * GOT_NOTIFICATION, with the words and the badge in its registers. Caller holds ipc_lock. */
+int  take_event(struct endpoint *e, struct user_thread *me);
+static always_inline bool has_event(const struct endpoint *e) { return e->bits || !list_empty(&e->closed); }
+/* Something has happened at `e`: a thread that waits for a call is told. Caller holds ipc_lock. */
+void tell_receiver(struct endpoint *e);
+/* Caller holds ipc_lock. 0 or -EPIPE. */
+int  raise_bits(struct endpoint *e, u32 bits, u32 badge);
 /* Of endpoint.alarm. */
 void alarm_rings(struct ktimer *t);

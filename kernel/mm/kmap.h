@@ -29,6 +29,11 @@ void stack_free(u32 base);
 /* Gives the frames of all but `keep` cached stacks back, with one TLB shootdown.
  * Returns how many stacks went. May sleep: no; not in interrupts. */
 u32  stack_trim(u32 keep);
+/* Gives back what the cache has too many of, once it is worth a shootdown: a machine that had
+ * thousands of tasks has their memory again. As stack_trim(). */
+void stack_trim_surplus(void);
+/* Stacks that tasks run on. */
+u32  stacks_in_use(void);
 /* Free stacks that are still mapped; frames of all stacks, these included. */
 u32  stack_cached(void);
 u32  stack_frames(void);

@@ -92,6 +92,14 @@ void stack_free(u32 base)
 	spin_unlock_irqrestore(&stack_lock, flags);
 }
 
+u32 stacks_in_use(void)
+{
+	u32 flags = spin_lock_irqsave(&stack_lock), n = nr_mapped - nr_cached;
+
+	spin_unlock_irqrestore(&stack_lock, flags);
+	return n;
+}
+
 u32 stack_cached(void) { return READ_ONCE(nr_cached); }
 u32 stack_frames(void) { return READ_ONCE(nr_mapped) * STACK_PAGES; }
 
@@ -158,4 +166,15 @@ u32 stack_trim(u32 keep)
 		return 0;
 	free_chain(chain);
 	return trimmed;
+}
+
+/* A 128th of memory, and 512 KiB at most. */
+static u32 worth_keeping(void) { return MIN(64u, frame_total() / 128 / STACK_PAGES); }
+
+void stack_trim_surplus(void)
+{
+	u32 keep = worth_keeping();
+
+	if (unlikely(stack_cached() > 2 * keep))
+		(void)stack_trim(keep);
 }

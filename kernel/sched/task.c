@@ -279,6 +279,7 @@ void task_exit(void)
 	if (unlikely(t->nr_mutexes))
 		task_leave_mutexes();
 	task_begin_exit();
+	stack_trim_surplus();		/* those of tasks that ended before this one */
 	set_state(TASK_ZOMBIE);
 	schedule();
 	panic("task %u (%s) runs after its end", t->id, t->name);

@@ -8,6 +8,7 @@
 #include "module/module.h"
 #include "sched/sched.h"
 #include "unload/graveyard.h"
+#include "user/hardware.h"
 #include "user/process.h"
 #include "x86/clock.h"
 #include "x86/console.h"
@@ -38,7 +39,10 @@ struct balance_sheet balance_take(void)
 		.entries = entries_count(NULL),
 		.tasks = READ_ONCE(nr_tasks),
 		.processes = nr_processes(),
+		.stacks = stacks_in_use(),
 		.handles = handles_in_use(),
+		.endpoints = endpoints_in_use(),
+		.files = user_files(),
 		.irq_lines = irq_lines_in_use(),
 	};
 	mutex_lock(&modules_mutex);
@@ -92,7 +96,10 @@ bool balance_compare(const char *who, const struct balance_sheet *before,
 	ok &= same(who, "entry points", before->entries, after->entries);
 	ok &= same(who, "tasks", before->tasks, after->tasks);
 	ok &= same(who, "processes", before->processes, after->processes);
+	ok &= same(who, "stacks", before->stacks, after->stacks);
 	ok &= same(who, "handles", before->handles, after->handles);
+	ok &= same(who, "endpoints", before->endpoints, after->endpoints);
+	ok &= same(who, "files of processes", before->files, after->files);
 	ok &= same(who, "interrupt lines", before->irq_lines, after->irq_lines);
 	ok &= same(who, "modules", before->modules, after->modules);
 	return ok;

@@ -5,7 +5,8 @@
 struct balance_sheet {
 	u32 frames;			/* in use, caches and page tables left out */
 	u32 heap_blocks, heap_bytes;
-	u32 entries, tasks, processes, handles, irq_lines, modules;
+	u32 stacks;			/* that tasks run on */
+	u32 entries, tasks, processes, handles, endpoints, files, irq_lines, modules;
 };
 
 /* Waits, within reason, until of tasks that end nothing is left: the last of one is given

@@ -12,6 +12,8 @@
 #include "sched/sched.h"
 #include "sched/sync.h"
 #include "sched/wait.h"
+#include "user/hardware.h"
+#include "user/process.h"
 #include "x86/clock.h"
 #include "x86/console.h"
 #include "x86/machine.h"
@@ -73,13 +75,19 @@ static int mem_run(int argc, char **argv)
 		json_u64(&j, "heap_blocks", heap_used_blocks());
 		json_u64(&j, "entries", entries_count(NULL));
 		json_u64(&j, "tasks", READ_ONCE(nr_tasks));
+		json_u64(&j, "stacks", stacks_in_use());
+		json_u64(&j, "processes", nr_processes());
+		json_u64(&j, "handles", handles_in_use());
+		json_u64(&j, "endpoints", endpoints_in_use());
+		json_u64(&j, "files", user_files());
 		json_u64(&j, "irq_lines", irq_lines_in_use());
 		json_end(&j);
 		return 0;
 	}
 	printk("memory:       %u KiB, %u KiB free\n", frame_total() * 4, frame_available() * 4);
 	printk("heap:         %u bytes in %u blocks\n", heap_used_bytes(), heap_used_blocks());
-	printk("tasks:        %u\n", READ_ONCE(nr_tasks));
+	printk("tasks:        %u, %u processes\n", READ_ONCE(nr_tasks), nr_processes());
+	printk("of processes: %u handles, %u endpoints, %u files\n", handles_in_use(), endpoints_in_use(), user_files());
 	printk("entry points: %u, interrupt lines: %u\n", entries_count(NULL), irq_lines_in_use());
 	return 0;
 }

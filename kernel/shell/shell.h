@@ -33,6 +33,8 @@ extern u64 boot_tsc_start, boot_tsc_prompt;
 const struct command *command_find(const char *name);	/* NULL: none */
 /* syscalls.c: adds those of this floor to the table. Once. */
 void shell_init_syscalls(void);
+/* sys_console.c: a part of it. */
+void console_init_syscalls(void);
 /* monitor.c: decides whether a panic ends in the monitor. Kernel command line: run, monitor. */
 void monitor_init(void);
 /* Ctrl-C since the command began? Long-running commands ask now and then. */

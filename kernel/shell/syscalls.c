@@ -1,4 +1,4 @@
-/* System calls of the machine and its laboratory: console, commands, information, power. */
+/* System calls of the machine and its laboratory: commands, information, power. */
 #include "entry/chrdev.h"
 #include "entry/notifier.h"
 #include "lib/format.h"
@@ -15,98 +15,6 @@
 #include "x86/bootinfo.h"
 #include "x86/console.h"
 #include "x86/machine.h"
-
-#define PIECE 256u			/* of what is written, on the kernel's stack */
-
-/* -- the console ----------------------------------------------------------------------- */
-
-static int sys_console_write(struct regs *r)
-{
-	u32 from = r->esi, len = r->edi, done = 0;
-	char piece[PIECE];
-	int err = authority(r->ebx, AUTH_CONSOLE);
-
-	if (!err && !user_range(from, len))
-		err = -EFAULT;
-	while (!err && done < len && !task_killed()) {
-		u32 n = MIN(len - done, PIECE);
-		err = copy_from_user(piece, from + done, n);
-		if (!err)
-			console_write(piece, n);
-		done += n;
-	}
-	return err ? err : (int)MIN(done, len);
-}
-
-/* One reader of the console's input at a time. */
-static struct spinlock input_lock = SPINLOCK_IRQ("console's input", RANK_WAIT);
-
-static int next_char(void)
-{
-	u32 flags = spin_lock_irqsave(&input_lock);
-	int c = console_getc_nonblock();
-
-	spin_unlock_irqrestore(&input_lock, flags);
-	return c;
-}
-
-static int sys_console_read(struct regs *r)
-{
-	u32 to = r->esi, len = r->edi, done = 0;
-	int err = authority(r->ebx, AUTH_CONSOLE);
-
-	/* What is taken must not be lost: look first whether it can be delivered. */
-	if (!err)
-		err = len && !user_range(to, len) ? -EFAULT : 0;
-	while (!err && done < len) {
-		int c = next_char();
-		u8 byte = (u8)c;
-		if (c < 0)
-			break;
-		err = copy_to_user(to + done, &byte, 1);
-		done++;
-	}
-	return err ? err : (int)done;
-}
-
-/* Taken before the lock of messages. */
-static struct spinlock listener_lock = SPINLOCK_IRQ("console's listener", RANK_ENTRY);
-/* Under it: who is told of keys; a reference, or NULL. */
-static struct endpoint *listener;
-static u32 listener_bits;
-
-static void input_arrived(void)
-{
-	u32 flags = spin_lock_irqsave(&listener_lock);
-
-	if (listener)
-		(void)ipc_notify(listener, listener_bits);	/* one that has gone hears nothing */
-	spin_unlock_irqrestore(&listener_lock, flags);
-}
-
-static int sys_console_bind(struct regs *r)
-{
-	int err = authority(r->ebx, AUTH_CONSOLE);
-	struct endpoint *e, *old;
-	u32 flags;
-
-	if (err)
-		return err;
-	e = (struct endpoint *)handle_get(current->user->handles, r->esi & HANDLE_MASK, &endpoint_kind,
-	                                  RIGHT_NOTIFY, NULL);
-	if (IS_ERR(e))
-		return PTR_ERR(e);
-	if (!boot_tsc_prompt)
-		boot_tsc_prompt = rdtsc();
-	flags = spin_lock_irqsave(&listener_lock);
-	old = listener;
-	listener = e;
-	listener_bits = r->edi;
-	spin_unlock_irqrestore(&listener_lock, flags);
-	if (old)
-		object_put(&old->object);
-	return 0;
-}
 
 /* -- the laboratory ---------------------------------------------------------------------- */
 
@@ -321,10 +229,7 @@ static int sys_power(struct regs *r)
 
 void shell_init_syscalls(void)
 {
-	console_input_hook = input_arrived;
-	syscall_set(SYS_CONSOLE_WRITE, sys_console_write);
-	syscall_set(SYS_CONSOLE_READ, sys_console_read);
-	syscall_set(SYS_CONSOLE_BIND, sys_console_bind);
+	console_init_syscalls();
 	syscall_set(SYS_COMMAND, sys_command);
 	syscall_set(SYS_INFO, sys_info);
 	syscall_set(SYS_POWER, sys_power);

@@ -19,6 +19,7 @@ _Static_assert(MODULE_NAME_MAX == MODULE_NAME_LEN - 1, "lib/abi.h");
 /* All that is too large for a stack that is inspected. */
 struct request {
 	struct module_args args;
+	void *image;			/* NULL: it is the archive's */
 	char name[MODULE_NAME_LEN], params[PARAMS_SIZE];
 	char text[TEXT_SIZE];
 	struct load_error why;
@@ -54,24 +55,33 @@ static struct request *request_new(const struct regs *r, u32 flags)
 /* As much of the text as there is room for. `result` unless that fails. */
 static int say(const struct request *q, const char *text, int result)
 {
-	u32 size = q->args.text_size, len = strlen(text);
-	int err = 0;
-
-	if (!size)
-		return result;
-	len = MIN(len, size - 1);
-	err = copy_to_user(q->args.text, text, len);
-	if (!err)
-		err = copy_to_user(q->args.text + len, "", 1);
-	return err ? err : result;
+	return text_to_user(q->args.text, q->args.text_size, text) ?: result;
 }
 
 static int load_inside(void *request)
 {
 	struct request *q = request;
 
+	if (q->image)
+		return module_load(q->name, q->image, q->args.image_len, q->params, NULL, &q->why);
 	return q->args.flags & MODULE_PROBE ? module_probe(q->name, q->params, &q->why) :
 	       module_load_by_name(q->name, q->params, NULL, &q->why);
+}
+
+/* The file from the caller's memory, if it has one there. */
+static int get_image(struct request *q)
+{
+	void *image;
+
+	if (!q->args.image)
+		return 0;
+	if (q->args.flags & MODULE_PROBE)
+		return -EINVAL;
+	image = image_from_user(q->args.image, q->args.image_len);
+	if (IS_ERR(image))
+		return PTR_ERR(image);
+	q->image = image;
+	return 0;
 }
 
 static int sys_module_load(struct regs *r)
@@ -81,8 +91,11 @@ static int sys_module_load(struct regs *r)
 
 	if (IS_ERR(q))
 		return PTR_ERR(q);
-	err = call_inside(load_inside, q);
+	err = get_image(q);
+	if (!err)
+		err = call_inside(load_inside, q);
 	err = say(q, err ? q->why.text : "", err);
+	kfree(q->image);
 	kfree(q);
 	return err;
 }

@@ -9,6 +9,7 @@
 #include "user/inside.h"
 #include "user/syscall.h"
 #include "user/uaccess.h"
+#include "x86/atomic.h"
 #include "x86/cpu.h"
 
 #define MAX_PIECE 4096u			/* moved at a time; a driver may do less anyway */
@@ -26,6 +27,10 @@ static int close_inside(void *file)
 	return 0;
 }
 
+static u32 nr_files;			/* atomic */
+
+u32 user_files(void) { return READ_ONCE(nr_files); }
+
 /* In whatever call drops the last reference. */
 static void file_destroy(struct object *o)
 {
@@ -33,6 +38,7 @@ static void file_destroy(struct object *o)
 
 	(void)call_inside(close_inside, f->file);
 	kfree(f);
+	atomic_add(&nr_files, -1u);
 }
 
 static const struct object_kind file_kind = {
@@ -97,6 +103,7 @@ static int sys_open(struct regs *r)
 	f->file = o.file;
 	object_init(&f->object, &file_kind);
 	mutex_init(&f->lock, "file");
+	atomic_add(&nr_files, 1);
 	return handle_for(&f->object, RIGHTS_ALL);
 }
 
@@ -104,7 +111,7 @@ static int sys_open(struct regs *r)
 static struct file_object *lock_file(const struct regs *r, u32 right)
 {
 	struct file_object *f = (struct file_object *)handle_get(current->user->handles,
-	                                                         r->ebx & HANDLE_MASK, &file_kind, right, NULL);
+	                                                         r->ebx, &file_kind, right, NULL);
 	int err;
 
 	if (IS_ERR(f))

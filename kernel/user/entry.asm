@@ -8,22 +8,24 @@
 %define EFLAGS_KERNEL   0x202		; interrupts on
 %define EFLAGS_USER     0x202
 %define SYSCALL_INT     0x80		; lib/abi.h
-%define NR_SYSCALLS     46		; lib/abi.h; syscall.c compares
+%define NR_SYSCALLS     47		; lib/abi.h; syscall.c compares
+%define EINVAL          22
 %define ENOSYS          38
 
-%define REGS_EAX        44		; struct regs, when ESP points at it
+%define REGS_EBX        32		; struct regs, when ESP points at it
+%define REGS_EAX        44
 %define REGS_EIP        56
 
 global sysenter_entry, sysenter_entry_end, int80_entry, enter_user
 global copy_user, copy_user_end, copy_user_fault
-extern syscalls, thread_killed, cpu_has_smap
+extern syscalls, syscall_unknown_flags, thread_killed, cpu_has_smap
 extern percpu_task, task_killed_offset	; smp/percpu.c, syscall.c: distances
 
 section .text
 
 ; What is common to both, with a frame that has the vector on top; leaves EAX in the
 ; frame, and interrupts off.
-%macro SYSCALL 2			; labels: no such call, the call is done
+%macro SYSCALL 3			; labels: no such call, unknown flags, the call is done
 	pusha
 	push ds
 	push es
@@ -46,10 +48,13 @@ section .text
 	popf
 	cmp eax, NR_SYSCALLS
 	jae %1
+	mov ecx, [syscall_unknown_flags + eax * 4]
+	test [esp + REGS_EBX], ecx
+	jnz %2
 	push esp			; struct regs *
 	call [syscalls + eax * 4]
 	add esp, 4
-%2:
+%3:
 	mov [esp + REGS_EAX], eax
 	cli
 	mov ecx, [gs:percpu_task]
@@ -74,7 +79,7 @@ sysenter_entry:
 	push dword 0
 	push dword SYSCALL_INT
 sysenter_entry_end:
-	SYSCALL no_such_call, sysenter_done
+	SYSCALL no_such_call, wrong_call, sysenter_done
 	mov edx, [esp + 8]
 	mov ecx, [esp + 20]
 	sti				; one instruction later, that is in ring 3
@@ -84,15 +89,21 @@ sysenter_entry_end:
 int80_entry:
 	push dword 0
 	push dword SYSCALL_INT
-	SYSCALL no_such_int, int80_done
+	SYSCALL no_such_int, wrong_int, int80_done
 	add esp, 8
 	iret
 
 no_such_call:
 	mov eax, -ENOSYS
 	jmp sysenter_done
+wrong_call:
+	mov eax, -EINVAL
+	jmp sysenter_done
 no_such_int:
 	mov eax, -ENOSYS
+	jmp int80_done
+wrong_int:
+	mov eax, -EINVAL
 	jmp int80_done
 
 killed:

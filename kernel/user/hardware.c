@@ -40,7 +40,7 @@ static u32 last_version;		/* under ipc_lock */
  * back. */
 static int sys_ports_enable(struct regs *r)
 {
-	struct ports *ports = (struct ports *)handle_get(current->user->handles, r->ebx & HANDLE_MASK,
+	struct ports *ports = (struct ports *)handle_get(current->user->handles, r->ebx,
 	                                                 &ports_kind, RIGHT_CONTROL, NULL);
 	struct process *p = current_process();
 	int err = 0;
@@ -91,7 +91,7 @@ struct irq {
 	bool bound;			/* under ipc_lock: SYS_IRQ_BIND has begun */
 	/* Written before the handler is attached. */
 	struct endpoint *endpoint;	/* a reference */
-	u32 bits;
+	u32 bits, badge;
 	struct irq_action *action;	/* NULL: not attached (yet) */
 };
 
@@ -103,7 +103,7 @@ static enum irq_result on_irq(u32 line, void *arg)
 
 	(void)line;
 	irq_mask_level(irq->line);
-	(void)ipc_notify(irq->endpoint, irq->bits);	/* no server any more: it stays masked */
+	(void)ipc_notify(irq->endpoint, irq->bits, irq->badge);	/* no server any more: it stays masked */
 	return IRQ_HANDLED;
 }
 
@@ -139,12 +139,12 @@ static int sys_irq(struct regs *r)
 
 static struct irq *irq_at(const struct regs *r)
 {
-	return (struct irq *)handle_get(current->user->handles, r->ebx & HANDLE_MASK, &irq_kind,
+	return (struct irq *)handle_get(current->user->handles, r->ebx, &irq_kind,
 	                                RIGHT_CONTROL, NULL);
 }
 
 /* Caller has a reference to both; that to `e` goes over. */
-static int bind(struct irq *irq, struct endpoint *e, u32 bits)
+static int bind(struct irq *irq, struct endpoint *e, u32 bits, u32 badge)
 {
 	u32 flags = spin_lock_irqsave(&ipc_lock);
 	bool taken = irq->bound;
@@ -158,6 +158,7 @@ static int bind(struct irq *irq, struct endpoint *e, u32 bits)
 	}
 	irq->endpoint = e;
 	irq->bits = bits;
+	irq->badge = badge;
 	a = request_irq(irq->line, on_irq, 0, current_process()->name, irq);
 	if (!IS_ERR(a)) {
 		store_release(&irq->action, a);
@@ -173,13 +174,13 @@ static int sys_irq_bind(struct regs *r)
 {
 	struct irq *irq = irq_at(r);
 	struct endpoint *e;
+	struct handle h;
 	int err;
 
 	if (IS_ERR(irq))
 		return PTR_ERR(irq);
-	e = (struct endpoint *)handle_get(current->user->handles, r->esi & HANDLE_MASK, &endpoint_kind,
-	                                  RIGHT_NOTIFY, NULL);
-	err = IS_ERR(e) ? PTR_ERR(e) : bind(irq, e, r->edi);
+	e = endpoint_to_notify(r->esi, r->edi, &h);
+	err = IS_ERR(e) ? PTR_ERR(e) : bind(irq, e, r->edi, h.badge);
 	object_put(&irq->object);
 	return err;
 }

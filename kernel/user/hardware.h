@@ -14,6 +14,9 @@ bool ports_fault(const struct regs *regs);
  * ends with -EFAULT. Any context, interrupts off. */
 bool device_call_ends(struct regs *regs);
 
+/* Open files of modules that processes have handles of. */
+u32  user_files(void);
+
 /* Each adds its system calls to the table, once. */
 void hardware_init_syscalls(void);
 void device_init_syscalls(void);

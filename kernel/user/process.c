@@ -78,9 +78,9 @@ static int make_stack(struct process *p, const char *args)
 
 static int fill(struct process *p, const struct process_plan *plan, const char **why)
 {
-	const void *file;
-	u32 size;
-	int err = program_find(plan->name, &file, &size);
+	const void *file = plan->image;
+	u32 size = plan->image_len;
+	int err = file ? 0 : program_find(plan->name, &file, &size);
 
 	*why = err ? "the boot archive has no such program" : "no memory";
 	if (!err)
@@ -91,6 +91,9 @@ static int fill(struct process *p, const struct process_plan *plan, const char *
 		err = make_stack(p, plan->args);
 	if (err == -E2BIG)
 		*why = "its arguments are too long";
+	/* From the beginning: nothing else gets into its slot. */
+	if (!err)
+		err = MIN(handle_add(&p->handles, HANDLE_SELF, &p->object, RIGHTS_ALL & ~RIGHT_GIVE, 0), 0);
 	return err;
 }
 
@@ -176,7 +179,7 @@ static void init_thread(struct user_thread *t, struct process *p, struct task *t
 static int join_process(struct user_thread *t, struct process *p, enum process_state state)
 {
 	if (p->state != state)
-		return state == PROCESS_NEW ? -EBUSY : -ESRCH;
+		return state == PROCESS_NEW ? -EBUSY : -ESRCH;	/* started already; ended */
 	if (p->nr_threads >= PROCESS_MAX_THREADS)
 		return -EMFILE;
 	p->state = PROCESS_RUNNING;
@@ -227,17 +230,15 @@ int thread_create(struct process *p, u32 eip, u32 esp, u32 arg)
 
 int process_start(struct process *p)
 {
-	int err = handle_add(&p->handles, HANDLE_SELF, &p->object, RIGHTS_ALL & ~RIGHT_GIVE, 0);
+	int err = create_thread(p, (struct start){ p->entry, p->stack, p->args }, p->priority, PROCESS_NEW);
 
-	if (err >= 0)
-		err = create_thread(p, (struct start){ p->entry, p->stack, p->args }, p->priority, PROCESS_NEW);
-	return err < 0 ? err : 0;
+	return MIN(err, 0);
 }
 
 /* -- the end ----------------------------------------------------------------------------- */
 
-/* Those it made and never started would wait for ever. */
-static struct process *take_stillborn(const struct process *creator)
+/* One that it has made and that lives, no longer its child, with a reference; NULL: none. */
+static struct process *take_child(const struct process *creator)
 {
 	u32 flags = spin_lock_irqsave(&ipc_lock);
 	struct process *p, *found = NULL;
@@ -245,36 +246,42 @@ static struct process *take_stillborn(const struct process *creator)
 	list_for_each(p, &processes, node) {
 		if (p->creator != creator)
 			continue;
-		if (p->state == PROCESS_NEW) {
-			found = p;
-			found->object.refs++;
-			break;
-		}
 		p->creator = NULL;
+		found = p;
+		found->object.refs++;
+		break;
 	}
 	spin_unlock_irqrestore(&ipc_lock, flags);
 	return found;
 }
 
+/* Nobody is left who could end them, or start those that have not begun. Each ends its own children
+ * in the same way, in a thread of its own: there is no recursion. */
+static void end_children(const struct process *p)
+{
+	struct process *child;
+
+	while ((child = take_child(p))) {
+		process_end(child, -ECANCELED);
+		object_put(&child->object);
+	}
+}
+
 /* Nobody runs in it. May sleep. */
 static void bury(struct process *p)
 {
-	struct process *orphan;
 	u32 flags;
 
+	end_children(p);
 	handles_close_all(&p->handles);
 	space_destroy(&p->space);
-	while ((orphan = take_stillborn(p))) {
-		process_end(orphan, -ECANCELED);
-		object_put(&orphan->object);
-	}
 	flags = spin_lock_irqsave(&ipc_lock);
 	p->state = PROCESS_ENDED;
 	list_del(&p->node);
 	nr_alive--;
 	spin_unlock_irqrestore(&ipc_lock, flags);
 	if (p->supervisor && p->ended_bits)
-		(void)ipc_notify(p->supervisor, p->ended_bits);	/* it may have ended itself */
+		(void)ipc_notify(p->supervisor, p->ended_bits, p->badge);	/* it may have ended itself */
 	wake_all(&p->ended);
 	object_put(&p->object);
 }

@@ -24,10 +24,11 @@ struct process {
 	struct endpoint *supervisor;	/* NULL: none. A reference */
 	u32 badge, ended_bits;		/* what it is told there */
 	u32 priority;			/* the most that its threads may have */
-	const struct process *creator;	/* not followed: NULL once that one ends */
 	u32 entry, stack, args;		/* of its first thread */
 
 	/* Under ipc_lock. */
+	const struct process *creator;	/* whose end is its end; not followed: NULL once that one ends, or
+					 * for one that the kernel started */
 	struct list node;		/* of all that have not ended */
 	enum process_state state;
 	s32 code;
@@ -55,6 +56,8 @@ extern int (*program_find)(const char *name, const void **file, u32 *size);
 
 struct process_plan {			/* a checked struct process_args */
 	const char *name, *args;
+	const void *image;		/* the executable, which nobody changes meanwhile; NULL: the archive's */
+	u32 image_len;
 	struct endpoint *supervisor;
 	u32 badge, ended_bits, priority;
 	const struct process *creator;
@@ -63,7 +66,7 @@ struct process_plan {			/* a checked struct process_args */
 /* A stopped process with its program in memory, and one reference. On failure a
  * sentence in *why. May sleep. */
 struct process *process_new(const struct process_plan *plan, const char **why) must_use;
-/* Lets its first thread run. 0, -EBUSY (not new), -ENOMEM, -EMFILE. */
+/* Lets its first thread run. 0, -EBUSY (not new), -ENOMEM. */
 int  process_start(struct process *p) must_use;
 /* Begins its end, once (true); who runs in it leaves at its next step in ring 3 or out of its
  * next sleep. Task context, may sleep. */

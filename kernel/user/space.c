@@ -26,8 +26,7 @@ void *memory_page(const struct memory *m, u32 i)
 	return phys_to_virt(frame_of(m, i));
 }
 
-/* Ring 3 gets no memory once only these are left: 512 KiB, or a small machine's sixteenth. */
-static u32 frames_for_the_kernel(void) { return MIN(128u, frame_total() / 16); }
+u32 frames_for_the_kernel(void) { return MIN(128u, frame_total() / 16); }
 
 static paddr_t frame_for_users(void)
 {
@@ -76,10 +75,13 @@ struct memory *memory_new(u32 pages)
 		return ERR_PTR(-ENOMEM);
 	m = new(pages, pages);
 	for (u32 i = 0; !IS_ERR(m) && i < pages; i++) {
-		m->frame[i] = (u32)(frame_for_users() >> PAGE_SHIFT);
+		/* To clear 64 MiB takes a while, in which a kill is heeded. */
+		bool killed = task_killed();
+
+		m->frame[i] = killed ? 0 : (u32)(frame_for_users() >> PAGE_SHIFT);
 		if (!m->frame[i]) {
 			object_put(&m->object);
-			m = ERR_PTR(-ENOMEM);
+			m = ERR_PTR(killed ? -EINTR : -ENOMEM);
 		}
 	}
 	return m;
@@ -279,11 +281,37 @@ static int insert(struct space *s, struct mapping *m, u32 address)
 	return 0;
 }
 
+/* W^X, for the memory and not for this mapping alone: what is written in one place, by whichever process,
+ * is not executed in another one. 0 or -EBUSY. */
+static int claim(struct memory *m, u32 rights)
+{
+	u32 flags = spin_lock_irqsave(&ipc_lock);
+	int err = (rights & RIGHT_WRITE && m->executable) || (rights & RIGHT_EXECUTE && m->writable) ? -EBUSY : 0;
+
+	if (!err) {
+		m->writable += rights & RIGHT_WRITE ? 1 : 0;
+		m->executable += rights & RIGHT_EXECUTE ? 1 : 0;
+	}
+	spin_unlock_irqrestore(&ipc_lock, flags);
+	return err;
+}
+
+static void unclaim(struct memory *m, u32 rights)
+{
+	u32 flags = spin_lock_irqsave(&ipc_lock);
+
+	m->writable -= rights & RIGHT_WRITE ? 1 : 0;
+	m->executable -= rights & RIGHT_EXECUTE ? 1 : 0;
+	spin_unlock_irqrestore(&ipc_lock, flags);
+}
+
 /* Its memory goes with it, unless a CPU may still know its pages. */
 static void drop(struct mapping *m, bool keep)
 {
-	if (!keep)
+	if (!keep) {
+		unclaim(m->memory, m->rights);
 		object_put(&m->memory->object);
+	}
 	kfree(m);
 }
 
@@ -302,6 +330,11 @@ int space_map(struct space *s, struct memory *memory, u32 address, u32 first, u3
 	m = kzalloc(sizeof(*m));
 	if (!m)
 		return -ENOMEM;
+	err = claim(memory, rights);
+	if (err) {
+		kfree(m);
+		return err;
+	}
 	*m = (struct mapping){ .pages = pages, .memory = memory, .first = first, .rights = rights };
 	object_get(&memory->object);
 	mutex_lock(&s->lock);
@@ -388,6 +421,8 @@ int space_copy(struct space *s, u32 address, u32 own, u32 len, bool to_space)
 		u32 n = MIN(len, PAGE_SIZE - address % PAGE_SIZE);
 		int err = -ESRCH;
 
+		if (task_killed())
+			return -EINTR;
 		mutex_lock(&s->lock);
 		if (!s->gone) {
 			u8 *view = kernel_view(s, address, to_space);

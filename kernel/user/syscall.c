@@ -24,15 +24,15 @@ struct process *process_at(u32 nr, u32 rights)
 {
 	struct process *p = current_process();
 
-	if (nr & HANDLE_MASK)
-		return (struct process *)handle_get(handles(), nr & HANDLE_MASK, &process_kind, rights, NULL);
+	if (nr)
+		return (struct process *)handle_get(handles(), nr, &process_kind, rights, NULL);
 	object_get(&p->object);
 	return p;
 }
 
 int authority(u32 nr, u32 right)
 {
-	struct object *o = handle_get(handles(), nr & HANDLE_MASK, &kernel_kind, right, NULL);
+	struct object *o = handle_get(handles(), nr, &kernel_kind, right, NULL);
 
 	if (IS_ERR(o))
 		return PTR_ERR(o);
@@ -53,7 +53,17 @@ int handle_for(struct object *o, u32 rights)
 
 static struct endpoint *endpoint_with(u32 nr, u32 right, struct handle *h)
 {
-	return (struct endpoint *)handle_get(handles(), nr & HANDLE_MASK, &endpoint_kind, right, h);
+	return (struct endpoint *)handle_get(handles(), nr, &endpoint_kind, right, h);
+}
+
+struct endpoint *endpoint_to_notify(u32 nr, u32 bits, struct handle *h)
+{
+	struct endpoint *e = endpoint_with(nr, RIGHT_NOTIFY, h);
+
+	if (IS_ERR(e) || !(bits & ~h->mask))
+		return e;
+	object_put(&e->object);
+	return ERR_PTR(-EPERM);
 }
 
 /* -- messages ------------------------------------------------------------------------------ */
@@ -98,24 +108,26 @@ static int sys_copy(struct regs *r)
 
 /* -- handles ---------------------------------------------------------------------------------- */
 
-static int sys_close(struct regs *r) { return handle_close(handles(), r->ebx & HANDLE_MASK); }
+static int sys_close(struct regs *r) { return handle_close(handles(), r->ebx); }
 
 /* Who receives at an endpoint may hand out handles that tell their holders apart; its
  * clients must not. */
 static int sys_dup(struct regs *r)
 {
-	u32 rights = r->esi, badge = r->edi;
-	struct handle h;
-	struct object *o = handle_get(handles(), r->ebx & HANDLE_MASK, NULL, RIGHT_GIVE, &h);
+	struct copy_as as = { .rights = r->esi, .badge = r->edi, .mask = r->ebp };
 	int nr;
 
-	if (IS_ERR(o))
-		return PTR_ERR(o);
-	if (badge && !(h.rights & RIGHT_RECEIVE))
-		nr = -EPERM;
-	else
-		nr = handle_add(handles(), 0, o, h.rights & rights, badge ? badge : h.badge);
-	object_put(o);
+	if (r->ebx & DUP_WATCH) {
+		if (!as.badge)
+			return -EINVAL;
+		as.watch = kzalloc(sizeof(*as.watch));
+		if (!as.watch)
+			return -ENOMEM;
+		as.watch->badge = as.badge;
+	}
+	nr = handle_copy_as(handles(), r->ebx & HANDLE_MASK, handles(), 0, &as);
+	if (nr < 0)
+		kfree(as.watch);
 	return nr;
 }
 
@@ -151,8 +163,7 @@ static int sys_map(struct regs *r)
 
 	if (err)
 		return err;
-	args.rights &= RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE;
-	if (!args.rights)
+	if (!args.rights || args.rights & ~(RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE))
 		return -EINVAL;
 	/* There is no page that can be written or executed and not read. */
 	m = (struct memory *)handle_get(handles(), args.memory, &memory_kind, args.rights | RIGHT_READ, NULL);
@@ -194,17 +205,27 @@ static int new_process(const struct process_args *a, struct texts *t)
 	};
 	struct process *p;
 	struct handle h;
-	const char *why;
+	const char *why = "";
 	int nr = copy_text_from_user(t->name, sizeof(t->name), a->name, a->name_len);
 
 	if (!nr)
 		nr = copy_text_from_user(t->args, sizeof(t->args), a->args, a->args_len);
 	if (!nr && a->supervisor) {
 		plan.supervisor = endpoint_with(a->supervisor, RIGHT_CALL | RIGHT_NOTIFY, &h);
-		if (IS_ERR(plan.supervisor))
-			return PTR_ERR(plan.supervisor);
+		if (IS_ERR(plan.supervisor)) {
+			nr = PTR_ERR(plan.supervisor);
+			plan.supervisor = NULL;
+			goto out;
+		}
 		if (!(h.rights & RIGHT_RECEIVE))
 			plan.badge = h.badge;	/* only a server tells its callers apart */
+		if (a->ended_bits & ~h.mask)
+			nr = -EPERM;
+	}
+	if (!nr && a->image) {
+		plan.image = image_from_user(a->image, a->image_len);
+		plan.image_len = a->image_len;
+		nr = IS_ERR(plan.image) ? PTR_ERR(plan.image) : 0;
 	}
 	if (!nr) {
 		p = process_new(&plan, &why);
@@ -212,9 +233,12 @@ static int new_process(const struct process_args *a, struct texts *t)
 		if (nr < 0 && !IS_ERR(p))
 			process_end(p, nr);
 	}
+	if (!IS_ERR(plan.image))
+		kfree((void *)plan.image);
 	if (plan.supervisor)
 		object_put(&plan.supervisor->object);
-	return nr;
+out:
+	return text_to_user(a->text, a->text_size, nr < 0 ? why : "") && nr < 0 ? -EFAULT : nr;
 }
 
 static int sys_process(struct regs *r)
@@ -235,17 +259,35 @@ static int sys_process(struct regs *r)
 	return err;
 }
 
+/* What receives ends with who was born to receive, and with its parent: it does not wander. */
+static bool may_get_receive(struct process *p)
+{
+	u32 flags = spin_lock_irqsave(&ipc_lock);
+	bool may = p->state == PROCESS_NEW && p->creator == current_process();
+
+	spin_unlock_irqrestore(&ipc_lock, flags);
+	return may;
+}
+
 static int sys_process_give(struct regs *r)
 {
 	struct process *p = process_at(r->ebx, RIGHT_CONTROL);
 	struct handle h;
 	struct object *o;
+	u32 rights = r->ebp;
 	int slot;
 
 	if (IS_ERR(p))
 		return PTR_ERR(p);
+	if (!may_get_receive(p))
+		rights &= ~RIGHT_RECEIVE;	/* whatever lies in that slot by then */
 	o = handle_get(handles(), r->edi, NULL, RIGHT_GIVE, &h);
-	slot = IS_ERR(o) ? PTR_ERR(o) : handle_add(&p->handles, r->esi, o, h.rights & r->ebp, h.badge);
+	if (IS_ERR(o))
+		slot = PTR_ERR(o);
+	else if (h.rights & r->ebp & ~rights)
+		slot = -EPERM;
+	else
+		slot = handle_copy_as(handles(), r->edi, &p->handles, r->esi, &(struct copy_as){ .rights = rights });
 	if (!IS_ERR(o))
 		object_put(o);
 	object_put(&p->object);
@@ -285,6 +327,19 @@ static int sys_process_status(struct regs *r)
 	process_status(p, &status);
 	object_put(&p->object);
 	return copy_to_user(r->esi, &status, sizeof(status));
+}
+
+static int sys_task_end(struct regs *r)
+{
+	int err = authority(r->ebx, AUTH_PROCESS);
+	struct task *t = err ? NULL : task_find(r->esi);
+
+	if (!t)
+		return err ? err : -ESRCH;
+	if (!process_end_of_thread(t, -EINTR))
+		task_kill(t);
+	task_put(t);
+	return 0;
 }
 
 static int sys_exit(struct regs *r)
@@ -355,7 +410,22 @@ syscall_fn syscalls[NR_SYSCALLS] = {
 	[SYS_THREAD] = sys_thread, [SYS_THREAD_EXIT] = sys_thread_exit,
 	[SYS_PRIORITY] = sys_priority, [SYS_AFFINITY] = sys_affinity,
 	[SYS_YIELD] = sys_yield, [SYS_SLEEP] = sys_sleep, [SYS_CLOCK] = sys_clock,
+	[SYS_TASK_END] = sys_task_end,
 };
+
+/* What may lie above the handle in EBX; the rest is -EINVAL before the call begins, so that it
+ * can mean something one day. */
+static const u32 syscall_flags[NR_SYSCALLS] = {
+	[SYS_NULL] = ~HANDLE_MASK,	/* it looks at nothing */
+	[SYS_CALL] = MSG_GRANT_READ | MSG_GRANT_WRITE | MSG_GIVE,
+	[SYS_RECEIVE] = MSG_NONBLOCK,
+	[SYS_REPLY] = MSG_GIVE,
+	[SYS_REPLY_RECEIVE] = MSG_GIVE | MSG_NONBLOCK,
+	[SYS_COPY] = COPY_TO_CALLER,
+	[SYS_DUP] = DUP_WATCH,
+};
+extern u32 syscall_unknown_flags[];	/* entry.asm */
+u32 syscall_unknown_flags[NR_SYSCALLS];	/* fixed after user_init() */
 
 void syscall_set(enum syscall number, syscall_fn fn)
 {
@@ -364,8 +434,8 @@ void syscall_set(enum syscall number, syscall_fn fn)
 }
 
 /* entry.asm and inside.asm know these. */
-_Static_assert(NR_SYSCALLS == 46 && SYSCALL_INT == 0x80 && SYSCALL_INT == VECTOR_SYSCALL, "entry.asm");
-_Static_assert(offsetof(struct regs, eax) == 44 && offsetof(struct regs, eip) == 56, "entry.asm");
+_Static_assert(NR_SYSCALLS == 47 && SYSCALL_INT == 0x80 && SYSCALL_INT == VECTOR_SYSCALL, "entry.asm");
+_Static_assert(offsetof(struct regs, eax) == 44 && offsetof(struct regs, ebx) == 32 && offsetof(struct regs, eip) == 56, "entry.asm");
 static noinline void define_offsets(void)
 {
 	__asm__ volatile(".globl task_killed_offset\n"
@@ -406,6 +476,7 @@ void user_init(void)
 	for (u32 i = 0; i < NR_SYSCALLS; i++) {
 		if (!syscalls[i])
 			syscalls[i] = sys_none;
+		syscall_unknown_flags[i] = ~(HANDLE_MASK | syscall_flags[i]);
 	}
 	hardware_init_syscalls();
 	device_init_syscalls();

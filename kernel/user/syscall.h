@@ -19,6 +19,9 @@ struct process *process_at(u32 nr, u32 rights) must_use;
 /* May the caller do what needs `right` (AUTH_*), shown by handle `nr`? 0, -EBADF,
  * -EINVAL, -EPERM. */
 int  authority(u32 nr, u32 right) must_use;
+/* The endpoint behind handle `nr`, with a reference and a copy of the handle in *h, if that may raise
+ * these bits; or an error. */
+struct endpoint *endpoint_to_notify(u32 nr, u32 bits, struct handle *h) must_use;
 /* A handle for a new object, whose one reference goes over to it. NULL or an error
  * pointer: that error. */
 int  handle_for(struct object *o, u32 rights) must_use;

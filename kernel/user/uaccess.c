@@ -1,7 +1,12 @@
 #include "user/uaccess.h"
+#include "lib/abi.h"
 #include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
 #include "user/entry.h"
 #include "user/inside.h"
+#include "user/space.h"
 
 bool cpu_has_smap;			/* fixed after user_init(); entry.asm */
 
@@ -21,6 +26,38 @@ int copy_text_from_user(char *to, u32 size, u32 from, u32 len)
 		return -ENAMETOOLONG;
 	to[len] = '\0';
 	return copy_from_user(to, from, len);
+}
+
+void *image_from_user(u32 from, u32 len)
+{
+	void *copy;
+
+	if (!len || len > IMAGE_MAX)
+		return ERR_PTR(len ? -E2BIG : -EINVAL);
+	if (!user_range(from, len))
+		return ERR_PTR(-EFAULT);
+	/* No more of the kernel's memory than ring 3 could have for itself. */
+	if (frame_available() < frames_for_the_kernel() + 2 * len / PAGE_SIZE + 1)
+		return ERR_PTR(-ENOMEM);
+	copy = kmalloc(len);
+	if (!copy)
+		return ERR_PTR(-ENOMEM);
+	if (!copy_from_user(copy, from, len))
+		return copy;
+	kfree(copy);
+	return ERR_PTR(-EFAULT);
+}
+
+int text_to_user(u32 to, u32 size, const char *text)
+{
+	u32 len = strlen(text);
+	int err;
+
+	if (!size)
+		return 0;
+	len = MIN(len, size - 1);
+	err = copy_to_user(to, text, len);
+	return err ? err : copy_to_user(to + len, "", 1);
 }
 
 int copy_ascii_from_user(char *to, u32 size, u32 from, u32 len)

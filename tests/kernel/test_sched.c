@@ -317,11 +317,6 @@ static u32 frames_owned(void)
 	return frame_total() - frame_available() - heap_frames() - stack_frames() - kmap_table_frames();
 }
 
-static u32 stacks_in_use(void)
-{
-	return stack_frames() / (STACK_SIZE / PAGE_SIZE) - stack_cached();
-}
-
 int test_sched_thousand_tasks(void)
 {
 	struct task **t = kmalloc(MANY * sizeof(*t));

@@ -60,6 +60,14 @@ def spinlocks():
             yield path, name.strip('"'), values[rank] + int((sign or "") + (add or "0"))
 
 
+def test_priorities():
+    with open(os.path.join(ROOT, "kernel/sched/task.h"), encoding="utf-8") as f:
+        defined = dict(re.findall(r"^#define (PRIO_\w+)\s+(\d+)", f.read(), re.M))
+    rows = [re.fullmatch(r"(\d+)(?: `(\w+)`)?", row[0]).groups() for row in table("| priority | tasks")]
+    assert {name: value for value, name in rows if name} == defined
+    assert [int(value) for value, _ in rows] == sorted((int(value) for value, _ in rows), reverse=True)
+
+
 def test_lock_ranks():
     rows = {int(row[0]): " ".join(row[1:]).lower() for row in table("| rank |") if row[0].isdigit()}
     assert list(rows) == sorted(rows), "not in rising rank"

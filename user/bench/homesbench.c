@@ -33,7 +33,7 @@ static u64 rdtsc(void)
 
 /* -- as a server -------------------------------------------------------------------- */
 
-static u32 service;			/* endpoint, with all rights */
+static u32 service;			/* endpoint of the life that runs, for clients */
 static u32 events;			/* of faults and ends, for the supervisor */
 static u32 over;			/* the supervisor tells main() of each end */
 static u32 process;
@@ -43,11 +43,13 @@ static int spawn_server(const struct driver *d)
 {
 	int ports = d->nr_ports ? syscall(SYS_PORTS, HANDLE_KERNEL, d->port, d->nr_ports, 0) : 0;
 	int irq = d->irq ? syscall(SYS_IRQ, HANDLE_KERNEL, d->irq, 0, 0) : 0;
+	int receive = endpoint_create();
+	int client = handle_dup((u32)receive, RIGHT_CALL | RIGHT_GIVE, 0);
 	int p = spawn(&(struct spawn){
 		.program = d->program, .args = d->program, .supervisor = events, .ended_bits = ENDED,
 		.gift = {
 			{ HANDLE_KERNEL, HANDLE_KERNEL, AUTH_CONSOLE },
-			{ HANDLE_SERVICE, service, RIGHTS_ALL },
+			{ HANDLE_SERVICE, (u32)receive, RIGHTS_ALL },
 			{ HANDLE_PORTS, (u32)MAX(ports, 0), RIGHT_CONTROL },
 			{ HANDLE_IRQ, (u32)MAX(irq, 0), RIGHT_CONTROL },
 		},
@@ -57,6 +59,10 @@ static int spawn_server(const struct driver *d)
 		handle_close((u32)ports);
 	if (irq > 0)
 		handle_close((u32)irq);
+	handle_close((u32)receive);	/* it ends with the server */
+	if (service)
+		handle_close(service);
+	service = (u32)client;
 	process = (u32)p;
 	return MIN(p, 0);
 }
@@ -79,25 +85,29 @@ static void on_end(u32 bits)
 static void supervise(void *arg)
 {
 	(void)arg;
-	process_exit(serve(&(struct server){ events, on_fault, on_end }));
+	process_exit(serve(&(struct server){ .endpoint = events, .call = on_fault, .notified = on_end }));
 }
 
 static int become_supervisor(void)
 {
 	static u8 stack[4096] aligned(16);
 
-	service = (u32)endpoint_create();
 	events = (u32)endpoint_create();
 	over = (u32)endpoint_create();
 	return thread_start(supervise, NULL, stack, sizeof(stack));
 }
 
-static void end_server(void)
+static void wait_for_end(void)
 {
 	u32 ebx = over, w0 = 0, w1 = 0, w2 = 0;
 
-	process_end(process, 0);
 	(void)syscall_words(SYS_RECEIVE, &ebx, &w0, &w1, &w2);
+}
+
+static void end_server(void)
+{
+	process_end(process, 0);
+	wait_for_end();
 }
 
 /* -- as a module -------------------------------------------------------------------- */
@@ -205,6 +215,7 @@ static u32 crashes(void)
 		if (device_ioctl(&dev, FAULTY_NULL, 0) != -ENODEV)
 			return 0;
 		device_close(&dev);
+		wait_for_end();			/* and start of the next one */
 		if (open_it(&dev, &faulty) || one_ioctl(&dev) != 1)
 			return 0;
 		sum += rdtsc() - start;

@@ -1,18 +1,19 @@
 /* A driver's other home: what the core is to a module, this is to the same driver as a
  * server. It receives what comes, one after the other: calls of clients, each served by
- * a worker; the interrupt; the end of a wait.
+ * a worker; the interrupt; the end of a wait, of a client, of a file.
  *
- *	client			doorman (thread)	loop (thread)
+ *	client				server
  *	open: calls the service
- *				receives, calls the loop
- *							makes a file, answers
- *				answers: an endpoint
- *	read: calls that endpoint
- *							a worker serves it
+ *					makes a file, answers: the same endpoint, with
+ *					a badge that is this file's
+ *	read: calls that
+ *					a worker serves it
+ *	closes the handle, or ends
+ *					hears that no handle has the badge any more:
+ *					closes the file
  *
- * The service's endpoint is init's and outlives this process, so who opens while it is
- * started again waits. The endpoint of the files is our own: with this process all open
- * files end, and their clients get -EPIPE instead of somebody else's file. */
+ * The endpoint is of this life of the server: with it all files end, and their clients get
+ * -EPIPE instead of somebody else's file. */
 #include "user/driver/worker.h"
 #include "user/lib/process.h"
 #include "user/lib/service.h"
@@ -20,14 +21,11 @@
 
 #define MAX_FILES 64u
 
-/* Bits that are raised at the loop's endpoint. */
-#define BIT_IRQ   (1u << 0)
-#define BIT_ALARM (1u << 1)
-#define BIT_LEAVE (1u << 2)
+/* Bits that are raised at the endpoint, beside SERVICE_LEAVE. No client can (SERVICE_CLIENT_BITS). */
+#define BIT_IRQ   (1u << 16)
+#define BIT_ALARM (1u << 17)
 
 void cleanup_module(void) __attribute__((weak));
-
-static u32 loop_endpoint;
 
 /* -- the device -------------------------------------------------------------------- */
 
@@ -36,13 +34,21 @@ static struct chrdev device;
 
 struct open_file {
 	struct file file;
-	u32 badge;			/* of its endpoint; 0: this place is free */
-	u32 witness;			/* endpoint of the client's, which ends with it */
+	bool taken;			/* until no handle with its badge is left, and it is released */
+	bool closing;			/* released when the last of its users leaves */
+	bool released;
+	bool unheld;			/* nobody has a handle with its badge: it is to be ended */
+	bool ending;			/* ... and a worker does it */
 	u32 users;			/* workers that use it */
-	bool closing;			/* closed when the last of those leaves */
 };
 
+/* A file's badge is its place and 1. A place is free again when no handle has that badge, so no old
+ * handle leads to a new file, and no number has to grow. */
 static struct open_file files[MAX_FILES];
+static u32 nr_unheld;			/* that no worker ends yet */
+
+static bool initialised;		/* init_module() has returned 0 */
+static struct wait_queue births = WAIT_QUEUE(births, "");
 
 struct chrdev *chrdev_register(const char *name, const struct chrdev_ops *ops, void *private)
 {
@@ -61,22 +67,23 @@ int chrdev_unregister(struct chrdev *d)
 
 /* -- files ------------------------------------------------------------------------- */
 
-/* A badge is a place in the table and a number that makes it another one each time. */
 static struct open_file *file_of(u32 badge)
 {
-	struct open_file *f = &files[badge % MAX_FILES];
+	struct open_file *f = &files[(badge - 1) % MAX_FILES];
 
-	return f->badge == badge && !f->closing ? f : NULL;
+	return badge - 1 < MAX_FILES && f->taken && !f->closing ? f : NULL;
 }
 
+/* `users` keeps it while its release waits. */
 static void file_put(struct open_file *f)
 {
-	if (--f->users || !f->closing)
-		return;
-	if (device.ops && device.ops->release)
-		device.ops->release(&f->file);
-	handle_close(f->witness);
-	f->badge = 0;
+	if (f->users == 1 && f->closing && !f->released) {
+		f->released = true;
+		if (device.ops && device.ops->release)
+			device.ops->release(&f->file);
+	}
+	if (!--f->users && f->released && f->unheld)
+		f->taken = false;
 }
 
 static void file_end(struct open_file *f)
@@ -87,49 +94,51 @@ static void file_end(struct open_file *f)
 	file_put(f);
 }
 
-/* Clients that have ended do not say so. */
-static void end_orphans(void)
+static struct open_file *new_file(u32 flags)
 {
 	for (struct open_file *f = files; f < files + MAX_FILES; f++) {
-		if (f->badge && !f->closing && ipc_notify(f->witness, 0) == -EPIPE)
-			file_end(f);
-	}
-}
-
-static struct open_file *new_file(u32 flags, u32 witness)
-{
-	static u32 number;
-
-	for (struct open_file *f = files; f < files + MAX_FILES; f++) {
-		if (f->badge)
+		if (f->taken)
 			continue;
-		number += MAX_FILES;
-		*f = (struct open_file){ .file = { .flags = flags }, .witness = witness };
-		f->badge = number + (u32)(f - files);
+		*f = (struct open_file){ .file = { .flags = flags }, .taken = true };
 		return f;
 	}
 	return NULL;
 }
 
-/* Only the doorman calls here. It passes the endpoint on, and closes its handle. */
+/* The file's handle goes with the answer; it is in c->w2 then, and ours to close. */
 static int do_open(struct call *c)
 {
-	u32 witness = c->w2;
+	int handle, err = wait_event(&births, initialised);
 
-	end_orphans();
-	struct open_file *f = new_file(c->w1, witness);
-	int err = f ? 0 : -EMFILE, endpoint = err;
-	if (f && device.ops && device.ops->open)
+	if (err)
+		return err;
+	struct open_file *f = new_file(c->w1);
+	err = f ? 0 : -EMFILE;
+	if (!err && device.ops && device.ops->open)
 		err = device.ops->open(&f->file);
-	if (err >= 0)
-		endpoint = handle_dup(loop_endpoint, RIGHT_CALL | RIGHT_GIVE, f->badge);
-	c->w2 = (u32)endpoint;
-	if (endpoint >= 0)
-		return 0;
-	if (f)
-		f->badge = 0;
-	handle_close(witness);
-	return err < 0 ? err : endpoint;
+	if (err < 0) {
+		if (f)
+			f->taken = false;
+		return err;
+	}
+	handle = handle_watch(HANDLE_SERVICE, RIGHT_CALL | RIGHT_GIVE, (u32)(f - files) + 1);
+	if (handle < 0) {
+		f->unheld = f->ending = true;
+		file_end(f);
+		return handle;
+	}
+	c->w2 = (u32)handle;
+	c->flags = MSG_GIVE;
+	return 0;
+}
+
+static int do_use(struct call *c)
+{
+	c->w1 = 0;
+	for (struct open_file *f = files; f < files + MAX_FILES; f++)
+		c->w1 += f->taken;
+	c->w2 = workers_waiting();
+	return 0;
 }
 
 /* -- a call ------------------------------------------------------------------------ */
@@ -161,7 +170,7 @@ static int do_call(struct worker *w)
 	struct call *c = &w->call;
 
 	if (!c->badge)
-		return c->w0 == DEVICE_OPEN ? do_open(c) : -ENOSYS;
+		return c->w0 == DEVICE_OPEN ? do_open(c) : c->w0 == DEVICE_USE ? do_use(c) : -ENOSYS;
 	if (!w->file || !device.ops)
 		return -ENODEV;
 	switch (c->w0) {
@@ -180,8 +189,11 @@ static void serve_call(struct worker *w)
 	int result = do_call(w);
 	if (w->file)
 		file_put(w->file);
-	if (w->kept)
-		ipc_answer(w->kept, 0, (u32)result, w->call.w1, w->call.w2);
+	if (w->kept) {
+		ipc_answer(w->kept, w->call.flags, (u32)result, w->call.w1, w->call.w2);
+		if (w->call.flags)		/* the client has it, or has gone: then it is closed for good */
+			handle_close(w->call.w2);
+	}
 	w->call.w0 = (u32)result;
 }
 
@@ -195,7 +207,7 @@ struct irq_action *request_irq(u32 irq, irq_handler handler, u32 flags, const ch
 	(void)flags;
 	if (action.handler)
 		return ERR_PTR(-EEXIST);
-	int err = syscall(SYS_IRQ_BIND, HANDLE_IRQ, loop_endpoint, BIT_IRQ, 0);
+	int err = syscall(SYS_IRQ_BIND, HANDLE_IRQ, HANDLE_SERVICE, BIT_IRQ, 0);
 	if (err == -EBADF) {
 		printf("%s: no right to interrupt %u: whoever starts it has to give it\n", name, irq);
 		return ERR_PTR(-EPERM);
@@ -224,18 +236,50 @@ static void on_interrupt(void)
 
 /* -- the loop ---------------------------------------------------------------------- */
 
+/* As a worker, because a driver's release() may wait. */
+static void end_unheld(struct worker *w)
+{
+	struct open_file *f = w->file;
+
+	f->ending = true;
+	nr_unheld--;
+	f->users++;
+	if (!f->closing)
+		file_end(f);
+	file_put(f);
+}
+
+/* Those for which there is no worker now come after the next call that ends. */
+static void end_unheld_files(void)
+{
+	for (struct open_file *f = files; nr_unheld && f < files + MAX_FILES; f++) {
+		if (f->taken && f->unheld && !f->ending && !worker_start(end_unheld, &(struct call){ 0 }, f))
+			return;
+	}
+}
+
 static void finish_round(void)
 {
 	static u64 alarm = WAIT_FOREVER;
 
 	workers_run();
+	end_unheld_files();
 	u64 next = workers_deadline();
 	if (next == alarm)
 		return;
 	alarm = next;
 	u64 now = clock_ns();
 	u32 us = next == WAIT_FOREVER ? 0 : (u32)div_u64(MAX(next, now) - now, 1000) + 1;
-	(void)ipc_alarm(loop_endpoint, BIT_ALARM, us);
+	(void)ipc_alarm(HANDLE_SERVICE, BIT_ALARM, us);
+}
+
+/* With a handle that is given, and closed here once the client has it. */
+static int answer_with_file(const struct call *c)
+{
+	if (syscall(SYS_REPLY, MSG_GIVE, c->w0, 0, c->w2) < 0)
+		(void)syscall(SYS_REPLY, 0, (u32)-EMFILE, 0, 0);	/* it has no room for it */
+	handle_close(c->w2);
+	return ANSWER_LATER;
 }
 
 static int on_call(struct call *c)
@@ -246,6 +290,8 @@ static int on_call(struct call *c)
 	if (w && !w->kept) {
 		c->w1 = w->call.w1;
 		c->w2 = w->call.w2;
+		if (w->call.flags)
+			result = answer_with_file(&w->call);
 	}
 	finish_round();
 	return result;
@@ -263,42 +309,21 @@ static void on_bits(u32 bits)
 {
 	if (bits & BIT_IRQ)
 		on_interrupt();
-	if (bits & BIT_LEAVE)
+	if (bits & BIT_GONE)
+		workers_look_for_callers();
+	if (bits & SERVICE_LEAVE)
 		(void)worker_start(leave, &(struct call){ 0 }, NULL);
 	finish_round();
 }
 
-/* -- the doorman ------------------------------------------------------------------- */
-
-/* What the loop gives is a handle of this process: the doorman makes a gift of it. The
- * witness has to be one, or it might be any handle of ours. */
-static int pass_open_on(struct call *c)
+static void on_closed(u32 badge)
 {
-	struct message m = { c->w0, c->w1, c->gift, 0 };
+	struct open_file *f = &files[(badge - 1) % MAX_FILES];
 
-	if (c->w0 != DEVICE_OPEN)
-		return -ENOSYS;
-	if (!c->gift)
-		return -EINVAL;
-	c->gift = 0;			/* the loop closes it */
-	int err = ipc_call(loop_endpoint, 0, &m);
-	if (err < 0 || (int)m.w0 < 0)
-		return err < 0 ? err : (int)m.w0;
-	(void)syscall(SYS_REPLY, MSG_GIVE, 0, 0, m.w2);
-	handle_close(m.w2);
-	return ANSWER_LATER;
-}
-
-static void pass_bits_on(u32 bits)
-{
-	if (bits & SERVICE_LEAVE)
-		(void)ipc_notify(loop_endpoint, BIT_LEAVE);
-}
-
-static void doorman(void *arg)
-{
-	(void)arg;
-	process_exit(serve(&(struct server){ HANDLE_SERVICE, pass_open_on, pass_bits_on }));
+	f->unheld = true;
+	nr_unheld++;
+	workers_interrupt(f);
+	finish_round();
 }
 
 /* -- life -------------------------------------------------------------------------- */
@@ -320,30 +345,27 @@ static int set_params(int argc, char **argv)
 	return err;
 }
 
-/* As a worker, because it may wait. */
+/* As a worker, because it may wait. Who opens meanwhile waits, too. */
 static void begin(struct worker *w)
 {
-	static u8 stack[4096] aligned(16);
-
 	(void)w;
 	int err = init_module();
-	if (!err)
-		err = thread_start(doorman, NULL, stack, sizeof(stack));
 	if (err < 0)
 		process_exit(err);
+	initialised = true;
+	wake_all(&births);
 }
 
 int main(int argc, char **argv)
 {
-	int err = set_params(argc, argv), endpoint = endpoint_create();
+	int err = set_params(argc, argv);
 
-	if (err || endpoint < 0)
-		return err ? err : endpoint;
-	loop_endpoint = (u32)endpoint;
+	if (err)
+		return err;
 	/* A driver without ports was given none; one that needs them faults at its first IN. */
 	(void)syscall(SYS_PORTS_ENABLE, HANDLE_PORTS, 0, 0, 0);
 	if (!worker_start(begin, &(struct call){ 0 }, NULL))
 		return -ENOMEM;
 	finish_round();
-	return serve(&(struct server){ loop_endpoint, on_call, on_bits });
+	return serve_watching(&(struct server){ HANDLE_SERVICE, on_call, on_bits }, on_closed);
 }

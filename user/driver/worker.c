@@ -83,7 +83,7 @@ int wait_on(struct wait_queue *q, u64 deadline)
 	struct worker *w = running;
 
 	if (w->call.w0 && !w->kept) {
-		int kept = ipc_keep();
+		int kept = ipc_keep_watched(HANDLE_SERVICE, BIT_GONE);
 		if (kept < 0)
 			return kept;
 		w->kept = (u32)kept;
@@ -123,6 +123,23 @@ void workers_interrupt(const struct open_file *file)
 		if (w->state == WORKER_WAITS && w->file == file)
 			end_wait(w, -EINTR);
 	}
+}
+
+void workers_look_for_callers(void)
+{
+	for (struct worker *w = workers; w < workers + MAX_WORKERS; w++) {
+		if (w->state == WORKER_WAITS && w->kept && !ipc_is_waiting(w->kept))
+			end_wait(w, -EINTR);
+	}
+}
+
+u32 workers_waiting(void)
+{
+	u32 n = 0;
+
+	for (struct worker *w = workers; w < workers + MAX_WORKERS; w++)
+		n += w->state == WORKER_WAITS && w->kept;
+	return n;
 }
 
 u64 workers_deadline(void)

@@ -23,6 +23,12 @@ struct worker {
 
 /* Lets a worker run() until it returns or waits. NULL: all are busy. */
 struct worker *worker_start(void (*run)(struct worker *w), const struct call *c, struct open_file *file);
+/* Raised at HANDLE_SERVICE: a caller that waits has ended. */
+#define BIT_GONE (1u << 18)
+/* Ends the waits of those whose caller has: -EINTR. */
+void workers_look_for_callers(void);
+/* How many calls of clients wait. */
+u32  workers_waiting(void);
 /* Ends the waits of those who use `file`. */
 void workers_interrupt(const struct open_file *file);
 /* Lets those run whom somebody has woken, or whose time is over. */

@@ -45,7 +45,8 @@ static int answer(struct call *c)
 
 static void notified(u32 bits)
 {
-	(void)bits;
+	if (bits & BIT_GONE)
+		forget_waiters();
 	look_after_all();
 }
 
@@ -75,5 +76,5 @@ int main(int argc, char **argv)
 	int err = start_at_boot();
 	if (err)
 		return err;
-	return serve(&(struct server){ init_endpoint, answer, notified });
+	return serve(&(struct server){ .endpoint = init_endpoint, .call = answer, .notified = notified });
 }

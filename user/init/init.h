@@ -15,6 +15,8 @@ struct entry {
 	bool at_boot;			/* otherwise when somebody says `start` */
 	bool always;			/* start it again also when it ends without an error */
 	bool control;			/* may start and stop others */
+	bool device;			/* a driver: found by those with the right to devices only */
+	u32 priority;			/* PRIORITY_*; 0: PRIORITY_NORMAL */
 };
 
 extern const struct entry table[];
@@ -25,9 +27,10 @@ struct supervised {
 	char program[SERVICE_NAME_LEN], service[SERVICE_NAME_LEN];
 	u32 authority;
 	const struct entry *entry;	/* NULL: the table does not know it */
-	/* While it is started, also between two lives. */
-	u32 receive, client;		/* its endpoint, as it and as its clients have it; or 0 */
-	u32 process;			/* handle, or 0 */
+	bool started;			/* also between two lives */
+	/* Of one life; 0: none. */
+	u32 process;			/* handle */
+	u32 client, control;		/* its endpoint, as its clients have it, and as we do */
 	int stopper;			/* who waits until it has ended, or 0 */
 	enum service_state state;
 	u32 failures;			/* without a good while in between */
@@ -43,10 +46,12 @@ extern u32 nr_supervised;
 /* Badges of init's endpoint: who calls. */
 #define BADGE_CLIENT  1u
 #define BADGE_CONTROL 2u
+#define BADGE_DEVICES 3u		/* a client with AUTH_DEVICES: may look devices up */
 #define BADGE_FAULT   0x100u		/* + index: the kernel, for one that is supervised */
 /* Bits that are raised there. */
 #define BIT_ENDED (1u << 0)
 #define BIT_AGAIN (1u << 1)
+#define BIT_GONE  (1u << 2)		/* a caller that waits for a service was ended */
 
 extern u32 init_endpoint;
 
@@ -71,3 +76,7 @@ int  answer_lookup(struct call *c, bool wait);
 int  answer_list(u32 index);
 /* Answers those who have waited for a service that is there now. */
 void service_is_there(const struct supervised *s);
+/* It will not come again: those that have waited for its next life get -ENOENT. */
+void service_has_gone(const struct supervised *s);
+/* Forgets those who have been ended while they waited. */
+void forget_waiters(void);

@@ -16,6 +16,8 @@
 #define GOOD_WHILE     (10000 * MS)	/* after this a failure is a first one again */
 
 #define CLIENT_RIGHTS (RIGHT_CALL | RIGHT_NOTIFY | RIGHT_GIVE)
+/* Of init itself: nobody notifies it but the kernel. */
+#define INIT_RIGHTS   (RIGHT_CALL | RIGHT_GIVE)
 
 struct supervised supervised[MAX_SUPERVISED];
 u32 nr_supervised;
@@ -62,33 +64,38 @@ static void set_state(struct supervised *s, enum service_state state, u32 task)
 	s->info.task = task;
 }
 
-/* The endpoint outlives the process: calls that nobody takes now wait for the next. */
+/* Of one life, and with the process it ends, as nobody else is able to receive there: callers get -EPIPE,
+ * and a handle that was given away leads to no later life. The handle to receive there, which the
+ * process gets and we do not keep; or an error. */
 static int open_endpoint(struct supervised *s)
 {
-	int receive = endpoint_create();
-	int client = receive < 0 ? receive : handle_dup((u32)receive, CLIENT_RIGHTS, 0);
+	int receive = endpoint_create(), client, control;
 
-	if (client < 0) {
-		if (receive > 0)
-			handle_close((u32)receive);
-		return client;
-	}
-	s->receive = (u32)receive;
-	s->client = (u32)client;
-	return 0;
+	if (receive < 0)
+		return receive;
+	client = handle_dup_masked((u32)receive, CLIENT_RIGHTS, 0, SERVICE_CLIENT_BITS);
+	control = handle_dup_masked((u32)receive, RIGHT_NOTIFY, 0, SERVICE_LEAVE);
+	s->client = (u32)MAX(client, 0);
+	s->control = (u32)MAX(control, 0);
+	if (client >= 0 && control >= 0)
+		return receive;
+	handle_close((u32)receive);
+	return MIN(client, control);
 }
 
-/* Whoever calls, or waits for an answer, gets -EPIPE. */
+/* Nobody gets it any more. */
 static void close_endpoint(struct supervised *s)
 {
-	handle_close(s->client);
-	handle_close(s->receive);
-	s->client = s->receive = 0;
+	if (s->client)
+		handle_close(s->client);
+	if (s->control)
+		handle_close(s->control);
+	s->client = s->control = 0;
 }
 
 static u32 with_badge(u32 badge)
 {
-	int handle = handle_dup(init_endpoint, CLIENT_RIGHTS, badge);
+	int handle = handle_dup(init_endpoint, INIT_RIGHTS, badge);
 
 	return handle < 0 ? 0 : (u32)handle;
 }
@@ -105,14 +112,17 @@ static int bring_to_life(struct supervised *s)
 {
 	static const struct entry nothing;
 	const struct entry *e = s->entry ? s->entry : &nothing;
-	char args[128];
+	char args[128], why[96] = "";
+	int receive = open_endpoint(s);
 	struct spawn sp = {
 		.program = s->program, .args = args, .supervisor = init_endpoint,
 		.badge = BADGE_FAULT + (u32)(s - supervised), .ended_bits = BIT_ENDED,
+		.priority = e->priority ? e->priority : PRIORITY_NORMAL, .text = why, .text_size = sizeof(why),
 		.gift = {
 			{ HANDLE_KERNEL, HANDLE_KERNEL, s->authority },
-			{ HANDLE_INIT, with_badge(BADGE_CLIENT), CLIENT_RIGHTS },
-			{ HANDLE_SERVICE, s->receive, RIGHTS_ALL },
+			{ HANDLE_INIT, with_badge(s->authority & AUTH_DEVICES ? BADGE_DEVICES : BADGE_CLIENT),
+			  INIT_RIGHTS },
+			{ HANDLE_SERVICE, (u32)MAX(receive, 0), RIGHTS_ALL },
 			{ HANDLE_CONTROL, e->control ? with_badge(BADGE_CONTROL) : 0, RIGHT_CALL },
 			{ HANDLE_PORTS, ask_for(SYS_PORTS, e->port, e->nr_ports), RIGHT_CONTROL },
 			{ HANDLE_IRQ, e->irq ? ask_for(SYS_IRQ, e->irq, 0) : 0, RIGHT_CONTROL },
@@ -124,24 +134,29 @@ static int bring_to_life(struct supervised *s)
 	/* It learns whether this is its first life. */
 	snprintf(args, sizeof(args), "%s%s %s", s->program, s->info.restarts ? " " ARG_AGAIN : "",
 	         e->args ? e->args : "");
-	int process = spawn(&sp);
+	int process = receive < 0 ? receive : spawn(&sp);
 	for (u32 i = 0; i < ARRAY_SIZE(sp.gift); i++) {
-		if (sp.gift[i].slot != HANDLE_KERNEL && sp.gift[i].slot != HANDLE_SERVICE && sp.gift[i].handle)
+		if (sp.gift[i].slot != HANDLE_KERNEL && sp.gift[i].handle)
 			handle_close(sp.gift[i].handle);
 	}
-	if (process < 0)
+	if (process < 0) {
+		close_endpoint(s);
+		if (why[0] && process != -ENOENT)	/* that one is said where it was asked for */
+			printf("init: %s: not started: %s\n", s->program, why);
 		return process;
+	}
 	s->process = (u32)process;
 	s->born = clock_ns();
 	(void)process_status(s->process, &status);
 	set_state(s, SERVICE_RUNNING, status.id);
+	service_is_there(s);
 	return 0;
 }
 
 /* Is there something to do at s->again? */
 static bool is_awaited(const struct supervised *s, u64 now)
 {
-	return s->state == SERVICE_WAITING || (s->process && !s->receive && s->again > now);
+	return s->state == SERVICE_WAITING || (s->process && !s->started && s->again > now);
 }
 
 /* For the next one that is to be started again, or ended if it has not left. */
@@ -169,11 +184,20 @@ static int start_needs(const struct entry *e)
 	return 0;
 }
 
+/* It is not started again. */
+static void give_up(struct supervised *s, enum service_state state)
+{
+	close_endpoint(s);
+	s->started = false;
+	set_state(s, state, 0);
+	service_has_gone(s);
+}
+
 int start_program(const char *program, u32 authority)
 {
 	struct supervised *s = find_program(program);
 
-	if (s && s->receive)
+	if (s && s->started)
 		return -EEXIST;
 	if (s && s->process)
 		return -EBUSY;		/* it is being stopped */
@@ -184,18 +208,13 @@ int start_program(const char *program, u32 authority)
 	if (!s->entry)
 		s->authority = authority;
 	s->failures = s->info.restarts = 0;
-	int err = open_endpoint(s);	/* so that who needs it in a circle finds it started */
-	if (!err)
-		err = start_needs(s->entry);
+	s->started = true;		/* so that one that needs it in a circle finds it started */
+	int err = start_needs(s->entry);
 	if (!err)
 		err = bring_to_life(s);
-	if (!err) {
-		service_is_there(s);
+	if (!err)
 		return 0;
-	}
-	if (s->receive)
-		close_endpoint(s);
-	set_state(s, SERVICE_STOPPED, 0);
+	give_up(s, SERVICE_STOPPED);
 	if (!s->entry && s == &supervised[nr_supervised - 1])
 		nr_supervised--;	/* a name that means nothing */
 	return err;
@@ -205,14 +224,15 @@ int stop_program(const char *program)
 {
 	struct supervised *s = find_program(program);
 
-	if (!s || !s->receive)
+	if (!s || !s->started)
 		return -ESRCH;
-	bool leaves = s->process && s->entry && s->entry->leaves && !ipc_notify(s->receive, SERVICE_LEAVE);
-	close_endpoint(s);
+	bool leaves = s->process && s->entry && s->entry->leaves && !ipc_notify(s->control, SERVICE_LEAVE);
 	if (!s->process) {
-		set_state(s, SERVICE_STOPPED, 0);
+		give_up(s, SERVICE_STOPPED);
 		return 0;
 	}
+	close_endpoint(s);
+	s->started = false;
 	s->again = clock_ns();
 	if (leaves)
 		s->again += TIME_TO_LEAVE;
@@ -249,19 +269,19 @@ int note_fault(u32 index, const struct call *c)
 		return FAULT_END;
 	struct supervised *s = &supervised[index];
 	fault_text(c, s->last_words, sizeof(s->last_words));
-	if (s->receive)
+	if (s->started)
 		tell_failure(s);
 	return FAULT_END;
 }
 
 static void has_ended(struct supervised *s, const struct process_status *status)
 {
-	handle_close(s->process);
+	if (s->process)
+		handle_close(s->process);
 	s->process = 0;
-	if (!s->receive || (!status->code && !(s->entry && s->entry->always))) {
-		if (s->receive)
-			close_endpoint(s);
-		set_state(s, SERVICE_STOPPED, 0);
+	close_endpoint(s);		/* a look-up waits for the next life */
+	if (!s->started || (!status->code && !(s->entry && s->entry->always))) {
+		give_up(s, SERVICE_STOPPED);
 		if (s->stopper > 0)
 			ipc_answer((u32)s->stopper, 0, 0, 0, 0);
 		s->stopper = 0;
@@ -273,8 +293,7 @@ static void has_ended(struct supervised *s, const struct process_status *status)
 		tell_failure(s);
 	}
 	if (s->failures > MAX_FAILURES) {
-		close_endpoint(s);
-		set_state(s, SERVICE_GIVEN_UP, 0);
+		give_up(s, SERVICE_GIVEN_UP);
 		return;
 	}
 	s->again = clock_ns() + pause_ms(s) * MS;
@@ -287,7 +306,7 @@ static void look_after(struct supervised *s, u64 now)
 
 	if (s->process && !process_status(s->process, &status) && status.ended)
 		has_ended(s, &status);
-	if (s->process && !s->receive && s->again <= now)
+	if (s->process && !s->started && s->again <= now)
 		process_end(s->process, 0);
 	if (s->state != SERVICE_WAITING || s->again > now)
 		return;

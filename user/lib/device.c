@@ -13,20 +13,16 @@ static int call_server(u32 endpoint, u32 flags, struct message *m)
 
 int device_open_at(struct device *d, u32 service, u32 flags)
 {
-	int alive = endpoint_create();
-	int witness = alive < 0 ? alive : handle_dup((u32)alive, RIGHT_NOTIFY | RIGHT_GIVE, 0);
-	struct message m = { DEVICE_OPEN, flags, (u32)witness, 0 };
-	int err = witness < 0 ? witness : call_server(service, MSG_GIVE, &m);
+	struct message m = { DEVICE_OPEN, flags, 0, 0 };
+	int err = call_server(service, 0, &m);
 
-	if (witness > 0)
-		handle_close((u32)witness);
 	*d = (struct device){ .home = HOME_NONE };
 	if (err >= 0 && !m.gift)
 		err = -EIO;		/* that is no driver */
 	if (err >= 0)
-		*d = (struct device){ .home = HOME_SERVER, .file = m.gift, .alive = (u32)alive };
-	else if (alive > 0)
-		handle_close((u32)alive);
+		*d = (struct device){ .home = HOME_SERVER, .file = m.gift };
+	else if (m.gift)
+		handle_close(m.gift);
 	return MIN(err, 0);
 }
 
@@ -34,8 +30,8 @@ static int open_server(struct device *d, const char *name, u32 flags)
 {
 	int service = service_lookup(name);
 
-	if (service < 0)
-		return -ENOENT;		/* also for who was not given the name service */
+	if (service < 0)	/* -EPERM: a device, and we have no right to devices */
+		return service == -EPERM ? service : -ENOENT;	/* also without the name service */
 	int err = device_open_at(d, (u32)service, flags);
 	handle_close((u32)service);
 	return err;
@@ -65,10 +61,8 @@ int device_open(struct device *d, const char *name, u32 flags)
 
 void device_close(struct device *d)
 {
-	if (d->home == HOME_SERVER) {
+	if (d->home == HOME_SERVER)
 		(void)!ipc_ask(d->file, DEVICE_CLOSE, 0, 0);	/* a server that has ended has closed it */
-		handle_close(d->alive);
-	}
 	if (d->home != HOME_NONE)
 		handle_close(d->file);
 	d->home = HOME_NONE;
@@ -105,4 +99,17 @@ int device_ioctl(const struct device *d, u32 cmd, u32 arg)
 	case HOME_MODULE: return syscall(SYS_IOCTL, d->file, cmd, arg, 0);
 	default:          return -ENODEV;
 	}
+}
+
+int device_use(const char *name, struct device_use *out)
+{
+	struct message m = { DEVICE_USE, 0, 0, 0 };
+	int service = service_lookup(name);
+
+	if (service < 0)
+		return service;
+	int err = call_server((u32)service, 0, &m);
+	handle_close((u32)service);
+	*out = (struct device_use){ m.w1, m.w2 };
+	return err;
 }

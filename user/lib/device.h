@@ -10,8 +10,7 @@ enum device_home { HOME_NONE, HOME_MODULE, HOME_SERVER };
 struct device {
 	char name[DEVICE_NAME_LEN];
 	enum device_home home;		/* HOME_NONE: not open */
-	u32 file;			/* handle */
-	u32 alive;			/* endpoint that ends with us, by which a server sees it */
+	u32 file;			/* handle; a server closes the file when it has no copy left */
 };
 
 /* `flags`: DEVICE_NONBLOCK. 0; -ENODEV: neither a server nor a module offers it, at the moment; -EPERM; or what the
@@ -27,16 +26,21 @@ int  device_read(const struct device *d, void *buf, u32 len) must_use;
 int  device_write(const struct device *d, const void *buf, u32 len) must_use;
 int  device_ioctl(const struct device *d, u32 cmd, u32 arg) must_use;
 
+/* What a driver that is a server has to do at the moment. */
+struct device_use { u32 files, calls; };
+/* 0; -ENOENT: no server offers it (a module may: lsmod); -EPERM; what else the server says. */
+int  device_use(const char *name, struct device_use *out) must_use;
+
 /* -- what servers of devices answer to (user/driver) --------------------------------- */
 
 #define DEVICE_PIECE 4096u
 
 enum device_call {			/* w0 */
-	DEVICE_OPEN = 1,	/* at the service. w1 flags, w2 an endpoint, given, that has
-				 * nobody left to receive once the client is gone. Answer: w2 is an
-				 * endpoint, given, that stands for the open file; the rest go there */
+	DEVICE_OPEN = 1,	/* at the service. w1 flags. Answer: w2 is an endpoint, given, that stands for
+				 * the open file; READ to CLOSE go there */
 	DEVICE_READ,		/* grant to write; the answer is the number of bytes */
 	DEVICE_WRITE,		/* grant to read */
 	DEVICE_IOCTL,		/* w1 command, w2 argument */
 	DEVICE_CLOSE,
+	DEVICE_USE,		/* at the service. Answer: w1 open files, w2 calls that wait in the driver */
 };

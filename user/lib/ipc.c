@@ -40,11 +40,16 @@ int ipc_notify(u32 endpoint, u32 bits)
 /* -- as a server -------------------------------------------------------------------- */
 
 /* What came with `got`, the result of a receive, is dealt with. True: *c is to be answered. */
-static bool deal_with(const struct server *s, int got, struct call *c)
+static bool deal_with(const struct server *s, void (*closed)(u32 badge), int got, struct call *c)
 {
 	if (got == GOT_NOTIFICATION) {
 		if (s->notified)
 			s->notified(c->w0);
+		return false;
+	}
+	if (got == GOT_CLOSED) {
+		if (closed)
+			closed(c->badge);
 		return false;
 	}
 	c->gift = got == GOT_GIFT ? c->w2 : 0;
@@ -76,22 +81,24 @@ static int answer_and_receive(const struct server *s, struct call *c)
 	return receive(s, c);
 }
 
-int serve(const struct server *s)
+int serve_watching(const struct server *s, void (*closed)(u32 badge))
 {
 	struct call c;
 	int got = receive(s, &c);
 
 	while (got >= 0)
-		got = deal_with(s, got, &c) ? answer_and_receive(s, &c) : receive(s, &c);
+		got = deal_with(s, closed, got, &c) ? answer_and_receive(s, &c) : receive(s, &c);
 	return got;
 }
+
+int serve(const struct server *s) { return serve_watching(s, NULL); }
 
 int serve_one(const struct server *s)
 {
 	struct call c;
 	int got = receive(s, &c);
 
-	if (got >= 0 && deal_with(s, got, &c) && syscall(SYS_REPLY, c.flags, c.w0, c.w1, c.w2) < 0)
+	if (got >= 0 && deal_with(s, NULL, got, &c) && syscall(SYS_REPLY, c.flags, c.w0, c.w1, c.w2) < 0)
 		return syscall(SYS_REPLY, 0, (u32)-EIO, 0, 0);
 	return got < 0 ? got : 0;
 }
@@ -109,6 +116,17 @@ int ipc_copy_out(u32 offset, const void *buf, u32 size)
 int ipc_keep(void)
 {
 	return syscall(SYS_SAVE_CALLER, 0, 0, 0, 0);
+}
+
+int ipc_keep_watched(u32 endpoint, u32 bits)
+{
+	return syscall(SYS_SAVE_CALLER, endpoint, bits, 0, 0);
+}
+
+/* -EPERM, when it has granted nothing: but it is there. */
+bool ipc_is_waiting(u32 kept)
+{
+	return syscall(SYS_COPY, kept, 0, 0, 0) != -ESRCH;
 }
 
 void ipc_answer(u32 kept, u32 flags, u32 w0, u32 w1, u32 w2)
@@ -130,6 +148,16 @@ int endpoint_create(void)
 int handle_dup(u32 handle, u32 rights, u32 badge)
 {
 	return syscall(SYS_DUP, handle, rights, badge, 0);
+}
+
+int handle_dup_masked(u32 handle, u32 rights, u32 badge, u32 mask)
+{
+	return syscall(SYS_DUP, handle, rights, badge, mask);
+}
+
+int handle_watch(u32 handle, u32 rights, u32 badge)
+{
+	return syscall(SYS_DUP, handle | DUP_WATCH, rights, badge, 0);
 }
 
 void handle_close(u32 handle)

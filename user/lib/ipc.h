@@ -23,7 +23,7 @@ int  ipc_call(u32 endpoint, u32 flags, struct message *m) must_use;
 int  ipc_ask(u32 endpoint, u32 what, u32 w1, u32 w2) must_use;
 /* Asks with `size` bytes at `data` that the server may read. */
 int  ipc_send(u32 endpoint, u32 what, const void *data, u32 size) must_use;
-/* Raises bits at an endpoint. Never waits. */
+/* Raises bits at an endpoint, of those that the handle is for. Never waits. 0; -EPERM; -EPIPE. */
 int  ipc_notify(u32 endpoint, u32 bits);
 
 /* -- as a server -------------------------------------------------------------------- */
@@ -51,6 +51,8 @@ struct server {
 /* Answers calls and notifications, one after the other. Returns the error that ended
  * it: the endpoint is no such thing. */
 int  serve(const struct server *s);
+/* The same, and calls closed(badge) when nobody has a handle with that badge any more (handle_watch()). */
+int  serve_watching(const struct server *s, void (*closed)(u32 badge));
 
 /* One step of it, for who waits for other things as well. Takes the next call or
  * notification, waiting for it. 0 or a negative error. */
@@ -64,6 +66,10 @@ int  ipc_copy_out(u32 offset, const void *buf, u32 size) must_use;
 /* Keeps the caller waiting, to be answered later: a handle for ipc_answer(), or a negative
  * error. server.call then returns ANSWER_LATER. */
 int  ipc_keep(void) must_use;
+/* The same; if the caller is ended before the answer, `bits` are raised at `endpoint`, where we receive. */
+int  ipc_keep_watched(u32 endpoint, u32 bits) must_use;
+/* Is the kept caller still there? */
+bool ipc_is_waiting(u32 kept);
 /* Answers a kept caller and closes its handle. If it has gone, the answer goes nowhere. */
 void ipc_answer(u32 kept, u32 flags, u32 w0, u32 w1, u32 w2);
 
@@ -74,4 +80,8 @@ int  ipc_alarm(u32 endpoint, u32 bits, u32 us);
 int  endpoint_create(void) must_use;
 /* A handle for the same thing, with these rights and, if not 0, this badge; or an error. */
 int  handle_dup(u32 handle, u32 rights, u32 badge) must_use;
+/* The same, for an endpoint, with no other bits to be raised than those of `mask`. */
+int  handle_dup_masked(u32 handle, u32 rights, u32 badge, u32 mask) must_use;
+/* The same, with a badge whose end is told where we receive (serve_watching()). */
+int  handle_watch(u32 handle, u32 rights, u32 badge) must_use;
 void handle_close(u32 handle);

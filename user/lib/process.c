@@ -50,6 +50,8 @@ int spawn(const struct spawn *s)
 		.args = address(s->args), .args_len = strlen(s->args),
 		.supervisor = s->supervisor, .badge = s->badge, .ended_bits = s->ended_bits,
 		.priority = s->priority,
+		.image = address(s->image), .image_len = s->image_len,
+		.text = address(s->text), .text_size = s->text_size,
 	};
 	int process = syscall(SYS_PROCESS, HANDLE_KERNEL, address(&args), 0, 0), err = 0;
 

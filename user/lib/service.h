@@ -1,12 +1,13 @@
-/* Services by name. init is the name service: it makes the endpoint of each server that it
- * starts, so a name is good before its server runs, and stays good when it is started
- * again; meanwhile calls wait at the endpoint. */
+/* Services by name. init is the name service: it makes an endpoint for each life of a server that
+ * it starts. A look-up while the server is started again waits for the new one; an endpoint of
+ * the old one is good for nothing any more (-EPIPE). */
 #pragma once
 #include "user/lib/ipc.h"
 
 #define SERVICE_NAME_LEN 24
 
-/* An endpoint of the service, or a negative error: -ENOENT (nobody offers it). */
+/* An endpoint of the service, or a negative error: -ENOENT (nobody offers it); -EPERM: it is a
+ * device, and our parent did not give us the right to devices (AUTH_DEVICES). */
 int service_lookup(const char *name) must_use;
 /* The same, but waits until somebody does. */
 int service_wait(const char *name) must_use;
@@ -27,8 +28,11 @@ int service_call(struct service *s, u32 flags, struct message *m) must_use;
 /* Its arguments, when it is started again after a failure, begin with this word. */
 #define ARG_AGAIN "again"
 /* Raised at HANDLE_SERVICE of one whose line in init's table says so (leaves): it is to
- * leave everything in order and end. Who does not within a second is ended. */
-#define SERVICE_LEAVE (1u << 0)
+ * leave everything in order and end. One that does not within a second is ended. */
+#define SERVICE_LEAVE (1u << 31)
+/* The bits that clients may raise there: their handles are for these. The rest is init's, the
+ * kernel's and the server's own. */
+#define SERVICE_CLIENT_BITS 0xffffu
 
 /* -- what init answers to (user/init) ----------------------------------------------- */
 

@@ -93,7 +93,6 @@ static const struct builtin fg_builtin = {
 
 static int kill_run(int argc, char **argv)
 {
-	char line[32];
 	u32 number;
 
 	if (argc != 2)
@@ -102,8 +101,8 @@ static int kill_run(int argc, char **argv)
 		return job_kill(number);
 	if (parse_u32(argv[1], &number))
 		return complain(-EINVAL, "kill: %s is not a task's number; `ps` shows them", argv[1]);
-	snprintf(line, sizeof(line), "kill %u", number);
-	return syscall(SYS_COMMAND, HANDLE_KERNEL, address(line), strlen(line), 0);
+	int err = syscall(SYS_TASK_END, HANDLE_KERNEL, number, 0, 0);
+	return err < 0 ? complain(err, "kill: there is no task %u; `ps` shows them", number) : 0;
 }
 
 static const struct builtin kill_builtin = {

@@ -102,6 +102,19 @@ static const struct {
 	int (*run)(const struct device *d, int argc, char **argv);
 } actions[] = { { "read", dev_read }, { "write", dev_write }, { "ioctl", dev_ioctl } };
 
+static int dev_use(const char *name)
+{
+	struct device_use now;
+	int err = device_use(name, &now);
+
+	if (err == -ENOENT)
+		return complain(err, "dev: %s: no server has it; `lsmod` shows the open files of modules", name);
+	if (err)
+		return device_error("dev", name, "use", err);
+	printf("%u files, %u calls\n", now.files, now.calls);
+	return 0;
+}
+
 static int dev_run(int argc, char **argv)
 {
 	u32 flags = take_flag(&argc, argv, "-n") ? DEVICE_NONBLOCK : 0, i = 0;
@@ -109,6 +122,8 @@ static int dev_run(int argc, char **argv)
 
 	if (argc == 1)
 		return list_devices();
+	if (argc == 3 && streq(argv[1], "use"))
+		return dev_use(argv[2]);
 	while (i < ARRAY_SIZE(actions) && !streq(argv[1], actions[i].name))
 		i++;
 	if (argc < 3 || i == ARRAY_SIZE(actions))
@@ -122,8 +137,8 @@ static int dev_run(int argc, char **argv)
 }
 
 const struct builtin dev_builtin = {
-	"dev", "dev [[-n] read DEVICE [BYTES] | write DEVICE TEXT... | ioctl DEVICE NUMBER [ARG]]",
-	"list the devices of modules, or use one, or a server's; -n: do not wait",
+	"dev", "dev [[-n] read DEVICE [BYTES] | write DEVICE TEXT... | ioctl DEVICE NUMBER [ARG] | use DEVICE]",
+	"list the devices of modules, or use one, or a server's; -n: do not wait; use: what a server has to do",
 	dev_run, true, complete_device,
 };
 

@@ -23,6 +23,7 @@ static struct job jobs[32];
 static struct job *foreground;		/* whom Ctrl-C ends; NULL: the shell itself is at work */
 static int foreground_code;
 static int events;			/* endpoint */
+static u32 keyboard;			/* handle */
 
 /* -- keys --------------------------------------------------------------------------- */
 
@@ -71,7 +72,7 @@ static void take_keys(void)
 	u8 typed[64];
 	int n;
 
-	while ((n = syscall(SYS_CONSOLE_READ, HANDLE_KERNEL, address(typed), sizeof(typed), 0)) > 0)
+	while ((n = syscall(SYS_CONSOLE_READ, keyboard, address(typed), sizeof(typed), 0)) > 0)
 		keep_keys(typed, n);
 	if (line_runs)
 		heed_ctrl_c();
@@ -145,7 +146,7 @@ static int told_fault(struct call *c)
 
 static void wait_for_event(void)
 {
-	int err = serve_one(&(struct server){ (u32)events, told_fault, notified });
+	int err = serve_one(&(struct server){ .endpoint = (u32)events, .call = told_fault, .notified = notified });
 
 	if (err < 0)
 		process_exit(err);	/* deaf: init starts another */
@@ -154,7 +155,9 @@ static void wait_for_event(void)
 int jobs_init(void)
 {
 	events = endpoint_create();
-	return events < 0 ? events : syscall(SYS_CONSOLE_BIND, HANDLE_KERNEL, (u32)events, BIT_KEY, 0);
+	int got = events < 0 ? events : syscall(SYS_CONSOLE_BIND, HANDLE_KERNEL, (u32)events, BIT_KEY, 0);
+	keyboard = (u32)got;
+	return MIN(got, 0);
 }
 
 u8 next_key(void)
@@ -181,8 +184,10 @@ static struct job *free_place(void)
 int job_start(const char *program, int argc, char **argv, u32 authority, bool background)
 {
 	static char line[MAX_LINE + 64];	/* quotes make it longer */
+	bool command = streq(program, "shell");
 	struct process_status status = { .id = 0 };
 	struct job *j = free_place();
+	char why[96] = "";
 
 	if (!j)
 		return complain(-EAGAIN, "%s: there are %u jobs already", argv[0], (u32)ARRAY_SIZE(jobs));
@@ -193,14 +198,17 @@ int job_start(const char *program, int argc, char **argv, u32 authority, bool ba
 	int process = spawn(&(struct spawn){
 		.program = program, .args = line, .supervisor = (u32)events,
 		.badge = (u32)(j - jobs) + 1, .ended_bits = BIT_ENDED,
-		.priority = background ? PRIORITY_NORMAL : 0,
+		/* A command at the prompt is the shell at work; programs are what it has to end. */
+		.priority = command && !background ? 0 : PRIORITY_NORMAL,
+		.text = why, .text_size = sizeof(why),
 		.gift = {
 			{ HANDLE_KERNEL, HANDLE_KERNEL, authority },
 			{ HANDLE_INIT, HANDLE_INIT, RIGHTS_ALL },
 		},
 	});
-	if (process < 0)
-		return process;
+	if (process < 0)		/* a command has another way to run without memory */
+		return command && process == -ENOMEM ? process :
+		       complain(process, "%s: %s", argv[0], why[0] ? why : errno_text(process));
 	j->process = (u32)process;
 	(void)process_status(j->process, &status);
 	j->task = status.id;

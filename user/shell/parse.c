@@ -25,7 +25,7 @@ static const struct { const char *name; u32 right; } authorities[] = {
 	{ "modules", AUTH_MODULES }, { "devices", AUTH_DEVICES }, { "ports", AUTH_PORTS },
 	{ "irq", AUTH_IRQ }, { "phys", AUTH_PHYS }, { "process", AUTH_PROCESS },
 	{ "power", AUTH_POWER }, { "console", AUTH_CONSOLE }, { "lab", AUTH_LAB },
-	{ "info", AUTH_INFO },
+	{ "info", AUTH_INFO }, { "keyboard", AUTH_KEYBOARD },
 };
 
 static u32 authority_named(const char *name, u32 len)

@@ -81,7 +81,7 @@ bool complete_command(u32 i, char *out, u32 size);
 
 /* Cuts the first command off *rest, at a ';' or '&' outside quotes; *background: it was '&'. */
 char *next_command(char **rest, bool *background);
-#define AUTHORITY_NAMES "some of modules,devices,ports,irq,phys,process,power,console,lab,info"
+#define AUTHORITY_NAMES "some of modules,devices,ports,irq,phys,process,power,console,keyboard,lab,info"
 /* "ports,irq" into AUTH_*. 0, -EINVAL. */
 int  parse_authority(const char *text, u32 *out) must_use;
 /* "%3" into 3. 0, -EINVAL. */

@@ -238,7 +238,7 @@ static int test_authority(void)
 	static const struct { enum syscall nr; u32 w0, w1; } needs[] = {
 		{ SYS_POWER, POWER_OFF, 0 }, { SYS_MODULE_LOAD, 0, 0 }, { SYS_MODULE_UNLOAD, 0, 0 },
 		{ SYS_PORTS, 0x60, 1 }, { SYS_IRQ, 1, 0 }, { SYS_MEMORY_PHYS, 0xfec00, 1 },
-		{ SYS_PROCESS, 0, 0 }, { SYS_CONSOLE_WRITE, 0, 1 }, { SYS_CONSOLE_READ, 0, 1 },
+		{ SYS_PROCESS, 0, 0 }, { SYS_CONSOLE_WRITE, 0, 1 }, { SYS_TASK_END, 0, 0 },
 		{ SYS_CONSOLE_BIND, 0, 0 }, { SYS_COMMAND, 0, 1 }, { SYS_INFO, 0, 0 }, { SYS_OPEN, 0, 1 },
 	};
 	int powerless = handle_dup(HANDLE_KERNEL, RIGHT_GIVE, 0);

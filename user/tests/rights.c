@@ -1,0 +1,453 @@
+/* That authority is a handle, and that nothing is left of what has ended: `rights TEST`, started by
+ * the kernel's own tests (tests/kernel/test_rights.c), which compare a balance sheet afterwards. The
+ * status is 0, or the line of what is not so. */
+#include "lib/string.h"
+#include "user/lib/ipc.h"
+#include "user/lib/process.h"
+#include "user/lib/program_help.h"
+#include "user/lib/stdio.h"
+#include "user/lib/syscall.h"
+#include "user/lib/time.h"
+
+#define CHECK(cond) do { if (!(cond)) return __LINE__; } while (0)
+
+#define ENDED 1u
+
+static u32 here;			/* endpoint: hears of the children's ends, and is called by them */
+
+static int child(const char *what)
+{
+	return spawn(&(struct spawn){
+		.program = "rights", .args = what, .supervisor = here, .ended_bits = ENDED,
+		.gift = { { HANDLE_KERNEL, HANDLE_KERNEL, RIGHTS_ALL },
+		          { HANDLE_SERVICE, here, RIGHT_GIVE | RIGHT_CALL | RIGHT_NOTIFY } },
+	});
+}
+
+static struct message got;
+static u32 got_badge;
+
+static int receive(u32 endpoint, u32 flags)
+{
+	got_badge = endpoint | flags;
+	return syscall_words(SYS_RECEIVE, &got_badge, &got.w0, &got.w1, &got.w2);
+}
+
+/* Takes events until that process has ended. Its code. */
+static int end_of(int process)
+{
+	struct process_status s = { .ended = 0 };
+
+	while (!process_status((u32)process, &s) && !s.ended)
+		(void)receive(here, 0);
+	handle_close((u32)process);
+	return s.code;
+}
+
+static u8 stacks[4][4096] aligned(16);
+
+/* -- notifications ------------------------------------------------------------------------ */
+
+static int test_masks(void)
+{
+	u32 low = (u32)handle_dup_masked(here, RIGHT_CALL | RIGHT_NOTIFY | RIGHT_GIVE, 5, 0xf0);
+	u32 high = (u32)handle_dup_masked(here, RIGHT_NOTIFY | RIGHT_GIVE, 8, 0x100);
+	u32 wider = (u32)handle_dup_masked(low, RIGHTS_ALL, 0, ~0u);
+
+	CHECK(ipc_notify(low, 1) == -EPERM && ipc_notify(low, 0x11) == -EPERM && ipc_notify(high, 0x10) == -EPERM);
+	CHECK(ipc_notify(wider, 1) == -EPERM);		/* a copy is never for more */
+	CHECK(receive(here, MSG_NONBLOCK) == -EAGAIN);	/* nothing of it has arrived */
+	CHECK(!ipc_notify(low, 0x10) && !ipc_notify(high, 0x100) && !ipc_notify(wider, 0x20));
+	CHECK(receive(here, 0) == GOT_NOTIFICATION && got.w0 == 0x130 && got_badge == 13);
+	CHECK(!ipc_notify(here, 1u << 31) && receive(here, 0) == GOT_NOTIFICATION && got_badge == 0);
+	/* What the kernel raises in our name is bound to the mask, too. */
+	CHECK(spawn(&(struct spawn){ .program = "spin", .args = "spin", .supervisor = low, .ended_bits = 1 }) == -EPERM);
+	int irq = syscall(SYS_IRQ, HANDLE_KERNEL, 9, 0, 0);
+	CHECK(irq > 0 && syscall(SYS_IRQ_BIND, (u32)irq, low, 1, 0) == -EPERM);
+	CHECK(syscall(SYS_CONSOLE_BIND, HANDLE_KERNEL, low, 1, 0) == -EPERM);
+	return 0;
+}
+
+/* Bits are there at each receive; the caller gets its turn all the same. */
+static volatile int call_result = 1;
+
+static void call_here(void *unused)
+{
+	struct message m = { 77, 0, 0, 0 };
+
+	(void)unused;
+	call_result = ipc_call(here, 0, &m);
+}
+
+static int test_turns(void)
+{
+	int what = GOT_NOTIFICATION;
+
+	CHECK(thread_start(call_here, NULL, stacks[0], sizeof(stacks[0])) > 0);
+	for (u32 i = 0; i < 100000 && what != GOT_CALL; i++) {
+		CHECK(!ipc_notify(here, 2));
+		what = receive(here, 0);
+		CHECK(what == GOT_NOTIFICATION || (what == GOT_CALL && got.w0 == 77));
+		(void)syscall(SYS_YIELD, 0, 0, 0, 0);
+	}
+	CHECK(what == GOT_CALL && receive(here, MSG_NONBLOCK) == GOT_NOTIFICATION);
+	return 0;
+}
+
+/* -- receivers ----------------------------------------------------------------------------- */
+
+static int do_sit(void) noreturn;
+static int do_sit(void)
+{
+	(void)ipc_notify(HANDLE_SERVICE, 4);
+	for (;;)
+		(void)sleep_us(1000000);
+}
+
+static int sitting_child(void)
+{
+	int process = child("rights sit");
+
+	while (process > 0 && !(receive(here, 0) == GOT_NOTIFICATION && got.w0 & 4))
+		;
+	return process;
+}
+
+static void receive_gifts(void *endpoint)
+{
+	(void)receive((u32)endpoint, 0);
+}
+
+/* RECEIVE is born with a process and does not leave it. */
+static int test_receive(void)
+{
+	u32 e = (u32)endpoint_create(), other = (u32)endpoint_create();
+	struct message m = { 0, 0, e, 0 };
+
+	CHECK(thread_start(receive_gifts, (void *)other, stacks[0], sizeof(stacks[0])) > 0);
+	CHECK(ipc_call(other, MSG_GIVE, &m) == -EPERM);
+	CHECK(syscall(SYS_PROCESS_GIVE, HANDLE_SELF, 0, e, RIGHTS_ALL) == -EPERM);
+	int started = sitting_child();
+	CHECK(started > 0 && syscall(SYS_PROCESS_GIVE, (u32)started, 0, e, RIGHTS_ALL) == -EPERM);
+	CHECK(syscall(SYS_PROCESS_GIVE, (u32)started, 0, e, RIGHTS_ALL & ~RIGHT_RECEIVE) > 0);
+	struct process_args a = { .name = address("spin"), .name_len = 4 };
+	int born = syscall(SYS_PROCESS, HANDLE_KERNEL, address(&a), 0, 0);
+	CHECK(born > 0 && syscall(SYS_PROCESS_GIVE, (u32)born, 0, e, RIGHTS_ALL) > 0);
+	process_end((u32)born, 0);
+	process_end((u32)started, 0);
+	return end_of(started);
+}
+
+/* -- badges that nobody has any more -------------------------------------------------------- */
+
+static int do_hold(void)
+{
+	struct message m = { 1, 0, 0, 0 };
+
+	CHECK(!ipc_call(HANDLE_SERVICE, 0, &m) && m.gift);
+	return do_sit();
+}
+
+static int test_watch(void)
+{
+	u32 e = (u32)endpoint_create();
+	int first = handle_watch(e, RIGHT_CALL | RIGHT_GIVE, 7), copy = handle_dup((u32)first, RIGHTS_ALL, 0);
+
+	CHECK(first > 0 && copy > 0 && handle_watch(e, RIGHT_CALL, 0) == -EINVAL);
+	CHECK(handle_watch((u32)first, RIGHT_CALL, 9) == -EPERM);
+	handle_close((u32)first);
+	CHECK(receive(e, MSG_NONBLOCK) == -EAGAIN);
+	handle_close((u32)copy);
+	CHECK(receive(e, MSG_NONBLOCK) == GOT_CLOSED && got_badge == 7);
+	/* Given to a child, in an answer; it ends with that one. */
+	int holder = child("rights hold");
+	CHECK(holder > 0);
+	while (receive(here, 0) != GOT_CALL)
+		;
+	int given = handle_watch(e, RIGHT_CALL | RIGHT_GIVE, 8);
+	CHECK(given > 0 && !syscall(SYS_REPLY, MSG_GIVE, 0, 0, (u32)given));
+	handle_close((u32)given);
+	while (!(receive(here, 0) == GOT_NOTIFICATION && got.w0 & 4))
+		;
+	CHECK(receive(e, MSG_NONBLOCK) == -EAGAIN);
+	process_end((u32)holder, 0);
+	CHECK(receive(e, 0) == GOT_CLOSED && got_badge == 8);
+	/* One that nobody hears of any more is no leak: the balance sheet says so. */
+	CHECK(handle_watch(e, RIGHT_CALL, 9) > 0);
+	handle_close((u32)handle_watch(e, RIGHT_CALL, 10));
+	handle_close(e);
+	return end_of(holder);
+}
+
+/* -- a caller that is ended while it is kept -------------------------------------------------- */
+
+static int do_ask(void)
+{
+	struct message m = { 1, 0, 0, 0 };
+
+	return ipc_call(HANDLE_SERVICE, 0, &m);
+}
+
+static int test_gone(void)
+{
+	int client = child("rights ask");
+
+	CHECK(client > 0);
+	while (receive(here, 0) != GOT_CALL)
+		;
+	u32 e = (u32)endpoint_create();
+	int kept = ipc_keep_watched(e, 16);
+	CHECK(kept > 0 && ipc_is_waiting((u32)kept) && receive(e, MSG_NONBLOCK) == -EAGAIN);
+	process_end((u32)client, 3);
+	CHECK(receive(e, 0) == GOT_NOTIFICATION && got.w0 == 16 && !ipc_is_waiting((u32)kept));
+	ipc_answer((u32)kept, 0, 0, 0, 0);
+	return end_of(client) == 3 ? 0 : __LINE__;
+}
+
+/* -- a number that became another handle's ------------------------------------------------------ */
+
+/*	answers by handle 9			other thread
+ *	ipc_lock: the caller goes on; 9 closed
+ *						makes a handle: 9
+ *	returns: 9 is not its own any more
+ */
+static volatile u32 kept_handle;
+static volatile int answer_result = 1;
+
+static void answer_kept(void *unused)
+{
+	(void)unused;
+	answer_result = syscall(SYS_REPLY, kept_handle, 0, 0, 0);
+}
+
+static int lab(const char *command)
+{
+	return syscall(SYS_COMMAND, HANDLE_KERNEL, address(command), strlen(command), 0);
+}
+
+static int test_close(void)
+{
+	int client = child("rights ask");
+
+	CHECK(client > 0);
+	while (receive(here, 0) != GOT_CALL)
+		;
+	kept_handle = (u32)ipc_keep();
+	CHECK(!lab("sync hold ipc:answered"));
+	CHECK(thread_start(answer_kept, NULL, stacks[0], sizeof(stacks[0])) > 0);
+	CHECK(!lab("sync wait ipc:answered"));
+	handle_close(kept_handle);		/* for a kernel that has not done it yet */
+	int mine = endpoint_create();
+	CHECK(mine == (int)kept_handle);
+	CHECK(!lab("sync release ipc:answered"));
+	while (answer_result > 0)
+		(void)syscall(SYS_YIELD, 0, 0, 0, 0);
+	CHECK(!answer_result && !ipc_notify((u32)mine, 1));	/* it is still there */
+	return end_of(client);
+}
+
+/* -- flags ------------------------------------------------------------------------------------- */
+
+static int test_flags(void)
+{
+	int m = syscall(SYS_MEMORY, 0, 1, 0, 0);
+	struct map_args a = { (u32)m, 0, 0, 1, RIGHT_READ | RIGHT_CONTROL };
+
+	for (u32 nr = SYS_NULL + 1; nr < NR_SYSCALLS; nr++)
+		CHECK(syscall((enum syscall)nr, HANDLE_SELF | 1u << 31, 0, 0, 0) == -EINVAL);
+	CHECK(syscall(SYS_CALL, here | MSG_NONBLOCK, 0, 0, 0) == -EINVAL);
+	CHECK(syscall(SYS_RECEIVE, here | MSG_GIVE, 0, 0, 0) == -EINVAL);
+	CHECK(syscall(SYS_REPLY, MSG_GRANT_READ, 0, 0, 0) == -EINVAL);
+	CHECK(syscall(SYS_CLOSE, (u32)m | MSG_GIVE, 0, 0, 0) == -EINVAL);
+	CHECK(syscall(SYS_MAP, 0, address(&a), 0, 0) == -EINVAL);
+	return 0;
+}
+
+/* -- processes --------------------------------------------------------------------------------- */
+
+static int test_twice(void)
+{
+	struct process_args a = { .name = address("spin"), .name_len = 4 };
+	int p = syscall(SYS_PROCESS, HANDLE_KERNEL, address(&a), 0, 0);
+	int q = syscall(SYS_PROCESS, HANDLE_KERNEL, address(&a), 0, 0);
+
+	CHECK(p > 0 && q > 0);
+	CHECK(syscall(SYS_PROCESS_START, (u32)p, 0, 0, 0) == 0);
+	CHECK(syscall(SYS_PROCESS_START, (u32)p, 0, 0, 0) == -EBUSY);
+	CHECK(syscall(SYS_PROCESS_GIVE, (u32)q, HANDLE_SELF, (u32)handle_dup(here, RIGHT_CALL | RIGHT_GIVE, 0), RIGHTS_ALL)
+	      == -EEXIST);
+	CHECK(syscall(SYS_PROCESS_START, (u32)q, 0, 0, 0) == 0);
+	return 0;			/* both end with us */
+}
+
+/* Two generations that wait for ever for each other and for nobody. */
+static int do_parent(void)
+{
+	(void)!child("rights sit");
+	(void)!spawn(&(struct spawn){ .program = "rights", .args = "rights parent-again",
+	             .gift = { { HANDLE_KERNEL, HANDLE_KERNEL, RIGHTS_ALL }, { HANDLE_SERVICE, here, RIGHTS_ALL } } });
+	return do_sit();
+}
+
+static int do_parent_again(void)
+{
+	struct message m = { 1, 0, 0, 0 };
+
+	(void)!child("rights sit");
+	return ipc_call(HANDLE_SERVICE, 0, &m);	/* its own parent, which does not answer */
+}
+
+static int test_family(void)
+{
+	int parent = child("rights parent");
+
+	CHECK(parent > 0);
+	while (!(receive(here, 0) == GOT_NOTIFICATION && got.w0 & 4))
+		;
+	process_end((u32)parent, 5);
+	return end_of(parent) == 5 ? 0 : __LINE__;
+}
+
+static int test_task_end(void)
+{
+	int process = sitting_child();
+	struct process_status s;
+
+	CHECK(process > 0 && !process_status((u32)process, &s));
+	CHECK(syscall(SYS_TASK_END, HANDLE_KERNEL, 0x7fffffff, 0, 0) == -ESRCH);
+	CHECK(syscall(SYS_TASK_END, HANDLE_KERNEL, s.id, 0, 0) == 0);
+	return end_of(process) == -EINTR ? 0 : __LINE__;
+}
+
+/* As many kernel stacks as the cache has room for, and as many again. */
+#define CROWD 60u
+
+static void sleeps(void *unused)
+{
+	(void)unused;
+	(void)do_sit();
+}
+
+static int do_crowd(void)
+{
+	static u8 small[CROWD][512] aligned(16);
+
+	for (u32 i = 0; i < CROWD; i++)
+		CHECK(thread_start(sleeps, NULL, small[i], sizeof(small[i])) > 0);
+	return do_sit();
+}
+
+static int test_stacks(void)
+{
+	int crowd[5];
+
+	for (u32 i = 0; i < ARRAY_SIZE(crowd); i++)
+		CHECK((crowd[i] = child("rights crowd")) > 0);
+	for (u32 i = 0; i < ARRAY_SIZE(crowd); i++) {
+		struct process_status s = { .threads = 0 };
+		while (s.threads <= CROWD)
+			CHECK(!process_status((u32)crowd[i], &s) && !s.ended && !sleep_us(1000));
+	}
+	for (u32 i = 0; i < ARRAY_SIZE(crowd); i++) {
+		process_end((u32)crowd[i], 0);
+		CHECK(!end_of(crowd[i]));
+	}
+	return 0;
+}
+
+/* -- memory ------------------------------------------------------------------------------------- */
+
+static int map(u32 memory, u32 at, u32 pages, u32 rights)
+{
+	struct map_args a = { memory, at, 0, pages, rights };
+
+	return syscall(SYS_MAP, 0, address(&a), 0, 0);
+}
+
+/* Not writable here and executable there, in any order, until the other one has gone. */
+static int test_wx(void)
+{
+	int m = syscall(SYS_MEMORY, 0, 1, 0, 0);
+
+	CHECK(map((u32)m, 0x50000000, 1, RIGHT_READ | RIGHT_WRITE) == 0x50000000);
+	CHECK(map((u32)m, 0x51000000, 1, RIGHT_READ | RIGHT_EXECUTE) == -EBUSY);
+	CHECK(map((u32)m, 0x52000000, 1, RIGHT_READ) == 0x52000000);
+	*(volatile u8 *)0x50000000 = 0xc3;	/* ret */
+	CHECK(!syscall(SYS_UNMAP, 0, 0x50000000, 1, 0));
+	CHECK(map((u32)m, 0x51000000, 1, RIGHT_READ | RIGHT_EXECUTE) == 0x51000000);
+	((void (*)(void))0x51000000)();
+	CHECK(map((u32)m, 0x50000000, 1, RIGHT_READ | RIGHT_WRITE) == -EBUSY);
+	CHECK(map((u32)m, 0, 2, RIGHT_READ | RIGHT_WRITE) == -EINVAL);
+	return 0;
+}
+
+#define PAGES    1024u			/* 4 MiB, mapped again and again */
+#define WINDOW   (PAGES * 4096u)
+#define WINDOWS  500u
+#define FROM     0x10000000u
+
+static void grant_all(void *unused)
+{
+	struct message m = { 1, FROM, WINDOWS * WINDOW, 0 };
+
+	(void)unused;
+	(void)!ipc_call(here, MSG_GRANT_READ | MSG_GRANT_WRITE, &m);
+}
+
+/* Tells how long a copy of WINDOWS / 20 takes, and begins with all of them. */
+static int do_copy(void)
+{
+	int m = syscall(SYS_MEMORY, 0, PAGES, 0, 0);
+
+	for (u32 i = 0; i < WINDOWS; i++)
+		CHECK(map((u32)m, FROM + i * WINDOW, PAGES, RIGHT_READ | RIGHT_WRITE) == (int)(FROM + i * WINDOW));
+	CHECK(thread_start(grant_all, NULL, stacks[0], sizeof(stacks[0])) > 0 && receive(here, 0) == GOT_CALL);
+	u64 t = clock_ns();
+	CHECK(syscall(SYS_COPY, 0, 0, FROM, WINDOWS / 20 * WINDOW) == WINDOWS / 20 * WINDOW);
+	(void)!ipc_ask(HANDLE_SERVICE, (u32)((clock_ns() - t) >> 10), 0, 0);
+	return syscall(SYS_COPY, 0, 0, FROM, WINDOWS * WINDOW) == -EINTR;
+}
+
+/* Its end does not wait for the whole copy, not even for a half. */
+static int test_copy(void)
+{
+	int process = child("rights copy");
+	u64 t;
+
+	CHECK(process > 0);
+	while (receive(here, 0) != GOT_CALL) {
+		struct process_status s;
+		CHECK(!process_status((u32)process, &s) && !s.ended);
+	}
+	u64 piece = (u64)got.w0 << 10;
+	CHECK(!syscall(SYS_REPLY, 0, 0, 0, 0) && !sleep_us(1000));
+	t = clock_ns();
+	process_end((u32)process, 6);
+	CHECK(end_of(process) == 6);
+	t = clock_ns() - t;
+	if (t > 10 * piece)
+		printf("rights: ended after %u us, and 1/20 of its copy takes %u\n", (u32)(t >> 10), (u32)(piece >> 10));
+	return t > 10 * piece ? __LINE__ : 0;
+}
+
+PROGRAM_HELP("rights TEST", "that authority is a handle, and that an end leaves nothing; run by the in-kernel tests");
+
+int main(int argc, char **argv)
+{
+	static const struct { const char *name; int (*fn)(void); } what[] = {
+		{ "masks", test_masks }, { "turns", test_turns }, { "receive", test_receive }, { "watch", test_watch },
+		{ "gone", test_gone }, { "close", test_close }, { "flags", test_flags }, { "twice", test_twice },
+		{ "family", test_family }, { "task-end", test_task_end }, { "stacks", test_stacks }, { "wx", test_wx },
+		{ "copied", test_copy }, { "sit", do_sit }, { "hold", do_hold }, { "ask", do_ask }, { "parent", do_parent },
+		{ "parent-again", do_parent_again }, { "crowd", do_crowd }, { "copy", do_copy },
+	};
+
+	for (u32 i = 0; argc > 1 && i < ARRAY_SIZE(what); i++) {
+		if (!streq(argv[1], what[i].name))
+			continue;
+		here = (u32)endpoint_create();
+		return what[i].fn();
+	}
+	printf("rights: started by the kernel's command `test`\n");
+	return -EINVAL;
+}
