@@ -56,6 +56,7 @@ static int test_masks(void)
 
 	CHECK(ipc_notify(low, 1) == -EPERM && ipc_notify(low, 0x11) == -EPERM && ipc_notify(high, 0x10) == -EPERM);
 	CHECK(ipc_notify(wider, 1) == -EPERM);		/* a copy is never for more */
+	CHECK(handle_dup(low, RIGHTS_ALL, 9) == -EPERM);	/* badges are the receiver's to give */
 	CHECK(receive(here, MSG_NONBLOCK) == -EAGAIN);	/* nothing of it has arrived */
 	CHECK(!ipc_notify(low, 0x10) && !ipc_notify(high, 0x100) && !ipc_notify(wider, 0x20));
 	CHECK(receive(here, 0) == GOT_NOTIFICATION && got.w0 == 0x130 && got_badge == 13);
@@ -243,6 +244,12 @@ static int test_close(void)
 	while (answer_result > 0)
 		(void)syscall(SYS_YIELD, 0, 0, 0, 0);
 	CHECK(!answer_result && !ipc_notify((u32)mine, 1));	/* it is still there */
+	for (u32 i = 0; i < 2 * MAX_HANDLES; i++) {		/* the slot behind the last one is used again */
+		int copy = handle_dup((u32)mine, RIGHTS_ALL, 0);
+		CHECK(copy > 0);
+		handle_close((u32)mine);
+		mine = copy;
+	}
 	return end_of(client);
 }
 
