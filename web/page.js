@@ -56,7 +56,7 @@ function say(text, wrong = false) {
 function show(state) {
 	document.body.dataset.state = state;
 	for (const button of document.querySelectorAll(".stage button, .stage select, #tour"))
-		button.disabled = state !== "prompt" || button.classList.contains("no-stage");
+		button.disabled = state !== "prompt";
 	byId("interrupt").disabled = state !== "busy";
 	byId("restore").disabled = byId("power-on").disabled = state === "starting";
 }
