@@ -247,21 +247,6 @@ void owner_gate_leave(struct owner *o)
 	spin_unlock_irqrestore(&registry_lock, flags);
 }
 
-int owner_wait_at_gate(struct owner *o)
-{
-	u32 flags = spin_lock_irqsave(&registry_lock);
-	int err;
-
-	owner_gate_enter(o);
-	spin_unlock_irqrestore(&registry_lock, flags);
-
-	err = wait_event(&o->gate, READ_ONCE(o->state) != OWNER_GOING);
-	if (!err && READ_ONCE(o->state) == OWNER_GONE)
-		err = -ENODEV;
-	owner_gate_leave(o);
-	return err;
-}
-
 static bool signalled;			/* under registry_lock; read without */
 
 void owners_signal_sleepers(bool on)

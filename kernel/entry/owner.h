@@ -94,9 +94,6 @@ void owner_raise_epoch(struct owner *o);
 bool owner_hold_back(struct owner *o) must_use;
 
 /* -- the gate --------------------------------------------------------------- */
-/* Waits at the gate while `o` is GOING. 0: it is live again; -ENODEV: it is
- * gone; -EINTR. The caller knows that `o` still exists. May sleep. */
-int  owner_wait_at_gate(struct owner *o) must_use;
 /* For waits with a condition of their own on o->gate: between enter (caller
  * holds registry_lock) and leave (it does not) `o` is not freed. */
 void owner_gate_enter(struct owner *o);

@@ -68,6 +68,12 @@ static int filer_read(struct file *f, void *buf, u32 len)
 	return len == 2 ? wait_event(&never, false) : (int)len;
 }
 
+static int inner_write(struct file *f, const void *buf, u32 len)
+{
+	(void)f, (void)buf;
+	return (int)len;
+}
+
 static void transfer_ends(void *arg)
 {
 	(void)arg;
@@ -87,8 +93,20 @@ static int close_own_in_call(void)
 	return err ? err : file_close(own) == -ENODEV ? 0 : -EIO;	/* it is closed by now */
 }
 
+static int use_inner(void)
+{
+	struct file *f = file_open("filer-inner", 0);
+	char byte = 'x';
+
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	if (file_write(f, &byte, 1) != 1 || file_read(f, &byte, 1) != 1)
+		return -EIO;
+	return file_close(f) ?: file_write(f, &byte, 1) == -ENODEV ? 0 : -EIO;
+}
+
 /* 7: closes the caller's file, which is not this module's to close. 8: opens one, and closes
- * it in a call on it (9). */
+ * it in a call on it (9). 10: reads and writes another device. */
 static int filer_ioctl(struct file *f, u32 cmd, u32 arg)
 {
 	(void)arg;
@@ -96,6 +114,7 @@ static int filer_ioctl(struct file *f, u32 cmd, u32 arg)
 	case 7: return file_close(f);
 	case 8: return close_own_in_call();
 	case 9: return file_close(own) ?: f->private ? -EIO : 0;	/* it is there still */
+	case 10: return use_inner();
 	}
 	return -ENOTTY;
 }
@@ -103,7 +122,7 @@ static int filer_ioctl(struct file *f, u32 cmd, u32 arg)
 static const struct chrdev_ops ops = {
 	.open = filer_open, .release = filer_release, .read = filer_read, .ioctl = filer_ioctl,
 };
-static const struct chrdev_ops inner_ops = { .read = filer_read, .release = NULL };
+static const struct chrdev_ops inner_ops = { .read = filer_read, .write = inner_write, .release = NULL };
 
 static void poll(void *arg)
 {

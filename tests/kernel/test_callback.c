@@ -40,8 +40,14 @@ static int with_giver(int (*body)(void))
 
 static int kept;			/* what a forgetful library would keep */
 
+static void note_description(struct entry *e, void *text)
+{
+	entry_describe(e, text, 96);
+}
+
 static int life_body(void)
 {
+	char text[96];
 	u32 sum = 0;
 
 	kept = callback_register("one", given, (void *)5);
@@ -52,6 +58,8 @@ static int life_body(void)
 	CHECK(callback_call(kept, &sum) == -ENODEV && sum == 5);
 	CHECK(callback_register("late", given, NULL) == -ENODEV);
 	CHECK(owner_epoch(&giver) == 1);
+	entries_each(&giver, note_description, text);
+	CHECK(streq(text, "callback one, 1 missed"));
 	fake_comes_back(&giver);
 	CHECK(callback_call(kept, &sum) == 7 && sum == 10);
 

@@ -98,6 +98,13 @@ static FAKE_TEXT int fake_read(struct file *f, void *buf, u32 len)
 	return (int)len;
 }
 
+static FAKE_TEXT int fake_write(struct file *f, const void *buf, u32 len)
+{
+	(void)f, (void)buf;
+	atomic_add(&runs, 1);
+	return (int)len;
+}
+
 static FAKE_TEXT int fake_read_sleeps(struct file *f, void *buf, u32 len)
 {
 	int err;
@@ -127,6 +134,7 @@ static FAKE_TEXT void fake_stop(void *arg)
 }
 
 static const struct chrdev_ops fake_ops = { .read = fake_read, .release = fake_release };
+static const struct chrdev_ops fake_both_ops = { .read = fake_read, .write = fake_write, .release = fake_release };
 static const struct chrdev_ops fake_sleepy_ops = { .read = fake_read_sleeps, .release = fake_release };
 static const struct chrdev_ops fake_shy_ops = { .open = fake_open_fails };
 
@@ -139,7 +147,7 @@ static int storm_read(struct file *f, void *buf, u32 len);
 
 static const u32 fake_functions[] = {
 	(u32)fake_count, (u32)fake_slow, (u32)fake_irq, (u32)fake_thread, (u32)fake_notified,
-	(u32)fake_read, (u32)fake_read_sleeps, (u32)fake_release, (u32)fake_open_fails, (u32)fake_stop,
+	(u32)fake_read, (u32)fake_write, (u32)fake_read_sleeps, (u32)fake_release, (u32)fake_open_fails, (u32)fake_stop,
 	(u32)fake_job, (u32)note_entry, (u32)storm_tick, (u32)storm_item, (u32)storm_irq, (u32)storm_read,
 };
 
@@ -801,7 +809,8 @@ static int unregister_body(void)
 	CHECK(!IS_ERR(f));
 	chrdev_unregister(d);
 	CHECK(PTR_ERR(file_open("fake", 0)) == -ENODEV);
-	CHECK(file_read(f, &byte, 1) == -ENODEV);
+	CHECK(file_read(f, &byte, 1) == -ENODEV && file_write(f, &byte, 1) == -ENODEV);
+	CHECK(file_ioctl(f, 0, 0) == -ENODEV);
 	CHECK(READ_ONCE(runs) == 0);
 	file_close(f);
 	CHECK(releases == 0);
@@ -813,15 +822,15 @@ int test_entry_chrdev_unregister(void)
 	return with_fake(unregister_body);
 }
 
-/* A task of its own that reads once. */
-struct reader { struct file *f; struct task *task; int result; bool done; };
+/* A task of its own that reads once, or writes. */
+struct reader { struct file *f; struct task *task; int result; bool writes, done; };
 
 static void reader_main(void *arg)
 {
 	struct reader *r = arg;
-	char byte;
+	char byte = 'x';
 
-	r->result = file_read(r->f, &byte, 1);
+	r->result = r->writes ? file_write(r->f, &byte, 1) : file_read(r->f, &byte, 1);
 	store_release(&r->done, true);
 }
 
@@ -850,10 +859,11 @@ static int end_reader(struct reader *r)
 /* Not on the stack: the task outlives a test that fails half-way. */
 static struct reader r;
 
-static int gate_body(void)
+static int held_at_gate(bool writes)
 {
-	CHECK(!IS_ERR(chrdev_register("fake", &fake_ops, NULL)));
+	CHECK(!IS_ERR(chrdev_register("fake", &fake_both_ops, NULL)));
 	CHECK(!open_reader(&r));
+	r.writes = writes;
 	fake_go();
 	CHECK(!start_reader(&r));
 	sleep_ms(10);
@@ -864,9 +874,17 @@ static int gate_body(void)
 	return end_reader(&r);
 }
 
+static int reader_body(void) { return held_at_gate(false); }
+static int writer_body(void) { return held_at_gate(true); }
+
 int test_entry_gate(void)
 {
-	return with_fake(gate_body);
+	return with_fake(reader_body);
+}
+
+int test_entry_gate_of_writers(void)
+{
+	return with_fake(writer_body);
 }
 
 static int opener_result;
@@ -974,6 +992,29 @@ int test_entry_release(void)
 /* -- notifiers, threads, what was forgotten ---------------------------------------------------- */
 
 static struct notifier_chain test_chain = NOTIFIER_CHAIN(test_chain, "test");
+
+/* A notifier has a name while it is called, for those that wait for it. */
+static void asks_which_is_called(u32 event, void *name, void *arg)
+{
+	(void)event, (void)arg;
+	notifier_chain_calling(&test_chain, name, sizeof_field(struct entry, name));
+}
+
+int test_entry_notifier_called(void)
+{
+	char name[sizeof_field(struct entry, name)] = "";
+	struct notifier *other = notifier_register(&test_chain, "other", asks_which_is_called, NULL, 1);
+	struct notifier *asker = notifier_register(&test_chain, "asker", asks_which_is_called, NULL, 0);
+
+	CHECK(!IS_ERR(other) && !IS_ERR(asker));
+	notifier_call(&test_chain, 0, name);
+	CHECK(streq(name, "asker"));
+	notifier_unregister(other);
+	notifier_unregister(asker);
+	notifier_chain_calling(&test_chain, name, sizeof(name));
+	CHECK(streq(name, ""));
+	return 0;
+}
 
 static int notifier_body(void)
 {
@@ -1164,8 +1205,14 @@ int test_entry_forgotten(void)
 
 /* The device is stopped once: by the driver, or when exit has forgotten it. But never
  * when the module was not found to be empty: its code may be gone. */
+static void note_description(struct entry *e, void *text)
+{
+	entry_describe(e, text, 96);
+}
+
 static int dma_body(void)
 {
+	char text[96];
 	u32 given_back = 0, forgotten = 0, left_behind = 0;
 	void *buf = (void *)fake.base;
 	u32 to_end = PAGE_SIZE - fake.base % PAGE_SIZE;
@@ -1179,6 +1226,8 @@ static int dma_body(void)
 	struct dma *d = dma_map("d", buf, 4, fake_stop, &given_back);
 	CHECK(!IS_ERR(d));
 	CHECK(phys_to_virt(dma_address(d)) == buf);
+	entries_each(&fake, note_description, text);
+	CHECK(starts_with(text, "dma d, 4 bytes at 0x"));
 	dma_unmap(d);
 	CHECK(given_back == 1 && entries_count(&fake) == 0);
 

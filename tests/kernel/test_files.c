@@ -395,6 +395,18 @@ static int closed_in_call(void)
 	return 0;
 }
 
+static int uses_another(void)
+{
+	struct file *f = file_open("filer", 0);
+
+	CHECK(!IS_ERR(f));
+	CHECK(file_ioctl(f, 10, 0) == 0);
+	file_close(f);
+	return 0;
+}
+
+int test_files_module_reads_and_writes(void) { return with_filer("", uses_another); }
+
 int test_files_driver_closes_no_caller(void) { return with_filer("", closed_in_call); }
 
 /* -- opens ------------------------------------------------------------------------------------- */
@@ -507,13 +519,26 @@ int test_files_mutex_is_handed_over(void) { return with_filer("mode=5", exclusiv
 
 /* -- what modules open ------------------------------------------------------------------------------ */
 
+static void note_file(struct entry *e, void *text)
+{
+	char said[96];
+
+	entry_describe(e, said, sizeof(said));
+	if (starts_with(said, "file "))
+		strlcpy(text, said, sizeof(said));
+}
+
 static int forgotten(void)
 {
+	char text[96] = "";
+
 	CHECK(load("labrat", "") == 0);
 	CHECK(load("filer", "forgets=1") == 0);
 	CHECK(open_files("labrat") == 1);
 	CHECK(unload("labrat", 0, 0) == -EBUSY);
 	CHECK(error_says("for module filer"));
+	entries_each(owner_named("filer"), note_file, text);
+	CHECK(streq(text, "file labrat, open"));
 	CHECK(unload("filer", 0, PATIENCE) == 0);
 	CHECK(strstr(request.report.forgotten_names, "file labrat") != NULL);
 	CHECK(open_files("labrat") == 0);

@@ -202,6 +202,8 @@ static int wait_open(void)
 
 static int idle(void)
 {
+	char text[512];
+
 	CHECK(unload("labrat", 0, PATIENCE) == 0);
 	CHECK(request.report.tries >= 1);
 	/* A CPU that was late has been asked again. */
@@ -210,6 +212,8 @@ static int idle(void)
 	CHECK(request.report.forgotten >= 4);		/* labrat has no exit */
 	CHECK(request.report.forgotten_allocs == 2);
 	CHECK(labrat_owner() == NULL);
+	unload_text(&request, 0, true, text, sizeof(text));
+	CHECK(strstr(text, "labrat: out in ") && strstr(text, "2 allocations"));
 	return 0;
 }
 

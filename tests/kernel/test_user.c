@@ -43,6 +43,8 @@ int test_user_memory(void) { return run_in_ring3("ring3 memory"); }
 int test_user_threads(void) { return run_in_ring3("ring3 threads"); }
 int test_user_ends(void) { return run_in_ring3("ring3 ends"); }
 int test_user_ports(void) { return run_in_ring3("ring3 ports"); }
+int test_user_info(void) { return run_in_ring3("ring3 info"); }
+int test_user_irq(void) { return run_in_ring3("ring3 irq"); }
 int test_ipc_messages(void) { return run_in_ring3("ring3 messages"); }
 int test_user_affinity(void) { return run_test_program("meddle", "meddle affinity"); }
 int test_ipc_priority_is_lent(void) { return run_test_program("meddle", "meddle priority"); }

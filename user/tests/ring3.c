@@ -3,6 +3,7 @@
  * line of what is not so. */
 #include "lib/parse.h"
 #include "lib/string.h"
+#include "user/lib/info.h"
 #include "user/lib/ipc.h"
 #include "user/lib/process.h"
 #include "user/lib/program_help.h"
@@ -344,6 +345,31 @@ static int test_threads(void)
 	return 0;
 }
 
+/* -- what the kernel tells -------------------------------------------------------------------------------------- */
+
+static int call_by_int(u32 number)
+{
+	int result;
+
+	__asm__ volatile("int %1" : "=a"(result) : "i"(SYSCALL_INT), "0"(number), "b"(0), "S"(0), "D"(0) : "memory");
+	return result;
+}
+
+static int test_info(void)
+{
+	struct info_command program = { .name = "ring3" };
+	struct info_device device;
+	u32 n = 0;
+
+	CHECK(info(INFO_PROGRAM, 0, &program, sizeof(program)) == 0 && streq(program.usage, "ring3 TEST"));
+	CHECK(info(INFO_PROGRAM, 0, "no such program", 16) == -ENOENT);
+	while (info(INFO_DEVICE, n, &device, sizeof(device)) == 0)
+		n++;
+	CHECK(info(INFO_DEVICE, n, &device, sizeof(device)) == -ENOENT);
+	CHECK(call_by_int(SYS_NULL) == 0 && call_by_int(NR_SYSCALLS) == -ENOSYS && call_by_int(~0u) == -ENOSYS);
+	return 0;
+}
+
 /* -- what drivers need -------------------------------------------------------------------------------------------- */
 
 static void out_post(void) { __asm__ volatile("outb %%al, $0x80" :: "a"(0)); }
@@ -361,6 +387,57 @@ static int test_ports(void)
 			CHECK(run_child("ring3 do out") == -EFAULT);	/* 0x80 is ours, not its */
 		(void)syscall(SYS_YIELD, 0, 0, 0, 0);
 	}
+	return 0;
+}
+
+#define RTC_LINE   8u
+#define RTC_PORTS  0x70u		/* a register's number; its contents (MC146818A) */
+#define RTC_REG_B  11u
+#define RTC_REG_C  12u			/* reading it lets the next interrupt come */
+#define RTC_UPDATE 0x40u		/* in B: periodic interrupts; 1024 a second, as the firmware left it */
+
+static u8 rtc(u8 reg)
+{
+	u8 value;
+
+	__asm__ volatile("outb %b1, $0x70; inb $0x71, %b0" : "=a"(value) : "0"(reg));
+	return value;
+}
+
+static void rtc_set(u8 reg, u8 value)
+{
+	__asm__ volatile("outb %%al, $0x70; movb %%cl, %%al; outb %%al, $0x71" : "+a"(reg) : "c"(value));
+}
+
+static int hear_interrupt(u32 endpoint, u32 bits)
+{
+	u32 ebx = endpoint, w0 = 0, w1 = 0, w2 = 0;
+
+	(void)rtc(RTC_REG_C);
+	return syscall_words(SYS_RECEIVE, &ebx, &w0, &w1, &w2) == GOT_NOTIFICATION && w0 == bits;
+}
+
+/* A driver's whole life: its line notifies, again and again; one line has one handler; what is
+ * asked of a handle that is none, or not bound, is refused. */
+static int test_irq(void)
+{
+	int ports = syscall(SYS_PORTS, HANDLE_KERNEL, RTC_PORTS, 2, 0);
+	int irq = syscall(SYS_IRQ, HANDLE_KERNEL, RTC_LINE, 0, 0), e = endpoint_create();
+
+	CHECK(ports > 0 && irq > 0 && e > 0 && syscall(SYS_PORTS_ENABLE, (u32)ports, 0, 0, 0) == 0);
+	int none = syscall(SYS_IRQ, HANDLE_KERNEL, 4096, 0, 0);
+	CHECK(none > 0 && syscall(SYS_IRQ_BIND, (u32)none, (u32)e, 1, 0) == -EINVAL);
+	CHECK(syscall(SYS_IRQ_ACK, (u32)irq, 0, 0, 0) < 0 && syscall(SYS_IRQ_BIND, (u32)e, (u32)e, 1, 0) < 0);
+	CHECK(syscall(SYS_IRQ_BIND, (u32)irq, (u32)e, 5, 0) == 0);
+	CHECK(syscall(SYS_IRQ_BIND, (u32)irq, (u32)e, 5, 0) < 0);
+	u8 before = rtc(RTC_REG_B);
+	rtc_set(RTC_REG_B, before | RTC_UPDATE);
+	for (u32 i = 0; i < 3; i++) {
+		CHECK(hear_interrupt((u32)e, 5));
+		CHECK(syscall(SYS_IRQ_ACK, (u32)irq, 0, 0, 0) == 0);
+	}
+	rtc_set(RTC_REG_B, before);
+	CHECK(syscall(SYS_CLOSE, (u32)irq, 0, 0, 0) == 0);
 	return 0;
 }
 
@@ -516,7 +593,7 @@ int main(int argc, char **argv)
 	static const struct { const char *name; int (*fn)(void); } tests[] = {
 		{ "forbidden", test_forbidden }, { "entry", test_entry }, { "pointers", test_pointers },
 		{ "authority", test_authority }, { "memory", test_memory }, { "threads", test_threads },
-		{ "ports", test_ports },
+		{ "ports", test_ports }, { "irq", test_irq }, { "info", test_info },
 		{ "messages", test_messages }, { "ends", test_ends }, { "calls", do_calls },
 	};
 
