@@ -20,14 +20,14 @@ MAKEFLAGS += --no-builtin-rules -j$(shell tools/places cpus)
 SHELL := /bin/bash
 
 # -- Tools: what running and testing need is installed, a cross compiler found --
-LEVEL := $(if $(filter test check soak,$(GOALS)),test,$(firstword $(filter bench iso web,$(GOALS)) $(if $(filter run debug hazards,$(GOALS)),run)))
+LEVEL := $(if $(filter test check soak,$(GOALS)),test,$(firstword $(filter bench coverage iso web,$(GOALS)) $(if $(filter run debug hazards,$(GOALS)),run)))
 ifneq ($(filter-out help clean deps,$(GOALS)),)
 # tools/toolchain prints settings: what this compiler and this NASM need, at last PREFIX:=i686-linux-gnu-
 TOOLS := $(shell export CROSS='$(CROSS)' CLANG='$(CLANG)'; $(if $(LEVEL),tools/deps $(LEVEL) >&2 &&) tools/toolchain)
 $(if $(filter PREFIX:=%,$(TOOLS)),,$(error something is missing; see above))
 $(foreach setting,$(TOOLS),$(eval $(setting)))
 # Without GRUB for BIOS and UEFI (Debian has it on x86 alone) the kernel still runs, without an image.
-NO_ISO := $(if $(filter run test,$(GOALS)),$(shell tools/mkiso --lacks))
+NO_ISO := $(if $(filter run test coverage,$(GOALS)),$(shell tools/mkiso --lacks))
 endif
 CC      := $(if $(CLANG),$(patsubst 1,clang,$(CLANG)) --target=i686-elf,$(PREFIX)gcc)
 LD      := $(PREFIX)ld -m elf_i386
@@ -131,7 +131,7 @@ USER_LIB   := $(patsubst %,$(BUILD)/obj/%.o,$(sort $(wildcard lib/*.c user/lib/*
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all kernel test-kernel modules programs iso web deps run test check debug bench hazards soak unit fuzz models mutants clean help FORCE
+.PHONY: all kernel test-kernel modules programs iso web deps run test check debug bench coverage hazards soak unit fuzz models mutants clean help FORCE
 all: $(if $(M)$(U),$(if $(M),modules) $(if $(U),programs),kernel $(BUILD)/modules.tar)	## everything (with M or U=folder: what is there)
 kernel: $(KERNEL)				## build/quiesce.elf
 test-kernel: $(TEST_KERNEL) $(BUILD)/modules.tar	## build/quiesce-test.elf: the kernel with its own tests
@@ -252,6 +252,8 @@ debug: kernel $(BUILD)/modules.tar		## QEMU stopped, GDB attached, symbols of ke
 	@$(RUN) --direct --gdb $(ARGS)
 bench: kernel $(BUILD)/modules.tar		## what things cost, in instructions: tables and pictures of the docs
 	@tools/bench --build $(BUILD) $(ARGS)
+coverage: $(if $(NO_ISO),kernel,iso) $(TEST_KERNEL)			## what tests run of the kernel, by floor, and what never, as HTML; RUNS=name,name
+	@tools/coverage --build $(BUILD) $(if $(RUNS),--runs $(RUNS),--afresh) $(ARGS)
 hazards: kernel $(BUILD)/modules.tar		## docs/HAZARDS.md anew: each hazard under each strategy
 	@tools/hazards --build $(BUILD) --write $(ARGS)
 soak: $(if $(filter list,$(PART)),,iso $(TEST_KERNEL) $(FUZZERS))	## long runs for what seldom happens; PART=list, PART=name,name

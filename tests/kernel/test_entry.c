@@ -785,6 +785,7 @@ static int close_in_call_body(void)
 	CHECK(!IS_ERR(chrdev_register("fake", &fake_closing_ops, NULL)));
 	f = file_open("fake", 0);
 	CHECK(!IS_ERR(f));
+	CHECK(file_read(f, f, 1) == -EINVAL && file_write(f, f, 1) == -EINVAL);	/* it has neither */
 	CHECK(file_ioctl(f, 0, 0) == 0);
 	CHECK(releases == 1 && owner_open_files(&fake) == 0);
 	return 0;

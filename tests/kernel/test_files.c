@@ -548,6 +548,29 @@ static int forgotten(void)
 
 int test_files_left_open_by_a_module(void) { return with_filer(NULL, forgotten); }
 
+/* A notifier hears of each module that comes and goes, before who asked for it goes on. */
+static int heard_of(struct file *listener)
+{
+	return file_ioctl(listener, 3, 0);
+}
+
+static int listens(void)
+{
+	struct file *listener;
+	int before;
+
+	CHECK(load("listener", "") == 0);
+	listener = file_open("listener", 0);
+	CHECK(!IS_ERR(listener));
+	before = heard_of(listener);
+	CHECK(load("null", "") == 0 && heard_of(listener) == before + 1);
+	CHECK(unload("null", 0, PATIENCE) == 0 && heard_of(listener) == before + 2);
+	file_close(listener);
+	return unload("listener", 0, PATIENCE);
+}
+
+int test_files_notifiers_hear_of_modules(void) { return with_filer(NULL, listens); }
+
 /* -- loads that fail --------------------------------------------------------------------------------- */
 
 static int failed_with_file(void)
