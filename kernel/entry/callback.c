@@ -87,18 +87,17 @@ int callback_register(const char *name, callback_fn fn, void *arg)
 		ENTRY_MAKER((u32)__builtin_return_address(0)),
 	};
 	struct callback_record *cb = kzalloc(sizeof(*cb));
-	int err;
 
 	if (!cb)
 		return -ENOMEM;
 	cb->driver = cb->fn = fn;
 	cb->arg = arg;
-	err = entry_add(&cb->e, &callback_ops, name, part, ARRAY_SIZE(part));
-	if (err) {
+	void *handle = entry_add(&cb->e, &callback_ops, name, part, ARRAY_SIZE(part));
+	if (IS_ERR(handle)) {
 		kfree(cb);
-		return err;
+		return PTR_ERR(handle);
 	}
-	return (int)cb->e.handle;
+	return (int)handle;
 }
 
 int callback_unregister(int id)

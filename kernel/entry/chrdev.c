@@ -188,7 +188,7 @@ static bool is_of_one_module(const char *name, const struct entry_part *part, u3
 	return true;
 }
 
-static int publish(struct chrdev *d, const char *name, const struct entry_part *part, u32 nr)
+static void *publish(struct chrdev *d, const char *name, const struct entry_part *part, u32 nr)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	int err = -EEXIST;
@@ -197,8 +197,9 @@ static int publish(struct chrdev *d, const char *name, const struct entry_part *
 		err = entry_add_locked(&d->e, &chrdev_entry_ops, name, part, nr);
 	if (!err)
 		list_add_tail(&devices, &d->node);
+	void *handle = err ? ERR_PTR(err) : entry_handle(&d->e);
 	spin_unlock_irqrestore(&registry_lock, flags);
-	return err;
+	return handle;
 }
 
 struct chrdev *chrdev_register(const char *name, const struct chrdev_ops *ops, void *private)
@@ -210,7 +211,6 @@ struct chrdev *chrdev_register(const char *name, const struct chrdev_ops *ops, v
 		ENTRY_MAKER((u32)__builtin_return_address(0)),
 	};
 	struct chrdev *d;
-	int err;
 
 	if (!is_of_one_module(name, part, ARRAY_SIZE(part) - 1))
 		return ERR_PTR(-EINVAL);
@@ -230,12 +230,10 @@ struct chrdev *chrdev_register(const char *name, const struct chrdev_ops *ops, v
 	for (u32 i = 0; i < NR_FILE_LISTS; i++)
 		list_init(&d->files[i]);
 	lead_to(d, d->driver.read, d->driver.write, d->driver.ioctl);
-	err = publish(d, name, part, ARRAY_SIZE(part));
-	if (err) {
+	struct chrdev *handle = publish(d, name, part, ARRAY_SIZE(part));
+	if (IS_ERR(handle))
 		kfree(d);
-		return ERR_PTR(err);
-	}
-	return entry_handle(&d->e);
+	return handle;
 }
 
 int chrdev_unregister(struct chrdev *handle)

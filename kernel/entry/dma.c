@@ -158,7 +158,6 @@ struct dma *dma_map(const char *name, void *buf, u32 len, void (*stop)(void *arg
 		ENTRY_MAKER((u32)__builtin_return_address(0)),
 	};
 	struct dma_record *d;
-	int err;
 
 	if (!stop || !is_one_piece_of_a_module((u32)buf, len))
 		return ERR_PTR(-EINVAL);
@@ -169,12 +168,10 @@ struct dma *dma_map(const char *name, void *buf, u32 len, void (*stop)(void *arg
 	d->len = len;
 	d->stop = stop;
 	d->arg = arg;
-	err = entry_add(&d->e, &dma_ops, name, part, ARRAY_SIZE(part));
-	if (err) {
+	void *handle = entry_add(&d->e, &dma_ops, name, part, ARRAY_SIZE(part));
+	if (IS_ERR(handle))
 		kfree(d);
-		return ERR_PTR(err);
-	}
-	return entry_handle(&d->e);
+	return handle;
 }
 
 /* Interrupts off, until they are on again it stays. NULL: it is gone. */

@@ -114,14 +114,15 @@ int entry_add_locked(struct entry *e, const struct entry_ops *ops, const char *n
 	return 0;
 }
 
-int entry_add(struct entry *e, const struct entry_ops *ops, const char *name,
-              const struct entry_part *part, u32 nr)
+void *entry_add(struct entry *e, const struct entry_ops *ops, const char *name,
+                const struct entry_part *part, u32 nr)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	int err = entry_add_locked(e, ops, name, part, nr);
+	void *handle = err ? ERR_PTR(err) : entry_handle(e);
 
 	spin_unlock_irqrestore(&registry_lock, flags);
-	return err;
+	return handle;
 }
 
 struct entry *entry_find(const void *handle, const struct entry_ops *ops)

@@ -79,13 +79,20 @@ struct entry {
  * or to the core when it leads into none. 0; -ENODEV when one of them is GONE, or GOING:
  * then its epoch is raised as well, unless the task is the one that runs its exit; -EINVAL,
  * after a message, when a part lies in what is __init or __initdata; -ENOSPC: no handle is
- * left. Any context. */
-int  entry_add(struct entry *e, const struct entry_ops *ops, const char *name,
-               const struct entry_part *part, u32 nr) must_use;
-/* The same for a caller that holds registry_lock. */
+ * left. Caller holds registry_lock. Any context. */
 int  entry_add_locked(struct entry *e, const struct entry_ops *ops, const char *name,
                       const struct entry_part *part, u32 nr) must_use;
-/* What a function of the interface returns for it: an opaque pointer. */
+/* The same without the lock: the handle, or ERR_PTR. */
+void *entry_add(struct entry *e, const struct entry_ops *ops, const char *name,
+                const struct entry_part *part, u32 nr) must_use;
+/* What a function of the interface returns for it: an opaque pointer. It is taken from the record
+ * under registry_lock:
+ *
+ *	CPU 0 (timer_create, in a library)	CPU 1 (unload of the library's user)
+ *	registry_lock: adds the record
+ *						it leads into the user: closed, freed
+ *	(the record may not be read any more)
+ */
 static inline void *entry_handle(const struct entry *e) { return (void *)e->handle; }
 /* The record of a handle; NULL: it is gone, or never was one of this kind. Interrupts off,
  * or registry_lock held: until they are on again it is not freed. */

@@ -194,12 +194,11 @@ struct irq_action *request_irq(u32 irq, irq_handler handler, u32 flags,
 	a->line = &irq_lines[gsi];
 	irq_flags = spin_lock_irqsave(&registry_lock);
 	err = attach_action(a, irq, name, caller);
+	void *handle = err ? ERR_PTR(err) : entry_handle(&a->e);
 	spin_unlock_irqrestore(&registry_lock, irq_flags);
-	if (err) {
+	if (err)
 		kfree(a);
-		return ERR_PTR(err);
-	}
-	return entry_handle(&a->e);
+	return handle;
 }
 
 int free_irq(struct irq_action *handle)

@@ -48,18 +48,16 @@ struct file *module_file_open(const char *name, u32 flags)
 {
 	const struct entry_part maker = ENTRY_MAKER((u32)__builtin_return_address(0));
 	struct file *f;
-	int err;
 
 	if (READ_ONCE(owner_of(maker.addr)->state) == OWNER_GONE)
 		return ERR_PTR(-ENODEV);	/* an exit begins nothing new */
 	f = file_open(name, flags);
 	if (IS_ERR(f))
 		return f;
-	err = entry_add(&f->e, &file_entry_ops, name, &maker, 1);
-	if (!err)
-		return entry_handle(&f->e);
-	file_close(f);
-	return ERR_PTR(err);
+	struct file *handle = entry_add(&f->e, &file_entry_ops, name, &maker, 1);
+	if (IS_ERR(handle))
+		file_close(f);
+	return handle;
 }
 
 /* The file, which stays until let_go(); or ERR_PTR. A call on it is in progress from here on:

@@ -123,12 +123,11 @@ struct notifier *notifier_register(struct notifier_chain *c, const char *name,
 	err = entry_add_locked(&n->e, &notifier_ops, name, part, ARRAY_SIZE(part));
 	if (!err)
 		insert_by_prio(n);
+	void *handle = err ? ERR_PTR(err) : entry_handle(&n->e);
 	spin_unlock_irqrestore(&registry_lock, flags);
-	if (err) {
+	if (err)
 		kfree(n);
-		return ERR_PTR(err);
-	}
-	return entry_handle(&n->e);
+	return handle;
 }
 
 int notifier_unregister(struct notifier *handle)

@@ -189,8 +189,8 @@ static const struct entry_ops thread_ops = {
 
 /* The task comes first, because it cannot be made under registry_lock; but it
  * starts under it, so that owner_stop_threads() finds every thread that runs. */
-static int enter_and_start(struct thread_record *t, struct task *task, const char *name,
-                           const struct entry_part *part, u32 nr)
+static void *enter_and_start(struct thread_record *t, struct task *task, const char *name,
+                             const struct entry_part *part, u32 nr)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	int err = entry_add_locked(&t->e, &thread_ops, name, part, nr);
@@ -203,8 +203,9 @@ static int enter_and_start(struct thread_record *t, struct task *task, const cha
 		task->owner = t->e.owner;
 	}
 	(void)start(t, task);
+	void *handle = err ? ERR_PTR(err) : entry_handle(&t->e);
 	spin_unlock_irqrestore(&registry_lock, flags);
-	return err;
+	return handle;
 }
 
 struct thread *kthread_run(void (*fn)(void *arg), void *arg, const char *name)
@@ -215,7 +216,6 @@ struct thread *kthread_run(void (*fn)(void *arg), void *arg, const char *name)
 	};
 	struct thread_record *t;
 	struct task *task;
-	int err;
 
 	if (!entry_may_wait(NULL, &thread_ops, caller))
 		return ERR_PTR(-EDEADLK);
@@ -229,13 +229,13 @@ struct thread *kthread_run(void (*fn)(void *arg), void *arg, const char *name)
 		kfree(t);
 		return ERR_PTR(PTR_ERR(task));
 	}
-	err = enter_and_start(t, task, name, part, ARRAY_SIZE(part));
-	if (!err)
-		return entry_handle(&t->e);
+	struct thread *handle = enter_and_start(t, task, name, part, ARRAY_SIZE(part));
+	if (!IS_ERR(handle))
+		return handle;
 	join(task);
 	task_put(task);
 	kfree(t);
-	return ERR_PTR(err);
+	return handle;
 }
 
 int kthread_stop(struct thread *handle)

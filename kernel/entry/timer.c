@@ -160,7 +160,6 @@ struct timer *timer_create(const char *name, void (*fn)(void *arg), void *arg)
 		ENTRY_MAKER((u32)__builtin_return_address(0)),
 	};
 	struct timer_record *t = kzalloc(sizeof(*t));
-	int err;
 
 	if (!t)
 		return ERR_PTR(-ENOMEM);
@@ -168,12 +167,10 @@ struct timer *timer_create(const char *name, void (*fn)(void *arg), void *arg)
 	ktimer_init(&t->core, fire);
 	t->driver = t->fn = fn;
 	t->arg = arg;
-	err = entry_add(&t->e, &timer_ops, name, part, ARRAY_SIZE(part));
-	if (err) {
+	void *handle = entry_add(&t->e, &timer_ops, name, part, ARRAY_SIZE(part));
+	if (IS_ERR(handle))
 		kfree(t);
-		return ERR_PTR(err);
-	}
-	return entry_handle(&t->e);
+	return handle;
 }
 
 /* The record, locked; *flags for unlock_timer(). NULL: it is gone, and nothing is locked.

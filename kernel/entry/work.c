@@ -265,7 +265,6 @@ struct work *work_create(const char *name, void (*fn)(void *arg), void *arg)
 		ENTRY_MAKER((u32)__builtin_return_address(0)),
 	};
 	struct work_record *w = kzalloc(sizeof(*w));
-	int err;
 
 	if (!w)
 		return ERR_PTR(-ENOMEM);
@@ -273,12 +272,10 @@ struct work *work_create(const char *name, void (*fn)(void *arg), void *arg)
 	w->arg = arg;
 	list_init(&w->node);
 	list_init(&w->grace.node);
-	err = entry_add(&w->e, &work_ops, name, part, ARRAY_SIZE(part));
-	if (err) {
+	void *handle = entry_add(&w->e, &work_ops, name, part, ARRAY_SIZE(part));
+	if (IS_ERR(handle))
 		kfree(w);
-		return ERR_PTR(err);
-	}
-	return entry_handle(&w->e);
+	return handle;
 }
 
 /* Caller holds work_lock, so it stays. NULL: it is gone. */

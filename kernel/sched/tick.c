@@ -15,8 +15,8 @@
 
 /* Deterministic mode: short enough that the CPUs' steps interleave finely, long
  * enough that they get something done. */
-#define SEEDED_MIN_NS  20000u
-#define SEEDED_SPAN_NS 200000u
+#define SEEDED_MIN_NS  (BUILD_SLOWNESS * 20000u)
+#define SEEDED_SPAN_NS (BUILD_SLOWNESS * 200000u)
 
 u32 sched_seed;
 

@@ -8,7 +8,7 @@
 #include "x86/clock.h"
 #include "x86/console.h"
 
-#define QUARTER_NS (250 * NSEC_PER_MSEC)
+#define QUARTER_NS (BUILD_SLOWNESS * 250 * NSEC_PER_MSEC)
 #define MAX_IDS    32
 
 /* What is asked for, and how far it is. */

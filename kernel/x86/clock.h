@@ -7,6 +7,16 @@
 #define NSEC_PER_MSEC 1000000ull
 #define NSEC_PER_SEC  1000000000ull
 
+/* What is timed so that a CPU gets some work done meanwhile is multiplied by this. The calls that the compiler
+ * puts at each access make the checked builds so much slower, roughly (docs/TESTING.md). */
+#if defined(KCSAN)
+#define BUILD_SLOWNESS 8u
+#elif defined(CHECKED)
+#define BUILD_SLOWNESS 4u
+#else
+#define BUILD_SLOWNESS 1u
+#endif
+
 void clock_init(void);
 /* Nanoseconds since clock_init(). Any context. */
 u64  clock_ns(void);

@@ -42,7 +42,7 @@ module_exit(words_exit);
 HAZARD("E11", "process-words", "derived",
        "insmod; program h_client words h_e11_words; sleep 20; unload; out");
 HAZARD("E12", "late-look", "derived",
-       "cpus 2; yields 1; spin census:look 1 0; stir census:look; insmod; unload; try; "
+       "cpus 2; yields 1; spin census:look 1 0; linger census:watch 1; stir census:look; insmod; unload; try; "
        "free census:look aside; out; sleep 5");
 MODULE_DESCRIPTION("Hazards E11, E12: words of a process; a late look");
 MODULE_LICENSE("MIT");

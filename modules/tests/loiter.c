@@ -1,7 +1,8 @@
-/* loiter: open() of its device stays inside for a while. For tools/explore.
+/* loiter: open() of its device stays inside for a while; with work=1 a work item does, from the load on. For
+ * tools/explore, which begins when inside() is entered (--from inside).
  *
- * It waits for `ms` at a PAUSE, where the explorer lets other CPUs run: long enough for an unload to begin.
- * Then it gives up the CPU inside, `times` times, and waits a little in between.
+ * It sleeps in the core for `nap` microseconds, then passes `rounds` times through a PAUSE, where the explorer lets
+ * other CPUs run. Then it gives up the CPU inside, `times` times, and waits a little in between.
  * With wipe=1 it gives it up once, in a frame that is gone afterwards, overwrites what that left on the stack, and
  * waits: then nothing but EIP says that it is inside. That is what the second look at on_cpu is for
  * (unload/inspect.c, inspect_task()). */
@@ -11,20 +12,19 @@ static u32 times = 4;
 module_param(times, uint);
 static bool wipe;
 module_param(wipe, bool);
+static u32 nap;
+module_param(nap, uint);
+static u32 rounds = 100;
+module_param(rounds, uint);
+static bool work;
+module_param(work, bool);
 
-static u32 ms = 24;
-module_param(ms, uint);
+/* open() counts itself, as drivers of 2.4 did. */
+MODULE_COUNTS_ITSELF();
 
-/* By the TSC, which counts nanoseconds on the explorer's machine: clock_ns() would be a way out of the module. */
-static void stay_until(u64 end)
+static void stay(u32 n)
 {
-	while (rdtsc() < end)
-		cpu_relax();
-}
-
-static void stay(u32 rounds)
-{
-	while (rounds--)
+	while (n--)
 		cpu_relax();
 }
 
@@ -45,35 +45,57 @@ static noinline void give_way_below(void)
 	__asm__ volatile("" :: "m"(room));
 }
 
-/* In the frame of open() itself, and without calls behind the first: no return address into the module is left. */
+/* In the frame of inside() itself, and without calls behind the first: no return address into the module is left. */
 static always_inline void give_way_and_forget(void)
 {
-	u32 words = 128, rounds = times, *below;
+	u32 words = 128, n = times, *below;
 
 	give_way_below();
 	below = __builtin_alloca(words * sizeof(u32));
 	__asm__ volatile("rep stosl" : "+D"(below), "+c"(words) : "a"(0) : "memory");
+	stay(n);
+}
+
+static noinline void inside(void *unused)
+{
+	(void)unused;
+	if (nap)
+		sleep_ns(nap * NSEC_PER_USEC);
 	stay(rounds);
+	if (wipe)
+		give_way_and_forget();
+	else
+		give_way();
 }
 
 static int loiter_open(struct file *f)
 {
 	(void)f;
-	stay_until(rdtsc() + ms * NSEC_PER_MSEC);
-	if (wipe)
-		give_way_and_forget();
-	else
-		give_way();
+	MOD_INC_USE_COUNT;
+	inside(NULL);
+	MOD_DEC_USE_COUNT;
 	return -EAGAIN;
 }
 
 static const struct chrdev_ops ops = { .open = loiter_open };
 
+static int __init begin_work(void)
+{
+	struct work *w = work_create("loiter", inside, NULL);
+
+	if (IS_ERR(w))
+		return PTR_ERR(w);
+	work_queue(w);
+	return 0;
+}
+
 static int __init loiter_init(void)
 {
 	struct chrdev *dev = chrdev_register("loiter", &ops, NULL);
 
-	return IS_ERR(dev) ? PTR_ERR(dev) : 0;
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
+	return work ? begin_work() : 0;
 }
 module_init(loiter_init);
 

@@ -71,6 +71,7 @@ class State:
         self.frozen = []                # the one that was frozen first goes on first
         self.resting = set()            # CPUs that have shown, since anybody moved, that they cannot go on
         self.passes = {}                # (cpu, pc): how often
+        self.calls = [None] * smp       # interrupts from others so far; None: it has run since that was asked
         self.turns = self.rounds = self.switches = 0
         self.period = PIT_PERIOD
         self.ended = False              # the commands are through: the others run out
@@ -78,6 +79,7 @@ class State:
     def copy(self):
         new = copy.copy(self)
         new.at, new.passes, new.resting = list(self.at), dict(self.passes), set(self.resting)
+        new.calls = list(self.calls)
         new.frozen = [copy.copy(f) for f in self.frozen]
         return new
 
@@ -166,7 +168,8 @@ class Turns:
         """This CPU goes on, if it can, until it stops. A frozen one only serves interrupts."""
         place, frozen = state.at[cpu], state.freeze_of(cpu)
         at_rest = place.pc == self.idle or (frozen and frozen.place == place)
-        calls = self.calls_of(cpu) if at_rest else 0
+        if at_rest and state.calls[cpu] is None:
+            state.calls[cpu] = self.calls_of(cpu)
         if not at_rest and place.pc in self.gdb.breakpoints:
             self.gdb.step(cpu)
         if self.gdb.go_on(cpu) is None:
@@ -174,7 +177,8 @@ class Turns:
         registers = self.gdb.registers(cpu)
         state.at[cpu] = Place(registers["eip"], registers["esp"])
         state.turns += 1
-        if at_rest and (state.at[cpu] != place or self.calls_of(cpu) != calls):
+        before, state.calls[cpu] = state.calls[cpu], self.calls_of(cpu) if at_rest else None
+        if at_rest and (state.at[cpu] != place or state.calls[cpu] != before):
             self.moved(state, cpu)
             if frozen:
                 frozen.served = True
