@@ -208,16 +208,11 @@ bool entry_may_wait(const void *handle, const struct entry_ops *ops, u32 caller)
 
 /* -- the end of a record ---------------------------------------------------- */
 
-static void answer(void *arg, const struct regs *regs, u32 sp)
-{
-	(void)arg, (void)regs, (void)sp;
-}
-
 /* Each CPU leaves its interrupt handlers, and has its interrupts on, before it answers; so
  * afterwards none holds what it found before. May sleep. */
 static bool all_cpus_answer(const struct entry *e)
 {
-	cpumask_t silent = smp_call_until(cpus_online, answer, NULL, clock_ns() + ROUND_TIMEOUT_NS);
+	cpumask_t silent = smp_fence_until(clock_ns() + ROUND_TIMEOUT_NS);
 	u32 cpu;
 
 	for_each_cpu_in(cpu, silent)

@@ -10,7 +10,6 @@
 #include "x86/console.h"
 
 #define ROUND_NS     (2000 * NSEC_PER_MSEC)
-#define ASK_NS       (50 * NSEC_PER_MSEC)
 #define TAKE_BACK_NS (1000 * NSEC_PER_MSEC)
 
 /* -- 1: calls lead nowhere --------------------------------------------------------- */
@@ -40,26 +39,11 @@ static u32 some_files(struct owner *o, u32 from, void (*deal_with)(struct file *
 
 /* -- 2: which files are in a call? --------------------------------------------------- */
 
-static void answer(void *arg, const struct regs *regs, u32 sp)
-{
-	(void)arg, (void)regs, (void)sp;
-}
-
 /* What each CPU stored before it saw a file cut off is visible afterwards (file.c draws it). One
  * that is late, as on a busy host, is asked again. May sleep. */
 static int all_cpus_have_seen(void)
 {
-	u64 end = clock_ns() + ROUND_NS;
-	cpumask_t late = cpus_online;
-
-	for (;;) {
-		preempt_disable();
-		late = smp_call(late & cpus_others(), answer, NULL, ASK_NS);
-		preempt_enable();
-		if (!late || clock_passed(end))
-			return late ? -EIO : 0;
-		sleep_ns(NSEC_PER_MSEC);
-	}
+	return smp_fence_until(clock_ns() + ROUND_NS) ? -EIO : 0;
 }
 
 static void sort_out(struct file *f)

@@ -3,6 +3,8 @@
 #include "lib/format.h"
 #include "mm/heap.h"
 #include "sched/rq.h"
+#include "sched/sync.h"
+#include "smp/idle.h"
 #include "smp/ipi.h"
 #include "smp/races.h"
 #include "x86/paging.h"
@@ -44,6 +46,14 @@ static const char *name_on_cpu(u32 cpu)
 	return t ? t->name : "none yet";
 }
 
+/* Interrupted while idle. A test holds this CPU before it counts as busy, and after that. */
+static void from_idle(void)
+{
+	sync_point("idle:interrupted");
+	idle_end();
+	sync_point("idle:left");
+}
+
 void sched_init(void)
 {
 	extern char boot_stack[];
@@ -52,6 +62,7 @@ void sched_init(void)
 		panic("no memory for the first run queue");
 	cpu_task_name = name_on_cpu;
 	tick_init();
+	trap_from_idle = from_idle;
 	preempt_hook = preempt_from_hook;
 #ifdef RACES
 	race_yield = yield_as_preempted;
@@ -76,16 +87,28 @@ int sched_prepare_cpu(struct cpu *c, u32 stack_base)
  *	sti; hlt: the interrupt
  *	is taken here, and ends hlt
  *
- * With interrupts on between the look and HLT it would be taken too early. */
+ * With interrupts on between the look and HLT it would be taken too early.
+ *
+ * All run queues are searched for a task to take over when this CPU has run out of its own, and then
+ * once a tick: a task that wakes up is given an idle CPU anyway (choose_cpu()), and with many CPUs a
+ * search after each interrupt would cost more than what that came for. */
 static void idle_loop(struct rq *rq) noreturn;
 static void idle_loop(struct rq *rq)
 {
+	const struct cpu *c = this_cpu();
+	u64 searched = 0, now;
+
 	for (;;) {
 		irq_disable();
-		if (this_cpu_read(need_resched) || balance_pull(rq)) {
+		if (unlikely(in_interrupt()))	/* an NMI ended HLT */
+			idle_end();
+		now = rq->switched_at + c->tick_seq;	/* both only rise: it changes with either */
+		if (this_cpu_read(need_resched) || (now != searched && balance_pull(rq))) {
 			irq_enable();
 			schedule();
 		} else {
+			searched = now;
+			idle_begin();
 			irq_enable_and_halt();
 		}
 	}

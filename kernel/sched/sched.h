@@ -37,6 +37,9 @@ int  sleep_interruptible_ns(u64 ns);
  * did not answer by the deadline. May sleep. */
 cpumask_t smp_call_until(cpumask_t mask, smp_fn fn, void *arg, u64 deadline) must_use;
 
+/* smp_fence() of all CPUs, likewise. */
+cpumask_t smp_fence_until(u64 deadline) must_use;
+
 /* Makes a sleeping task runnable. True when it was not already. Any context. */
 bool wake_task(struct task *t);
 /* The same, for a caller that is about to wait for what `t` does: it runs next on

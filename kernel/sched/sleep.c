@@ -29,6 +29,17 @@ noinline int sleep_interruptible_ns(u64 ns)
 	return err == -ETIMEDOUT ? 0 : err;
 }
 
+cpumask_t smp_fence_until(u64 deadline)
+{
+	ASSERT(may_sleep());
+	cpumask_t late = smp_fence(cpus_online, NSEC_PER_MSEC);
+	while (late && !clock_passed(deadline)) {
+		sleep_ns(NSEC_PER_MSEC);
+		late = smp_fence(late, NSEC_PER_MSEC);
+	}
+	return late;
+}
+
 cpumask_t smp_call_until(cpumask_t mask, smp_fn fn, void *arg, u64 deadline)
 {
 	ASSERT(may_sleep());

@@ -24,6 +24,12 @@ cpumask_t smp_call(cpumask_t mask, smp_fn fn, void *arg, u64 timeout_ns) must_us
 /* Every other online CPU. */
 static inline cpumask_t cpus_others(void) { return cpus_online & ~CPU_BIT(this_cpu()->id); }
 
+/* A fence on other CPUs: what this one wrote before, those of `mask` see from now on; what they
+ * wrote before, the caller sees; and none is still in an interrupt handler that it was in at the
+ * time of the call. Idle CPUs are not asked. Returns those that did not answer. Context: as
+ * smp_call(). */
+cpumask_t smp_fence(cpumask_t mask, u64 timeout_ns) must_use;
+
 /* Serves requests posted to this CPU; for code that spins with interrupts off
  * and waits for another CPU. */
 void ipi_serve(void);

@@ -31,7 +31,7 @@ struct cpu {
 	struct user_thread *user;	/* current->user, when it was switched to */
 	u32 cr3;			/* the address space that is loaded; others peek (tlb.c) */
 	u32 preempt_count;		/* > 0: schedule() must not be called */
-	u32 irq_depth;			/* nested interrupt handlers */
+	u32 irq_depth;			/* nested interrupt handlers; IRQ_DEPTH_IDLE (x86/trap.h) */
 	struct rq *rq;
 	struct task *idle;
 	u64 tick_seq;			/* timer interrupts taken */
@@ -43,6 +43,7 @@ struct cpu {
 	u32 need_resched aligned(64);
 	u32 inbox[NR_CPUS / 32];	/* bit s: CPU s has posted a request (atomic) */
 	u32 nmi_look;			/* somebody wants nmi_copy (atomic) */
+	u32 idle_state;			/* smp/idle.c (atomic) */
 
 	/* This CPU writes, any CPU reads. */
 	struct ipi_request outgoing;	/* this CPU's one call in flight */

@@ -1,5 +1,6 @@
 /* TLB shootdown: every CPU forgets translations of a range, and says so. */
 #include "lib/types.h"
+#include "smp/idle.h"
 #include "smp/ipi.h"
 #include "x86/atomic.h"
 #include "x86/cpu.h"
@@ -16,7 +17,7 @@ struct range { u32 start, end; };
 /* Kernel pages are global and outlive a load of CR3; a change of CR4.PGE drops
  * them too (Intel SDM vol. 3, 4.10.4.1). Interrupts off: a handler that came
  * in between and saved CR4 would be confused. */
-static void flush_all(void)
+void tlb_flush_all(void)
 {
 	u32 flags = irq_save(), cr4 = read_cr4();
 	if (cr4 & CR4_PGE) {
@@ -31,7 +32,7 @@ static void flush_all(void)
 static void flush_range(const struct range *r)
 {
 	if ((r->end - r->start) / PAGE_SIZE > MAX_SINGLE_PAGES) {
-		flush_all();
+		tlb_flush_all();
 		return;
 	}
 	for (u32 va = r->start; va != r->end; va += PAGE_SIZE)
@@ -45,7 +46,8 @@ static void on_flush(void *arg, const struct regs *regs, u32 sp)
 	flush_range(arg);
 }
 
-/* Returns those of `mask` that did not answer: a CPU of an emulator may have no time of its
+/* An idle CPU is not woken: it flushes all when it leaves (smp/idle.c).
+ * Returns those of `mask` that did not answer: a CPU of an emulator may have no time of its
  * host's for a while, so it is asked again. In between others may run here; that this may be
  * another CPU then does not matter, as those that have answered are no longer asked. */
 static cpumask_t flush_on(cpumask_t mask, struct range *r)
@@ -56,7 +58,7 @@ static cpumask_t flush_on(cpumask_t mask, struct range *r)
 			flush_range(r);
 		mask &= cpus_others();
 		if (mask)
-			mask = smp_call(mask, on_flush, r, TRY_NS);
+			mask = smp_call(mask & ~cpus_idle_to_flush(mask), on_flush, r, TRY_NS);
 		preempt_enable();
 	}
 	return mask;

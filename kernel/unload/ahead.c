@@ -11,7 +11,7 @@
  * A task that got a CPU after it was read, and is not its current task any more, left it at the
  * head of schedule(). There it puts itself into the list if its CPU sees the flag. It does: each
  * CPU was interrupted after the flag went up and before the first stack was read, so all of its later
- * loads see it. A CPU that was past the flag when the interrupt came makes one more switch:
+ * loads see it (or it was idle then: smp/idle.c). A CPU that was past the flag when the interrupt came makes one more switch:
  *
  *	CPU 0 (asker)			CPU 1
  *					A: head of schedule(), no flag
@@ -41,6 +41,7 @@
 #include "unload/ahead.h"
 #include "sched/sched.h"
 #include "sched/sync.h"
+#include "smp/ipi.h"
 #include "unload/hold.h"
 #include "unload/inspect.h"
 #include "x86/clock.h"
@@ -87,20 +88,6 @@ static void set_open(bool value)
 	spin_unlock_irqrestore(&lock, flags);
 }
 
-static void answer(void *arg, const struct regs *regs, u32 sp)
-{
-	(void)arg, (void)regs, (void)sp;
-}
-
-/* True: what this CPU wrote before, all others see at their next step. */
-static bool interrupt_all(void)
-{
-	preempt_disable();		/* or this CPU would be another one meanwhile */
-	cpumask_t silent = smp_call(cpus_others(), answer, NULL, ANSWER_LIMIT_NS);
-	preempt_enable();
-	return !silent;
-}
-
 struct walk { struct inspection *in; u32 generation, skipped; };
 
 static noinline bool read_stack(struct inspection *in, struct task *t)
@@ -140,7 +127,7 @@ void look_ahead(struct inspection *in)
 	set_open(true);
 	look_in_passing = note_passer;
 	module_remove = next_trap();
-	bool all_see_it = interrupt_all();
+	bool all_see_it = !smp_fence(cpus_online, ANSWER_LIMIT_NS);
 	if (all_see_it)
 		read_stacks(in);
 	sync_point("unload:looked-ahead");

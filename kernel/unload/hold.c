@@ -3,6 +3,7 @@
 #include "sched/mutex.h"
 #include "sched/sched.h"
 #include "smp/held.h"
+#include "smp/idle.h"
 #include "smp/ipi.h"
 #include "x86/atomic.h"
 #include "x86/clock.h"
@@ -66,8 +67,8 @@ static void wait_parked(struct hold *h, cpumask_t coming, u64 limit)
 
 void hold_cpus(struct hold *h)
 {
-	struct kick k = { 0 };
-	cpumask_t others;
+	uninitialized struct kick k;	/* each CPU that answers has written its part */
+	cpumask_t others, awake;
 	u64 limit;
 	u32 cpu;
 
@@ -81,13 +82,15 @@ void hold_cpus(struct hold *h)
 	module_remove_asker = this_cpu()->id;
 	/* Johnson: "it doesn't have to be atomic. It needs only to be volatile."
 	 * The IPI below orders it before each CPU's next look: posting a request
-	 * is a locked instruction here, taking the interrupt is one there. */
+	 * is a locked instruction here, taking the interrupt is one there. An idle
+	 * CPU orders it when it leaves (smp/idle.c), and then parks. */
 	look_in_passing = NULL;		/* first: see park_cpu() */
 	module_remove = h->trap;
 
 	if (others) {
-		h->silent = smp_call(others, kick, &k, limit - clock_ns());
-		for_each_cpu_in(cpu, others & ~h->silent) {
+		awake = others & ~cpus_idle(others);
+		h->silent = smp_call(awake, kick, &k, limit - clock_ns());
+		for_each_cpu_in(cpu, awake & ~h->silent) {
 			if (k.will_park[cpu])
 				h->parked |= CPU_BIT(cpu);
 		}

@@ -5,6 +5,7 @@
 #include "sched/sched.h"
 #include "sched/sync.h"
 #include "smp/held.h"
+#include "smp/idle.h"
 #include "smp/ipi.h"
 #include "unload/ahead.h"
 #include "x86/atomic.h"
@@ -198,6 +199,18 @@ static void sample(void *arg, const struct regs *regs, u32 sp)
 	wipe_dead_stack();
 }
 
+/* The idle tasks of CPUs that are idle: outside at this instant, and what they load later comes after
+ * the close of the records (smp/idle.c). Returns the other CPUs. */
+static cpumask_t pass_idle(struct inspection *in, cpumask_t mask)
+{
+	cpumask_t idle = cpus_idle(mask);
+	u32 cpu;
+
+	for_each_cpu_in(cpu, idle)
+		pass_in_turn(cpus[cpu]->idle, in->number);
+	return mask & ~idle;
+}
+
 void inspect_cpus(struct inspection *in, cpumask_t cpus)
 {
 	u32 cpu;
@@ -205,7 +218,7 @@ void inspect_cpus(struct inspection *in, cpumask_t cpus)
 	if (!cpus)
 		return;
 	preempt_disable();		/* or this CPU would be another one meanwhile */
-	cpus &= cpus_others();
+	cpus = pass_idle(in, cpus & cpus_others());
 	cpumask_t silent = smp_call(cpus, sample, in, SAMPLE_LIMIT_NS);
 	preempt_enable();
 	in->silent |= silent;

@@ -56,7 +56,7 @@ void inspection_end(struct inspection *in);
 void inspection_take_turn(struct inspection *in);
 void inspection_end_turn(void);
 
-/* By IPI: each CPU of `cpus` but this one reads its own stack. Not in interrupts. */
+/* By IPI: each CPU of `cpus` but this one and idle ones reads its own stack. Not in interrupts. */
 void inspect_cpus(struct inspection *in, cpumask_t cpus);
 /* The stack of a task that is off its CPU, while all run: true when no word of it points into the
  * range. What it says holds while the task does not run. Caller holds tasklist_lock; `t` is not dead. */

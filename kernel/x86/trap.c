@@ -34,6 +34,9 @@ static void no_exit_work(struct regs *regs) { (void)regs; }
 void (*trap_exit_work)(struct regs *regs) = no_exit_work;
 void (*user_exit_work)(struct regs *regs) = no_exit_work;
 
+static void no_idle_yet(void) { }
+void (*trap_from_idle)(void) = no_idle_yet;
+
 static void nobody_there(struct regs *regs, u32 cr2) { (void)cr2; panic_regs(regs, "ring 3, before there is one"); }
 void (*user_exception)(struct regs *regs, u32 cr2) = nobody_there;
 
@@ -158,7 +161,7 @@ static noreturn void page_fault_panic(const struct regs *regs, u32 cr2)
 	panic_regs(regs, "page fault: %s 0x%08x (%s)", access, cr2, reason);
 }
 
-static void exception(struct regs *regs)
+static noinline void exception(struct regs *regs)
 {
 	/* Before anything here can fault itself. */
 	u32 cr2 = regs->vector == TRAP_PF ? read_cr2() : 0;
@@ -204,9 +207,12 @@ void double_fault(struct x86_cpu *c)
 
 /* The depth of interrupts is per-CPU data, which is smp/'s: the linker gets its
  * offset from GS as the value of this symbol (smp/percpu.c). */
-static always_inline void irq_depth_inc(void)
+static always_inline bool irq_depth_inc(void)
 {
-	__asm__ volatile("incl %%gs:x86_gs_irq_depth" ::: "memory", "cc");
+	bool idle;			/* IRQ_DEPTH_IDLE is the sign */
+
+	__asm__ volatile("incl %%gs:x86_gs_irq_depth" : "=@ccs"(idle) :: "memory");
+	return idle;
 }
 
 static always_inline void irq_depth_dec(void)
@@ -231,9 +237,9 @@ static void spurious(u32 vector)
 
 static void interrupt(struct regs *regs)
 {
+	if (unlikely(irq_depth_inc()))
+		trap_from_idle();	/* before anything is loaded that another CPU may have changed */
 	trap_handler handler = READ_ONCE(handlers[regs->vector]);
-
-	irq_depth_inc();
 	if (likely(handler))
 		handler(regs);
 	else

@@ -71,7 +71,10 @@ extern void (*user_exception)(struct regs *regs, u32 cr2);
 extern void (*user_exit_work)(struct regs *regs);
 /* Around the handler of an interrupt (not of an exception) the depth of interrupts
  * on this CPU is counted, in the word at GS:x86_gs_irq_depth: smp/percpu.c gives
- * that symbol its value. */
+ * that symbol its value. Its highest bit is set while the CPU is idle; then
+ * trap_from_idle() comes first, which clears it. Set once by sched/. */
+#define IRQ_DEPTH_IDLE (1u << 31)
+extern void (*trap_from_idle)(void);
 
 /* Calls fn(arg, sp) with all callee-saved registers of the callers pushed at
  * and above sp. Whatever a caller held in a register or on its stack is then
