@@ -103,6 +103,7 @@ inline run_task()
 	if
 	:: atomic { record == 1 && !late_close && !t_holds -> t_holds = true; printf("the task goes in\n") }
 	:: t_holds -> execute(1); atomic { t_holds = false; printf("the task leaves\n") }
+	:: record == 2 -> execute(2)
 	:: skip
 	fi;
 	drain();
