@@ -72,11 +72,14 @@ static int test_masks(void)
 /* Bits are there at each receive; the caller gets its turn all the same. */
 static volatile int call_result = 1;
 
+static volatile bool calls;
+
 static void call_here(void *unused)
 {
 	struct message m = { 77, 0, 0, 0 };
 
 	(void)unused;
+	calls = true;
 	call_result = ipc_call(here, 0, &m);
 }
 
@@ -85,6 +88,8 @@ static int test_turns(void)
 	int what = GOT_NOTIFICATION;
 
 	CHECK(thread_start(call_here, NULL, stacks[0], sizeof(stacks[0])) > 0);
+	while (!calls)
+		(void)sleep_us(1000);
 	for (u32 i = 0; i < 100000 && what != GOT_CALL; i++) {
 		CHECK(!ipc_notify(here, 2));
 		what = receive(here, 0);
