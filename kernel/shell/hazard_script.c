@@ -52,6 +52,7 @@
 #include "entry/stage.h"
 #include "lib/errno.h"
 #include "lib/format.h"
+#include "lib/math64.h"
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/frame.h"
@@ -59,6 +60,7 @@
 #include "sched/sched.h"
 #include "sched/sync.h"
 #include "shell/commands.h"
+#include "smp/ipi.h"
 #include "unload/freezer.h"
 #include "unload/graveyard.h"
 #include "x86/clock.h"
@@ -462,9 +464,36 @@ static int do_gone(struct step *s)
 	return 0;
 }
 
+/* With a host thread for each CPU, time may pass without any for one of them: then what this sleep is for has not
+ * happened, and a verdict would be about the host. So each CPU has to take as many ticks as fit in. One that has
+ * interrupts off for a reason of the stage takes none, but answers an NMI, which one without time does not. */
+static bool has_had_time(u32 cpu, u32 ticks, u64 end)
+{
+	struct regs regs;
+
+	while ((s32)((u32)READ_ONCE(cpus[cpu]->tick_seq) - ticks) < 0) {
+		if (clock_passed(end))
+			return nmi_look(cpu, &regs, NSEC_PER_MSEC);
+		sleep_ns(NSEC_PER_MSEC);
+	}
+	return true;
+}
+
 static int do_sleep(struct step *s)
 {
-	sleep_ns(duration(s, 1, 1));
+	u64 ns = duration(s, 1, 1), end;
+	u32 least = (u32)div_u64(ns, NSEC_PER_SEC / HZ), ticks[NR_CPUS];
+
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+		ticks[cpu] = (u32)READ_ONCE(cpus[cpu]->tick_seq) + MIN(least, 2u);
+	sleep_ns(ns);
+	end = from_now(cell_limit(s->c));
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
+		if (has_had_time(cpu, ticks[cpu], end))
+			continue;
+		snprintf(s->c->evidence, sizeof(s->c->evidence), "CPU %u got no time from the host", cpu);
+		return -EAGAIN;
+	}
 	return 0;
 }
 

@@ -85,12 +85,22 @@ static u32 any_size(struct prng *p, u32 most)
 	return MIN(MAX(size, 1u), most);
 }
 
+/* QEMU takes far longer for a turn of another CPU than for some instructions, and others may be idle. */
+static void relax(void)
+{
+	cpu_relax();
+	for (u32 i = 0; i < 50; i++)
+		barrier();
+}
+
+static u64 cycles(u32 ns) { return (u64)ns * (tsc_khz() / 1000) >> 10; }	/* 2 % less */
+
 static void stay(u32 ns)
 {
-	u64 end = rdtsc() + ((u64)ns * (tsc_khz() / 1000) >> 10);
+	u64 end = rdtsc() + cycles(ns);
 
 	while ((s64)(rdtsc() - end) < 0)
-		cpu_relax();
+		relax();
 }
 
 static bool may_yield(void)
@@ -133,12 +143,12 @@ static bool has_better(const struct race_cpu *me)
 
 static void wait_for_betters(struct race_cpu *me)
 {
-	u64 end = rdtsc() + ((u64)RANK_WAIT_NS * (tsc_khz() / 1000) >> 10);
+	u64 end = rdtsc() + cycles(RANK_WAIT_NS);
 	bool waited = false;
 
 	while (has_better(me) && (s64)(rdtsc() - end) < 0) {
 		waited = true;
-		cpu_relax();
+		relax();
 	}
 	me->delays += waited;
 	me->leave = waited ? prng_below(&me->prng, LEAVE_PLACES) : 0;

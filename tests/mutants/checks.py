@@ -12,7 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 SCALE = float(os.environ.get("TIMEOUT_SCALE", "1"))
 LACKING, TIMED_OUT, PANICKED = 126, 124, 125
-CHECK_SECONDS, ALL_SECONDS, BUILD_SECONDS = 20, 120, 600
+CHECK_SECONDS, RACE_SECONDS, ALL_SECONDS, BUILD_SECONDS = 20, 60, 120, 600
 # Of a tree, what no kernel is built from; of a build, what is not needed to go on building it.
 NOT_SOURCES = {".git", "__pycache__", "docs"}
 NOT_BUILT_ON = {"mutants", "debug", "fuzz", "unit", "models", "archive"}
@@ -55,7 +55,7 @@ def build_folder(build):
 
 
 def not_sources(build):
-    return NOT_SOURCES | {build_folder(build).split("/")[0], "build", "build-debug"}
+    return NOT_SOURCES | {build_folder(build).split("/")[0], "build", "build-debug", "build-races"}
 
 
 def digest_of_sources(build):
@@ -109,12 +109,32 @@ class Tree:
 
     def make(self):
         """None, or why it does not build. Once for each mutant, when a check wants a machine."""
-        if self.built:
+        if self.built is True:
             return None
         status, said = self.run(["make", f"BUILD={self.build}", "test-kernel"], BUILD_SECONDS)
         self.built = status == 0
         errors = [line for line in said.split("\n") if re.search(r"error|Error|\*\*\*", line)]
         return None if self.built else (errors or [said[-200:] or "no end"])[0]
+
+    def make_races(self):
+        """The same of the build with delays. A path beside the other one, so that it is built anew only once."""
+        if self.built != "races":
+            status, said = self.run(["make", "RACES=1", "BUILD=build-races", "kernel", "build-races/modules.tar"], BUILD_SECONDS)
+            if status:
+                return (re.findall(r"^.*(?:error|Error|\*\*\*).*$", said, re.M) or [said[-200:] or "no end"])[0]
+            self.built = "races"
+        return None
+
+    def race(self, check, seed):
+        """Exit status and what a machine with delays said."""
+        argv = [self.path("tools/run"), "--build", self.path("build-races"), "--direct", "--deterministic", "--seed",
+                str(seed), "--smp", check.options.get("cpus", "4"), "--timeout", str(RACE_SECONDS),
+                "-c", check.command().replace("{seed}", str(seed))]
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, errors="replace")
+        if done.returncode == LACKING:
+            raise Lacking(done.stderr.strip())
+        return done.returncode, done.stdout
 
     def boot(self, check, seconds=CHECK_SECONDS):
         """Exit status and what the machine said."""
@@ -187,6 +207,19 @@ def noticed_in_machine(check, tree):
     return verdict_of(check, said)
 
 
+def noticed_by_delays(check, tree):
+    """By one of the first seeds. Without the fault all of them pass."""
+    error = tree.make_races()
+    if error:
+        raise Broken(error)
+    for seed in range(1, int(check.options.get("seeds", "1")) + 1):
+        status, said = tree.race(check, seed)
+        bad = ended_badly(status, said, RACE_SECONDS)
+        if bad or status:
+            return f"seed {seed}: {bad or first_complaint(said)}"
+    return None
+
+
 def refuted(check):
     """By the model's own table; it knows nothing of the tree."""
     done = subprocess.run([os.path.join(ROOT, "tests/models/check"), *check.words], text=True,
@@ -201,4 +234,6 @@ def noticed(check, tree):
     """What it says that it should not; None: nothing."""
     if check.kind == "model":
         return refuted(check)
+    if check.kind == "race":
+        return noticed_by_delays(check, tree)
     return noticed_on_host(check, tree) if check.kind == "unit" else noticed_in_machine(check, tree)

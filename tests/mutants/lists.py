@@ -8,7 +8,7 @@ import re
 import sys
 
 REASONS = ("equivalent", "unseen", "open")
-KINDS = ("unit", "test", "tests", "cell", "run", "model")
+KINDS = ("unit", "test", "tests", "cell", "run", "race", "model")
 
 
 class Stale(Exception):
@@ -17,11 +17,11 @@ class Stale(Exception):
 
 class Check:
     """What may notice a mutant: unit SUITE, test NAME, tests, cell HAZARD STRATEGY=VERDICT, run COMMAND,
-    model MODEL VARIANT."""
+    race COMMAND, model MODEL VARIANT."""
 
     def __init__(self, text):
         self.text = text
-        self.options = dict(re.findall(r"\[(cpus|seed|multi)(?: (\d+))?\]", text))
+        self.options = dict(re.findall(r"\[(cpus|seeds?|multi)(?: (\d+))?\]", text))
         words = re.sub(r"\[[^]]*\]", "", text).split()
         self.kind, self.words = words[0], words[1:]
         if self.kind not in KINDS or bool(self.words) == (self.kind == "tests"):
@@ -34,7 +34,7 @@ class Check:
         """At the prompt."""
         if self.kind == "cell":
             return f"hazard -j {self.hazard} {self.strategy}"
-        return " ".join(["test"] * (self.kind != "run") + self.words)
+        return " ".join(["test"] * (self.kind not in ("run", "race")) + self.words)
 
 
 class Edit:
