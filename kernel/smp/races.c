@@ -188,8 +188,10 @@ void race_at(enum race_place where)
 	if (likely(!READ_ONCE(on)))
 		return;
 	struct race_cpu *me = &per_cpu[this_cpu_read(id)];
-	if (likely(where == RACE_ACCESS) && likely(me->left--))
+	if (likely(where == RACE_ACCESS) && likely(me->left)) {
+		me->left--;		/* stays 0 in an interrupt of a delay */
 		return;
+	}
 	if (!me->busy && !panicked_at.eip)
 		place(me, where == RACE_ACCESS);
 }
