@@ -425,7 +425,7 @@ static const u32 syscall_flags[NR_SYSCALLS] = {
 	[SYS_DUP] = DUP_WATCH,
 };
 extern u32 syscall_unknown_flags[];	/* entry.asm */
-u32 syscall_unknown_flags[NR_SYSCALLS];	/* fixed after user_init() */
+u32 syscall_unknown_flags[NR_SYSCALLS];	/* fixed once this floor is up */
 
 void syscall_set(enum syscall number, syscall_fn fn)
 {
