@@ -149,7 +149,8 @@ enum syscall {
 	/* The machine. */
 	SYS_CONSOLE_WRITE,	/* kernel, buffer, length */
 	SYS_CONSOLE_READ,	/* keyboard, buffer, length: what was typed; 0 when nothing was, or the
-				 * keyboard is another's */
+				 * keyboard is another's. A byte CONSOLE_LOST stands for characters
+				 * that were lost there */
 	SYS_CONSOLE_BIND,	/* kernel, endpoint, bits: a key notifies. The handle that it returns is the
 				 * keyboard, which goes back to its last holder when it is closed, or
 				 * nobody receives at the endpoint any more */
@@ -163,6 +164,7 @@ enum syscall {
 	NR_SYSCALLS
 };
 
+#define CONSOLE_LOST 0xffu		/* no byte of UTF-8 (RFC 3629, section 1) */
 #define COPY_TO_CALLER (1u << 16)	/* flag of SYS_COPY */
 #define DUP_WATCH      (1u << 16)	/* of SYS_DUP, of an endpoint, with a badge: GOT_CLOSED once the new handle
 					 * and all copies of it are closed, by hand or by the end of a process */

@@ -32,6 +32,7 @@ enum { RBR = 0, THR = 0, DLL = 0, IER = 1, DLM = 1, IIR = 2, FCR = 2, LCR = 3, M
 #define LCR_8N1       0x03
 #define LCR_DLAB      0x80
 #define MCR_ON        0x0b	/* DTR, RTS, and OUT2, which gates the interrupt */
+#define MCR_RTS       0x02	/* low: a sender that watches it waits */
 #define MCR_LOOP      0x10
 #define LSR_DR        0x01
 #define LSR_OVERRUN   0x02
@@ -42,6 +43,7 @@ enum { RBR = 0, THR = 0, DLL = 0, IER = 1, DLM = 1, IIR = 2, FCR = 2, LCR = 3, M
 #define FIFO_DEPTH    16
 #define RING_SIZE     1024
 #define BATCH         32
+#define RETRY         (10 * NSEC_PER_MSEC)	/* until the console's reader may have made room */
 #define MAX_PASSES    256	/* of one interrupt: a broken chip must not hold a CPU */
 
 /* Fixed after init. */
@@ -49,13 +51,15 @@ static bool on_console;
 static u32 fifo_depth;		/* 1: an older chip, or one whose FIFOs do not work (8.6.4) */
 static struct irq_action *action;
 static struct chrdev *device;
+static struct timer *retry;	/* see stop_receiving() */
 
 /* Under lock_uart(). */
 static struct spinlock lock = SPINLOCK_IRQ("uart", RANK_DEVICE);
 static u8 rx_buf[RING_SIZE], tx_buf[RING_SIZE];
 static struct ring rx = { .buf = rx_buf, .size = RING_SIZE };
 static struct ring tx = { .buf = tx_buf, .size = RING_SIZE };
-static u8 ier;			/* what the chip's register holds */
+static u8 ier, mcr;		/* what the chip's registers hold */
+static bool stopped;		/* nothing is taken from the chip until there is room */
 static bool echo_due;		/* see uart_interrupt() */
 static struct file *grabber;	/* who gets what arrives on the console's port */
 static u32 count[UART_NR_COUNTERS];
@@ -85,26 +89,99 @@ static void set_ier(u8 value)
 	reg_write(IER, value);
 }
 
+static void set_mcr(u8 value)
+{
+	mcr = value;
+	reg_write(MCR, value);
+}
+
+/* -- room ------------------------------------------------------------------ */
+
+static bool for_console(void) { return on_console && !grabber; }
+
+static u32 room(void)
+{
+	return for_console() ? console_input_room() : RING_SIZE - ring_used(&rx);
+}
+
+/* What is not taken stays in the FIFO; when that is full, QEMU takes no more from
+ * its side, and over a cable RTS tells the sender. The device's reader goes on by
+ * receive_again(); when the console's takes something, nothing tells a driver, so
+ * a timer looks. Caller holds the lock. */
+static void stop_receiving(void)
+{
+	stopped = true;
+	set_ier(ier & ~IER_RECEIVE);
+	set_mcr(mcr & ~MCR_RTS);
+	if (for_console())
+		(void)timer_arm(retry, RETRY);	/* closed: the module is going, and RTS goes up then */
+}
+
+/* Enabling the interrupt raises it at once when something has arrived. Caller holds the lock. */
+static void receive_again(void)
+{
+	if (stopped && room()) {
+		stopped = false;
+		set_mcr(mcr | MCR_RTS);
+		set_ier(ier | IER_RECEIVE);
+	} else if (stopped && for_console()) {
+		(void)timer_arm(retry, RETRY);
+	}
+}
+
+static void retry_receiving(void *arg)
+{
+	u32 flags = lock_uart();
+
+	(void)arg;
+	receive_again();
+	unlock_uart(flags);
+}
+
 /* -- interrupt ------------------------------------------------------------- */
 
-/* Takes what has arrived. What is the console's goes to `batch`, to be handed
- * over without the lock. Returns how much that is. Caller holds the lock. */
-static u32 receive(u8 batch[BATCH])
-{
-	u32 n = 0;
-	u8 lsr;
+/* What is the console's goes to `chars`, to be handed over without the lock. */
+struct batch {
+	u32 n;
+	u32 overran_at;			/* how many came before it was seen that the FIFO overran */
+	u8 chars[BATCH];
+};
 
-	while (n < BATCH && ((lsr = reg_read(LSR)) & LSR_DR)) {
+static void hand_over(const struct batch *b)
+{
+	for (u32 i = 0; i <= b->n; i++) {
+		if (i == b->overran_at)
+			console_input_lost();
+		if (i < b->n)
+			console_input(b->chars[i]);
+	}
+}
+
+/* Takes what has arrived, as far as there is room for it. Caller holds the lock. */
+static void receive(struct batch *b)
+{
+	u32 space = MIN(room(), (u32)BATCH);
+
+	for (u32 n = 0; ; n++) {
+		u8 lsr = reg_read(LSR);
+		if ((lsr & LSR_OVERRUN) || (on_console && serial_overran())) {
+			count[UART_OVERRUNS]++;
+			b->overran_at = b->n;
+		}
+		if (!(lsr & LSR_DR) || n == BATCH)
+			break;
+		if (n == space) {
+			stop_receiving();
+			break;
+		}
 		u8 byte = reg_read(RBR);
 		count[UART_RECEIVED]++;
 		count[UART_LINE_ERRORS] += !!(lsr & LSR_ERRORS);
-		if (on_console && !grabber)
-			batch[n++] = byte;
-		else if (!ring_put(&rx, byte))
-			lsr |= LSR_OVERRUN;
-		count[UART_OVERRUNS] += !!(lsr & LSR_OVERRUN);
+		if (for_console())
+			b->chars[b->n++] = byte;
+		else
+			(void)ring_put(&rx, byte);	/* there was room */
 	}
-	return n;
 }
 
 /* Fills the transmit FIFO if it is empty. The last bytes go out with the
@@ -129,22 +206,22 @@ static void transmit(void)
  * a THRE interrupt. */
 static bool serve(bool first, bool *ours)
 {
-	u8 batch[BATCH];
-	u32 n = 0, flags = lock_uart();
+	struct batch b = { .overran_at = ~0u };
+	u32 flags = lock_uart();
 	bool pending = !(reg_read(IIR) & IIR_NONE);
 
 	*ours |= pending || echo_due || (ier & IER_TRANSMIT);
 	if (pending) {
 		count[UART_INTERRUPTS]++;
-		n = receive(batch);
+		receive(&b);
 		transmit();
 		echo_due = true;
 	} else if (first) {
 		echo_due = false;
 	}
 	unlock_uart(flags);
-	for (u32 i = 0; i < n; i++)
-		console_input(batch[i]);
+	if (on_console)
+		hand_over(&b);
 	return pending;
 }
 
@@ -173,6 +250,7 @@ static u32 take_received(u8 *buf, u32 len)
 
 	while (n < len && ring_get(&rx, &buf[n]))
 		n++;
+	receive_again();
 	unlock_uart(flags);
 	return n;
 }
@@ -227,6 +305,7 @@ static int grab(struct file *f, bool on)
 
 	if (!err)
 		grabber = on ? f : NULL;
+	receive_again();
 	unlock_uart(flags);
 	return err;
 }
@@ -251,7 +330,7 @@ static int self_test_locked(void)
 	if (!wait_lsr(LSR_TEMT))
 		return -EIO;
 	reg_write(IER, 0);
-	reg_write(MCR, MCR_ON | MCR_LOOP);
+	reg_write(MCR, mcr | MCR_LOOP);
 	while (reg_read(LSR) & LSR_DR)
 		reg_read(RBR);
 	for (u32 i = 0; i < 16 && !err; i++) {
@@ -260,7 +339,7 @@ static int self_test_locked(void)
 		if (!wait_lsr(LSR_DR) || reg_read(RBR) != byte)
 			err = -EIO;
 	}
-	reg_write(MCR, MCR_ON);
+	reg_write(MCR, mcr);
 	reg_write(IER, ier);
 	return err;
 }
@@ -272,6 +351,15 @@ static int self_test(void)
 
 	unlock_uart(flags);
 	return err;
+}
+
+static int loop_back(bool on)
+{
+	u32 flags = lock_uart();
+
+	set_mcr(on ? mcr | MCR_LOOP : mcr & ~MCR_LOOP);
+	unlock_uart(flags);
+	return 0;
 }
 
 static int uart_ioctl(struct file *f, u32 cmd, u32 arg)
@@ -286,8 +374,7 @@ static int uart_ioctl(struct file *f, u32 cmd, u32 arg)
 	case UART_LOOPBACK:
 		if (on_console)
 			return -EBUSY;
-		reg_write(MCR, arg ? MCR_ON | MCR_LOOP : MCR_ON);
-		return 0;
+		return loop_back(arg);
 	}
 	return -ENOTTY;
 }
@@ -298,6 +385,7 @@ static void uart_release(struct file *f)
 
 	if (grabber == f)
 		grabber = NULL;
+	receive_again();
 	unlock_uart(flags);
 }
 
@@ -327,7 +415,7 @@ static void __init set_up_line(void)
 	}
 	reg_write(FCR, FCR_ON);
 	fifo_depth = (reg_read(IIR) & IIR_FIFO) == IIR_FIFO ? FIFO_DEPTH : 1;
-	reg_write(MCR, MCR_ON);
+	set_mcr(MCR_ON);
 }
 
 static int __init uart_init(void)
@@ -347,6 +435,12 @@ static int __init uart_init(void)
 		}
 	}
 
+	retry = timer_create("uart", retry_receiving, NULL);
+	if (IS_ERR(retry)) {
+		err = PTR_ERR(retry);
+		goto out_console;
+	}
+
 	u32 flags = lock_uart();
 	set_up_line();
 	unlock_uart(flags);
@@ -354,7 +448,7 @@ static int __init uart_init(void)
 	action = request_irq(irq, uart_interrupt, 0, "uart", NULL);
 	if (IS_ERR(action)) {
 		err = PTR_ERR(action);
-		goto out_console;
+		goto out_timer;
 	}
 	device = chrdev_register("uart", &uart_ops, NULL);
 	if (IS_ERR(device)) {
@@ -369,6 +463,8 @@ static int __init uart_init(void)
 
 out_irq:
 	free_irq(action);
+out_timer:
+	timer_destroy(retry);
 out_console:
 	if (on_console)
 		console_release(CONSOLE_SERIAL);
@@ -395,9 +491,10 @@ static void __exit uart_exit(void)
 	send_rest();
 	u32 flags = lock_uart();
 	set_ier(0);
-	reg_write(MCR, MCR_ON);
+	set_mcr(MCR_ON);
 	unlock_uart(flags);
 	free_irq(action);
+	timer_destroy(retry);
 	if (on_console)
 		console_release(CONSOLE_SERIAL);
 }

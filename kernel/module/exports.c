@@ -47,9 +47,10 @@ const struct kernel_export kernel_exports[] = {
 	EXPORT_CORE(printk), EXPORT_CORE(vprintk), EXPORT_CORE(panic),
 
 	/* The console's sources. */
-	EXPORT_CORE(console_input), EXPORT_CORE(console_scancode),
+	EXPORT_CORE(console_input), EXPORT_CORE(console_input_room), EXPORT_CORE(console_input_lost),
+	EXPORT_CORE(console_scancode),
 	EXPORT_CORE(console_claim), EXPORT_CORE(console_release),
-	EXPORT_CORE(serial_lock), EXPORT_CORE(serial_unlock), EXPORT_CORE(keymap_feed),
+	EXPORT_CORE(serial_lock), EXPORT_CORE(serial_unlock), EXPORT_CORE(serial_overran), EXPORT_CORE(keymap_feed),
 
 	/* Time. */
 	EXPORT_CORE(clock_ns), EXPORT_CORE(tsc_khz), EXPORT_CORE(tsc_to_ns), EXPORT_CORE(delay_us),

@@ -1,4 +1,5 @@
 #include "x86/console.h"
+#include "lib/abi.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/ring.h"
@@ -14,7 +15,9 @@
 #define BANNER "Quiesce: how do you take code out of a running kernel?\n"
 
 #define LINE_SIZE      256
-#define INPUT_SIZE     256
+#define INPUT_SIZE     1024
+#define KEYBOARD_SHARE 64	/* bytes of it that the serial port may not fill */
+#define FIFO_DEPTH     16	/* of a 16550 */
 #define ROWS_PER_POLL  16	/* a framebuffer row takes 0.2 ms in an emulator */
 #define POLL_BURST     64	/* characters taken by one poll of one source */
 #define NEGLECT_POLLS  10
@@ -142,10 +145,26 @@ static struct rawlock input_lock;	/* several producers; also protects keyboard *
 static struct keymap keyboard;
 static u32 keyboard_visits;		/* by a driver: its sign of life */
 
-/* Caller holds input_lock. What does not fit is lost: nobody reads. */
+/* Both under input_lock. */
+static bool hole;			/* the newest characters found no room */
+static u32 overrun_in;			/* characters until the place where a FIFO overran; 0: it did not */
+
+static u32 input_free(void) { return INPUT_SIZE - ring_used(&input); }
+
+/* What does not fit is lost, and the reader hears so before the next that does. Caller holds input_lock. */
 static void input_put(u8 c)
 {
-	(void)ring_put(&input, c);
+	if (hole && input_free() >= 2)
+		hole = !ring_put(&input, CONSOLE_LOST);
+	if (hole || !ring_put(&input, c))
+		hole = true;
+}
+
+u32 console_input_room(void)
+{
+	u32 kept = KEYBOARD_SHARE, room = input_free();
+
+	return room > kept ? room - kept : 0;
 }
 
 static void input_arrived(void)
@@ -159,8 +178,24 @@ static void input_arrived(void)
 void console_input(u8 c)
 {
 	u32 flags = raw_lock(&input_lock);
+	bool beside_hole = overrun_in == 1;
 
+	if (beside_hole)
+		input_put(CONSOLE_LOST);
 	input_put(c);
+	if (beside_hole)
+		input_put(CONSOLE_LOST);
+	overrun_in -= overrun_in > 0;
+	raw_unlock(&input_lock, flags);
+	input_arrived();
+}
+
+void console_input_lost(void)
+{
+	u32 flags = raw_lock(&input_lock);
+
+	input_put(CONSOLE_LOST);
+	overrun_in = FIFO_DEPTH;
 	raw_unlock(&input_lock, flags);
 	input_arrived();
 }
@@ -198,8 +233,10 @@ static struct source {
 	/* Fixed. */
 	bool (*present)(void);
 	bool (*ready)(void);
-	int  (*read)(void);
+	int  (*read)(void);		/* -EAGAIN: nothing there; -EIO: bytes were lost, read on */
 	void (*deliver)(u8 byte);
+	void (*lost)(void);
+	void (*hold_off)(bool on);	/* the sender; NULL: it does not listen */
 	u32  (*driver_visits)(void);
 	/* Atomic. */
 	bool claimed;
@@ -209,7 +246,8 @@ static struct source {
 } sources[CONSOLE_NR_SOURCES] = {
 	[CONSOLE_SERIAL] = {
 		.present = serial_present, .ready = serial_ready, .read = serial_read,
-		.deliver = console_input, .driver_visits = serial_driver_visits,
+		.deliver = console_input, .lost = console_input_lost, .hold_off = serial_hold_off,
+		.driver_visits = serial_driver_visits,
 	},
 	[CONSOLE_KEYBOARD] = {
 		.present = i8042_present, .ready = i8042_ready, .read = i8042_read,
@@ -226,6 +264,8 @@ int console_source_claim(enum console_source s)
 	if (atomic_xchg(&src->claimed, true) && READ_ONCE(src->neglected) < NEGLECT_POLLS)
 		return -EBUSY;
 	WRITE_ONCE(src->neglected, 0);
+	if (src->hold_off)
+		src->hold_off(false);		/* from here on the driver does */
 	return 0;
 }
 
@@ -256,12 +296,17 @@ static void poll_source(struct source *src)
 {
 	if (!src->present() || driver_attends(src))
 		return;
-	for (u32 i = 0; i < POLL_BURST; i++) {
+	for (u32 i = 0; i < POLL_BURST && console_input_room(); i++) {
 		int byte = src->read();
-		if (byte < 0)
+		if (byte == -EAGAIN)
 			break;
-		src->deliver((u8)byte);
+		if (byte < 0)
+			src->lost();
+		else
+			src->deliver((u8)byte);
 	}
+	if (src->hold_off)
+		src->hold_off(!console_input_room());
 }
 
 void console_poll(void)

@@ -31,12 +31,22 @@ u32 dmesg_read(u32 *pos, char *buf, u32 len);
 
 /* -- input ------------------------------------------------------------- */
 /* Takes one character that arrived. Any context; called by polling or by the
- * driver that claimed the source. */
+ * driver that claimed the source. One that finds no room is lost, and its place
+ * is marked. */
 void console_input(u8 c);
+/* How many characters of the serial port find room now. A driver takes no more
+ * from the chip than this, so that the chip, and then the sender, has to wait.
+ * Any context. */
+u32  console_input_room(void);
+/* The serial port's receive FIFO overran: what is in it now, 16 characters at
+ * most, came before the ones that are lost. Marks the place before and behind
+ * those, since a character may have been read meanwhile. Any context. */
+void console_input_lost(void);
 /* Takes one scan code (set 1) of the keyboard; the state of Shift and the like
  * is kept here, so it survives a change of driver. Any context. */
 void console_scancode(u8 code);
-/* Next character, or -EAGAIN. One reader. */
+/* Next character, or CONSOLE_LOST (lib/abi.h) for any number of lost ones, or
+ * -EAGAIN. One reader. */
 int  console_getc_nonblock(void);
 /* Called by console_input() for every character, so that sched/ can wake the
  * reader. Set once. */
@@ -57,4 +67,7 @@ void console_poll(void);
  * driver: interrupts off, returns the flags for unlock. */
 u32  serial_lock(void);
 void serial_unlock(u32 flags);
+/* Has printk, which reads the line status too, seen since the last call that the
+ * receive FIFO overran? Caller holds the lock. */
+bool serial_overran(void);
 #define SERIAL_CONSOLE_PORT 0x3f8

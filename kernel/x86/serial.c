@@ -21,8 +21,10 @@
 #define IIR_FIFO      0xc0	/* both set: a 16550A, whose FIFOs work */
 #define FIFO_DEPTH    16
 #define MCR_ON        0x0b	/* DTR, RTS, OUT2 */
+#define MCR_RTS       0x02
 #define MCR_LOOP      0x10
 #define LSR_DR        0x01	/* a character has arrived */
+#define LSR_OVERRUN   0x02	/* and a later one found no room; a read of LSR clears this */
 #define LSR_THRE      0x20	/* the transmit FIFO is empty */
 #define LSR_TEMT      0x40	/* and the shift register too */
 #define DIVISOR       1		/* 115200 baud */
@@ -38,12 +40,24 @@ static u32 fifo_depth = 1;
 static struct rawlock lock;
 static u32 room;		/* what the transmit FIFO still takes */
 static bool stuck;		/* it did not drain in time: do not wait again */
+static bool overrun;		/* seen, not yet told */
+static bool held_off;		/* RTS is low */
 static u32 driver_visits;
+
+/* Each read clears the overrun bit, also those of the sender, which has no use for it. */
+static u8 line_status(void)
+{
+	u8 status = inb(LSR);
+
+	if (status & LSR_OVERRUN)
+		WRITE_ONCE(overrun, true);
+	return status;
+}
 
 static bool wait_status(u8 bit, u32 tries)
 {
 	while (tries--) {
-		if (inb(LSR) & bit)
+		if (line_status() & bit)
 			return true;
 		cpu_relax();
 	}
@@ -80,6 +94,7 @@ bool serial_init(void)
 	outb(FCR, FCR_ON_CLEAR);
 	if ((inb(IIR) & IIR_FIFO) == IIR_FIFO)
 		fifo_depth = FIFO_DEPTH;
+	overrun = false;		/* of what was meant for the loader */
 	return present = loopback_works() || scratch_works();
 }
 
@@ -116,15 +131,34 @@ void serial_drain(void)
 		wait_status(LSR_TEMT, PATIENCE);
 }
 
-bool serial_ready(void) { return present && (inb(LSR) & LSR_DR); }
+bool serial_ready(void) { return present && (line_status() & LSR_DR); }
+
+bool serial_overran(void)
+{
+	bool seen = overrun;
+
+	overrun = false;
+	return seen;
+}
 
 int serial_read(void)
 {
 	u32 flags = raw_lock(&lock);
-	int c = serial_ready() ? inb(DATA) : -EAGAIN;
+	bool ready = serial_ready();
+	int c = serial_overran() ? -EIO : ready ? inb(DATA) : -EAGAIN;
 
 	raw_unlock(&lock, flags);
 	return c;
+}
+
+void serial_hold_off(bool on)
+{
+	u32 flags = raw_lock(&lock);
+
+	if (on != held_off)
+		outb(MCR, on ? MCR_ON & ~MCR_RTS : MCR_ON);
+	held_off = on;
+	raw_unlock(&lock, flags);
 }
 
 u32 serial_lock(void)

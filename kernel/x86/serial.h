@@ -12,7 +12,10 @@ void serial_write(const char *text, u32 len);
 /* Waits, bounded, until the last bit is on the wire. */
 void serial_drain(void);
 bool serial_ready(void);
-/* The character that has arrived, or -EAGAIN. Any context. */
+/* The character that has arrived; -EAGAIN: none; -EIO: the FIFO has overrun since
+ * the last read, read on. Any context. */
 int  serial_read(void);
+/* Lowers RTS, so that a sender that watches it waits, or raises it. Any context. */
+void serial_hold_off(bool on);
 /* How often a driver has taken serial_lock(): its sign of life. */
 u32  serial_driver_visits(void);

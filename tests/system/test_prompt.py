@@ -1,7 +1,9 @@
 """The prompt: editing a line, what every command answers, and Ctrl-C."""
 
 import json
+import os
 import re
+import threading
 
 from accounts import assert_back, json_lines, used, wait_until
 from machine import run
@@ -147,6 +149,42 @@ def test_ctrl_c(boot):
     m.send("sleep 200ms\recho typed ahead\r")
     m.wait_for_prompt()
     assert m.wait_for_prompt().splitlines()[-1] == "typed ahead"
+
+
+def paste(machine, lines):
+    """All at once, as a terminal does it, while the output is read. Returns that."""
+    text = "".join(line + "\r" for line in [*lines, "echo the-$last"])
+    sender = threading.Thread(target=machine.console.send, args=(text,), daemon=True)
+    sender.start()
+    said = machine.expect("\nthe-$last")
+    machine.wait_for_prompt()
+    sender.join(10)
+    assert not sender.is_alive()
+    return said
+
+
+def assert_whole(said, wanted):
+    assert not re.search("no such command|not run|usage:", said), said
+    assert re.findall(r"^said (\d+) of pasted", said, re.M) == [str(i) for i in range(wanted)]
+
+
+def test_pasted_lines(boot):
+    """None is lost or torn, also those behind a command that runs for longer than it takes to send them,
+    be the port polled or the driver's. 2,000 lines (make soak PART=paste) are 64 KiB, more than shell and
+    kernel keep together, so the sender has to wait. A line with a hole, or without its end, is not run."""
+    many = int(os.environ.get("PASTED_LINES", "60"))
+    said = [f"echo said {i} of pasted lines" for i in range(many)]
+    m = boot("--direct", cpus=1)
+    assert_whole(paste(m, ["sleep 300ms", *said[:30], "lsmod", *said[30:]]), many)
+    m.lines("insmod uart")
+    assert_whole(paste(m, ["sleep 300ms", *said[:30], "lsmod", *said[30:]]), many)
+    os.write(m.console.fileno(), b"echo to\xffrn\r")
+    assert "not run: characters of this line were lost" in m.wait_for_prompt()
+    assert echoed(m, "echo whole") == "whole"
+    m.send("echo " + "x" * 300 + "\r")
+    m.expect("not run: a line has at most 255 bytes")
+    m.wait_for_prompt()
+    assert echoed(m, "echo gr\u00fc\u00dfe\x7fe") == "gr\u00fc\u00dfe"
 
 
 def test_killed_prompt_goes_on(boot):

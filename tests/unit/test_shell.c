@@ -1,4 +1,4 @@
-// sources: user/shell/edit.c user/shell/parse.c user/lib/words.c lib/parse.c lib/string.c lib/format.c lib/options.c
+// sources: user/shell/edit.c user/shell/keys.c user/shell/typeahead.c user/shell/parse.c kernel/x86/screen.c user/lib/words.c lib/parse.c lib/string.c lib/format.c lib/options.c
 // cflags: -include tests/unit/rename.h -Dprintf=shell_printf
 // The shell's pure parts: the line editor with keys from here and its output kept, and
 // what takes lines apart.
@@ -9,22 +9,52 @@
 #include "user/lib/stdio.h"
 #include "user/lib/words.h"
 #include "user/shell/shell.h"
+#include "user/shell/typeahead.h"
+#include "x86/screen.h"
 
 /* -- the world around the editor -------------------------------------------------------- */
 
+/* A terminal of 80 columns, by the code that the kernel's screen has. */
+#define ROWS 5
+#define COLS 80
+const u8 font_8x16[256 * 16];
+const u16 font_unicode[256] = { [0x84] = 0xe4 };
+static cell_t grid[ROWS][COLS];
+static u32 cursor_row, cursor_col;
+static void draw(u32 row, u32 col, cell_t cell) { grid[row][col] = cell; }
+static void cursor(u32 row, u32 col, cell_t cell) { cursor_row = row, cursor_col = col, (void)cell; }
+static const struct display terminal = { .rows = ROWS, .cols = COLS, .draw = draw, .cursor = cursor };
+static char rows_at_enter[ROWS][COLS + 1];
+static u32 col_at_enter;
+
+static void remember_rows(void)
+{
+	screen_refresh(ROWS);
+	col_at_enter = cursor_col;
+	for (u32 r = 0; r < ROWS; r++) {
+		for (u32 c = 0; c < COLS; c++)
+			rows_at_enter[r][c] = (char)cell_char(grid[r][c]);
+		for (u32 c = COLS; c && rows_at_enter[r][c - 1] == ' '; c--)
+			rows_at_enter[r][c - 1] = '\0';
+	}
+}
+
 static const char *keys;
-static char screen[8192];
+static char screen[32768];
 static u32 screen_len;
 
 u8 next_key(void)
 {
 	assert_true(*keys);		/* it asks for more than the line */
+	if (*keys == '\r')
+		remember_rows();
 	return (u8)*keys++;
 }
 
 void console_write(const char *text, u32 len)
 {
 	assert_true(screen_len + len < sizeof(screen));
+	screen_write(text, len);
 	memcpy(screen + screen_len, text, len);
 	screen_len += len;
 	screen[screen_len] = '\0';
@@ -61,6 +91,8 @@ static int type(const char *what)
 {
 	keys = what;
 	screen_len = 0;
+	screen_init(&terminal);
+	screen_write("\x1b[H", 3);
 	return edit_line("> ", line);
 }
 
@@ -82,6 +114,14 @@ static void editing(void **state)
 		{ "kept lost" LEFT LEFT LEFT LEFT LEFT "\x0b\r", "kept" },
 		{ "a\x1b[5~b\x1b[15~c\x1bOP\x07" "d\r", "abcd" },	/* keys that mean nothing */
 		{ "b\x01" "a\x05" "c\r", "abc" }, { "\x1b[1~\x1b[4~x\r", "x" },
+		/* Esc, alone or in the middle, takes no key with it. */
+		{ "a\x1b" "bc\r", "abc" }, { "a\x1b\x1b[Db\r", "ba" }, { "a\x1b[1;\x01" "b\r", "ba" },
+		{ "a\x1b[\x1b[Db\r", "ba" }, { "a\x1bO\x7f" "b\r", "b" },
+		{ "a\x1b[[Ab\x1b[[E\x1b[24~\x1b[?1;2cc\r", "abc" },	/* F1, F5 of Linux's console */
+		{ "one two\x1b[1;5D\x1b[1;5D1 \x1b[1;5C!\r", "1 one! two" },
+		{ "one two\x1bOd2 \x1bOd\x1bOd\x1bOc!\r", "one! 2 two" }, { "abc\x1b[H\x1b[3;5~\r", "bc" },
+		{ "\xc3\xa4" "b" LEFT LEFT LEFT "c" RIGHT "d\r", "c\xc3\xa4" "db" },
+		{ "a\xe2\x82\xac\xf0\x9f\x98\x80\b\x7f" "b\r", "ab" }, { "\xe2\x82\xac" "a" HOME DEL "\r", "a" },
 	};
 
 	(void)state;
@@ -96,6 +136,105 @@ static void given_up(void **state)
 	(void)state;
 	assert_int_equal(type("half a li\x03"), -EINTR);
 	assert_non_null(strstr(screen, "^C\n"));
+	assert_int_equal(type("half\x1b\x03"), -EINTR);
+	assert_int_equal(type("half\x1b[\x03"), -EINTR);
+	assert_int_equal(type("half\x1b[1;\x03"), -EINTR);
+	assert_int_equal(type("half\x1bO\x03"), -EINTR);
+	assert_int_equal(type("half\x1b[[\x03"), -EINTR);
+	assert_int_equal(type("half\xe2\x82\x03"), -EINTR);
+}
+
+/* A hole, or what is not UTF-8: overlong, a surrogate, beyond the last, a stray byte, half of one. */
+static void damaged_lines_are_not_run(void **state)
+{
+	static const char *const t[] = {
+		"a\xff" "b\r", "\xff\r", "a\xff\b\b\b\r", "\xc0\xaf\r", "\xe0\x80\x80\r", "\xed\xa0\x80\r",
+		"\xf4\x90\x80\x80\r", "\x80\r", "\xc3\r", "\xf5\x80\x80\x80\r",
+	};
+
+	(void)state;
+	type("whole\r");
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		assert_int_equal(type(t[i]), -EIO);
+		assert_non_null(strstr(screen, "not run: characters of this line were lost"));
+		assert_int_equal(type(UP "\r"), 0);
+		assert_string_equal(line, "whole");
+	}
+	assert_int_equal(type("a\xff\x03"), -EINTR);
+	assert_int_equal(type("the next is whole\r"), 0);
+}
+
+/* One row, whatever is done in the line; all of it when it is run. */
+static void a_line_wider_than_the_screen(void **state)
+{
+	char digits[201], what[1000];
+
+	(void)state;
+	for (u32 i = 0; i < 200; i++)
+		digits[i] = (char)('0' + i / 10 % 10);
+	digits[200] = '\0';
+	for (u32 len = 60; len <= 200; len++) {
+		for (u32 back = 0; back <= len; back += 7) {
+			u32 n = (u32)snprintf(what, sizeof(what), "%s", digits + 200 - len);
+			for (u32 i = 0; i < back; i++)
+				n += (u32)snprintf(what + n, sizeof(what) - n, "%s", LEFT);
+			snprintf(what + n, sizeof(what) - n, "x\by\r");
+			assert_int_equal(type(what), 0);
+			assert_int_equal(strlen(line), len + 1);
+			for (u32 r = 1; r < ROWS; r++)
+				assert_string_equal(rows_at_enter[r], "");
+			const char *row = rows_at_enter[0];
+			assert_int_equal(strncmp(row, "> ", 2), 0);
+			assert_int_equal(row[col_at_enter - 1], 'y');	/* the cursor is behind it */
+			/* What is shown is part of the line, but for the signs at its ends. */
+			char part[COLS + 1];
+			strlcpy(part, row + 2 + (row[2] == '<'), sizeof(part));
+			u32 end = strlen(part);
+			if (part[end - 1] == '>')
+				part[end - 1] = '\0';
+			assert_non_null(strstr(line, part));
+			if (len + 1 > COLS - 1 - 2)
+				assert_non_null(strstr(screen, line));	/* whole, at the end */
+		}
+	}
+}
+
+/* -- what is typed ahead ---------------------------------------------------------------- */
+
+static void typed_ahead(void **state)
+{
+	(void)state;
+	assert_int_equal(typeahead_get(), -EAGAIN);
+	assert_false(typeahead_ctrl_c());
+	for (u32 round = 0; round < 3; round++) {
+		u32 n = 0, at = 0;
+		for (; typeahead_room(); n++)
+			typeahead_put((u8)('0' + n % 61));
+		assert_int_equal(n, TYPEAHEAD_MAX);
+		for (; at < 1000; at++)
+			assert_int_equal(typeahead_get(), '0' + at % 61);
+		for (; n < TYPEAHEAD_MAX + 1000; n++) {
+			assert_true(typeahead_room());
+			typeahead_put((u8)('0' + n % 61));
+		}
+		assert_false(typeahead_room());
+		for (; at < n; at++)
+			assert_int_equal(typeahead_get(), '0' + at % 61);
+		assert_int_equal(typeahead_get(), -EAGAIN);
+	}
+	for (const char *c = "ab\x03" "c\x03" "de"; *c; c++) {
+		assert_true(typeahead_room());
+		typeahead_put((u8)*c);
+	}
+	assert_int_equal(typeahead_get(), 'a');
+	assert_true(typeahead_ctrl_c());
+	assert_false(typeahead_ctrl_c());
+	assert_int_equal(typeahead_get(), 'd');
+	assert_int_equal(typeahead_get(), 'e');
+	assert_int_equal(typeahead_get(), -EAGAIN);
+	typeahead_put(0x03);
+	assert_int_equal(typeahead_get(), 0x03);		/* read as a key: none is left */
+	assert_false(typeahead_ctrl_c());
 }
 
 static void what_is_too_long_rings(void **state)
@@ -105,9 +244,12 @@ static void what_is_too_long_rings(void **state)
 	(void)state;
 	memset(much, 'x', sizeof(much) - 2);
 	much[sizeof(much) - 2] = '\r';
-	assert_int_equal(type(much), 0);
+	assert_int_equal(type(much), -E2BIG);
 	assert_int_equal(strlen(line), EDIT_MAX - 1);
 	assert_non_null(strchr(screen, '\a'));
+	assert_non_null(strstr(screen, "not run: a line has at most 255 bytes"));
+	assert_int_equal(type(UP "\b\r"), 0);			/* it is there to be mended */
+	assert_int_equal(strlen(line), EDIT_MAX - 2);
 }
 
 static void history_of_lines(void **state)
@@ -216,7 +358,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(editing), cmocka_unit_test(given_up),
-		cmocka_unit_test(what_is_too_long_rings), cmocka_unit_test(history_of_lines),
+		cmocka_unit_test(damaged_lines_are_not_run), cmocka_unit_test(a_line_wider_than_the_screen),
+		cmocka_unit_test(typed_ahead), cmocka_unit_test(what_is_too_long_rings), cmocka_unit_test(history_of_lines),
 		cmocka_unit_test(completing), cmocka_unit_test(commands_of_a_line),
 		cmocka_unit_test(words_survive_the_way), cmocka_unit_test(authority_and_jobs),
 	};

@@ -7,8 +7,8 @@
 #include "user/lib/syscall.h"
 #include "user/lib/words.h"
 #include "user/shell/shell.h"
+#include "user/shell/typeahead.h"
 
-#define CTRL_C    0x03
 #define BIT_KEY   (1u << 0)
 #define BIT_ENDED (1u << 1)
 
@@ -28,52 +28,28 @@ static u32 keyboard;			/* handle */
 /* -- keys --------------------------------------------------------------------------- */
 
 /* While a line runs, what is typed is taken as it comes, so that Ctrl-C is seen. */
-static u8 ahead[256];
-static u32 nr_ahead;
 static bool line_runs;
 bool interrupted;
-
-static void drop_keys(u32 n)
-{
-	memmove(ahead, ahead + n, nr_ahead - n);
-	nr_ahead -= n;
-}
 
 /* What was typed before Ctrl-C is forgotten; the line that runs goes no further.
  * A Ctrl-C that came with Enter, before the line began, counts for the line:
  * "rmmod -w uart", Enter, Ctrl-C may all arrive in one read. */
 static void heed_ctrl_c(void)
 {
-	u32 at = nr_ahead;
-
-	while (at && ahead[at - 1] != CTRL_C)
-		at--;
-	if (!at)
+	if (!typeahead_ctrl_c())
 		return;
-	drop_keys(at);
 	interrupted = true;
 	if (foreground)
 		process_end(foreground->process, -EINTR);
 }
 
-/* Keys beyond the room for them are lost, but never a Ctrl-C. */
-static void keep_keys(const u8 *typed, int n)
-{
-	for (int i = 0; i < n; i++) {
-		if (nr_ahead < sizeof(ahead))
-			ahead[nr_ahead++] = typed[i];
-		else if (typed[i] == CTRL_C)
-			ahead[nr_ahead - 1] = CTRL_C;
-	}
-}
-
+/* No more than there is room for: the rest waits in the kernel, and beyond that in the sender. */
 static void take_keys(void)
 {
-	u8 typed[64];
-	int n;
+	u8 c;
 
-	while ((n = syscall(SYS_CONSOLE_READ, keyboard, address(typed), sizeof(typed), 0)) > 0)
-		keep_keys(typed, n);
+	while (typeahead_room() && syscall(SYS_CONSOLE_READ, keyboard, address(&c), 1, 0) > 0)
+		typeahead_put(c);
 	if (line_runs)
 		heed_ctrl_c();
 }
@@ -162,12 +138,12 @@ int jobs_init(void)
 
 u8 next_key(void)
 {
+	int c;
+
 	take_keys();
-	while (!nr_ahead)
+	while ((c = typeahead_get()) < 0)
 		wait_for_event();
-	u8 c = ahead[0];
-	drop_keys(1);
-	return c;
+	return (u8)c;
 }
 
 /* -- running ------------------------------------------------------------------------ */

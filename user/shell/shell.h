@@ -65,7 +65,8 @@ int  job_kill(u32 number);
 #define EDIT_MAX     256
 #define EDIT_HISTORY 32
 
-/* Prints `prompt` and reads a line into out[EDIT_MAX]. 0; -EINTR: given up with Ctrl-C. */
+/* Prints `prompt` and reads a line into out[EDIT_MAX]. 0; -EINTR: given up with Ctrl-C; -EIO, -E2BIG:
+ * it is not what was typed, which has been said. */
 int  edit_line(const char *prompt, char *out);
 
 /* -- completion (complete.c) -------------------------------------------------------- */

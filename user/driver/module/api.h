@@ -110,6 +110,16 @@ struct spinlock { char nothing; };
 static inline u32  spin_lock_irqsave(struct spinlock *l)                 { (void)l; return 0; }
 static inline void spin_unlock_irqrestore(struct spinlock *l, u32 flags) { (void)l, (void)flags; }
 
+/* A server has no timers yet: this one never fires. */
+struct timer;
+static inline struct timer *timer_create(const char *name, void (*fn)(void *arg), void *arg)
+{
+	(void)name, (void)fn, (void)arg;
+	return NULL;
+}
+static inline int timer_arm(struct timer *t, u64 ns)  { (void)t, (void)ns; return -ENOSYS; }
+static inline int timer_destroy(struct timer *t)      { (void)t; return 0; }
+
 /* -- the console's serial port ----------------------------------------------------- */
 
 /* It stays with the kernel, which prints on it also when it panics. */
@@ -118,5 +128,8 @@ enum console_source { CONSOLE_SERIAL, CONSOLE_KEYBOARD };
 static inline int  console_claim(enum console_source s)   { (void)s; return -EBUSY; }
 static inline int  console_release(enum console_source s) { (void)s; return -EPERM; }
 static inline void console_input(u8 c)                    { (void)c; }
+static inline u32  console_input_room(void)               { return 0; }
+static inline void console_input_lost(void)               { }
+static inline bool serial_overran(void)                   { return false; }
 static inline u32  serial_lock(void)                      { return 0; }
 static inline void serial_unlock(u32 flags)               { (void)flags; }
