@@ -1,6 +1,7 @@
 /* Holding all CPUs (unload/hold.h); and unloads beside tasks that do not leave their CPU. */
 #include "entry/chrdev.h"
 #include "lib/errno.h"
+#include "lib/math64.h"
 #include "lib/string.h"
 #include "module/module.h"
 #include "sched/sched.h"
@@ -293,7 +294,10 @@ static void run_again(void *arg)
 	struct runner *r = arg;
 	u64 last = clock_ns();
 
-	while (!task_should_stop()) {
+	bool stop;
+
+	do {
+		stop = task_should_stop();	/* once more then: it may not have run since it was held */
 		if (r->pause)
 			sleep_ns(r->pause);
 		else
@@ -301,7 +305,7 @@ static void run_again(void *arg)
 		u64 now = clock_ns();
 		r->longest = MAX(r->longest, now - last);
 		last = now;
-	}
+	} while (!stop);
 }
 
 static void asker(void *arg)
@@ -329,11 +333,11 @@ static int unload_by_johnson(u32 *prio)
 	return err;
 }
 
-/* While he waits, for a tick of each CPU, no task runs: neither where CPUs come to schedule(), nor
- * on his own, be it as urgent as he. */
-static int nobody_runs_during_his_ticks(void)
+/* The shortest of the runners' longest pauses in one unload, or a negative error. */
+static int shortest_pause_us(void)
 {
 	u32 cpu, prio = 0;
+	u64 least = WAIT_FOREVER;
 	int err;
 
 	for (cpu = 0; cpu < nr_cpus; cpu++) {
@@ -349,7 +353,20 @@ static int nobody_runs_during_his_ticks(void)
 	}
 	CHECK(!err && prio == PRIO_TOP);
 	for (cpu = 0; cpu < nr_cpus; cpu++)
-		CHECK(runner[cpu].longest >= nr_cpus * (9 * (NSEC_PER_SEC / HZ / 10)));
+		least = MIN(least, runner[cpu].longest);
+	return (int)div_u64(least, 1000);
+}
+
+/* During Johnson's wait, for a tick of each CPU, no task runs: neither where CPUs reach schedule(),
+ * nor on the initiator's own, be it as urgent. Where the host takes a CPU away on its way to
+ * schedule(), its runner's pause is shorter by that: then it is measured again. */
+static int nobody_runs_during_his_ticks(void)
+{
+	int wanted = (int)(nr_cpus * (9 * (1000000 / HZ / 10))), got = 0;
+
+	for (u32 tries = 0; tries < 5 && got >= 0 && got < wanted; tries++)
+		got = shortest_pause_us();
+	CHECK(got >= wanted);
 	return 0;
 }
 
