@@ -295,7 +295,18 @@ static void yield_all_the_time(void *unused)
 	}
 }
 
-static void comes_and_goes(void *err) { *(int *)err = come_and_go(1); }
+static int come_and_go_soon(void)
+{
+	int err = load("null");
+
+	if (!err)
+		err = unload("null", 0, NSEC_PER_SEC);
+	if (err == -EBUSY)
+		printk("(%s: anew)\n", request.report.error);
+	return err;
+}
+
+static void comes_and_goes(void *err) { *(int *)err = come_and_go_soon(); }
 
 /* A census stands where it has begun and asked nobody, until the late one looks at itself for it. */
 static int late_look_begins(struct task *late)
@@ -322,8 +333,11 @@ static int late_look_begins(struct task *late)
  *					its look for n says: outside; what is it marked? */
 static int late_look(struct task *late)
 {
-	CHECK(late_look_begins(late) == 0);
-	CHECK(come_and_go(1) == 0);
+	int err = late_look_begins(late);
+	if (!err)
+		err = come_and_go_soon();
+	if (err)
+		return err;
 	u64 mark = rising_read(&late->inspected), limit = clock_ns() + PATIENCE;
 	u32 before = READ_ONCE(yields);
 	CHECK(mark);
@@ -340,8 +354,14 @@ static int late_look_on_cpu_1(void)
 	struct task *late = task_create_on(1, "late", PRIO_LOW, yield_all_the_time, NULL);
 
 	CHECK(!IS_ERR(late));
-	int err = late_look(late);
-	sync_reset();
+	int err = -EBUSY;
+	/* A stale word on the stack of the late one, which is held, may look as if it were inside. */
+	for (u32 i = 0; i < 8 && err == -EBUSY; i++) {
+		err = late_look(late);
+		sync_reset();
+		if (err == -EBUSY)
+			CHECK(unload("null", UNLOAD_WAIT, PATIENCE) == 0);
+	}
 	task_ask_stop(late);
 	CHECK(task_join(late, from_now(PATIENCE)) == 0);
 	task_put(late);
