@@ -366,6 +366,8 @@ static int nobody_runs_during_his_ticks(void)
 
 	for (u32 tries = 0; tries < 5 && got >= 0 && got < wanted; tries++)
 		got = shortest_pause_us();
+	for (u32 cpu = 0; got < wanted && cpu < nr_cpus; cpu++)
+		printk("CPU %u was without its runner for %u us at most\n", cpu, (u32)div_u64(runner[cpu].longest, 1000));
 	CHECK(got >= wanted);
 	return 0;
 }
