@@ -98,9 +98,14 @@ int cut_files_off(struct unload *u)
 	return err;
 }
 
+u64 late_release_end(const struct unload *u)
+{
+	return clock_ns() + MAX(u->patience_ns, UNLOAD_PATIENCE_NS);
+}
+
 void release_files_late(struct unload *u)
 {
-	u64 until = clock_ns() + (u->patience_ns ? u->patience_ns : UNLOAD_PATIENCE_NS);
+	u64 until = late_release_end(u);
 	struct owner *o = &u->mod->owner;
 	u32 nr = 0;
 	int err = owner_cut_files(o, &nr);

@@ -8,5 +8,8 @@
  * u->report; then the module goes on, and what was cut off stays so. The gate is shut. May sleep. */
 int cut_files_off(struct unload *u) must_use;
 /* For a strategy that knows nothing of open files, and has the module GONE: releases them all the
- * same, doors closed, for so long; if that does not do, its memory stays set aside. May sleep. */
+ * same, doors closed, until late_release_end(); if that does not do, its memory stays set aside. May sleep. */
 void release_files_late(struct unload *u);
+/* When that ends. There is no way back then, and what is set aside is lost: so a request with little
+ * patience waits a second all the same. */
+u64 late_release_end(const struct unload *u);

@@ -116,7 +116,7 @@ static int wait_until_left(struct unload *u, struct door *d)
 static void release_files(struct unload *u, struct door *d)
 {
 	struct owner *o = &u->mod->owner;
-	u64 until = clock_ns() + UNLOAD_PATIENCE_NS;
+	u64 until = late_release_end(u);
 
 	d->unloading = true;			/* a task that leaves signals C */
 	release_files_late(u);
