@@ -1,3 +1,4 @@
+/* Which spin locks CPUs wait for, by name: a table of its own lock, filled by spinlock.c. */
 #include "smp/lockstat.h"
 #include "lib/string.h"
 #include "x86/atomic.h"

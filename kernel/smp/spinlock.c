@@ -175,6 +175,19 @@ static inline void release(struct spinlock *l)
 	store_release(&l->locked, 0);
 }
 
+/* Out of line: a taker that need not wait would save registers for it. `irq`: interrupts were on, and
+ * are while it waits. */
+static noinline void wait_and_take(struct spinlock *l, u32 where, bool irq)
+{
+	do {
+		if (irq)
+			irq_enable();
+		wait_while_locked(l, where);
+		if (irq)
+			irq_disable();
+	} while (!try_take(l, where));
+}
+
 #define CALLER ((u32)__builtin_return_address(0))
 
 /* Any context, within the rules of the lock's kind. */
@@ -183,8 +196,8 @@ void spin_lock(struct spinlock *l)
 	preempt_disable();
 	check_before(l, CALLER);
 	check_rank(l, CALLER);
-	while (!try_take(l, CALLER))
-		wait_while_locked(l, CALLER);
+	if (unlikely(!try_take(l, CALLER)))
+		wait_and_take(l, CALLER, false);
 }
 
 /* Cannot deadlock, so it may be out of order. */
@@ -216,11 +229,8 @@ u32 spin_lock_irqsave(struct spinlock *l)
 	preempt_disable();
 	check_before(l, CALLER);
 	check_rank(l, CALLER);
-	while (!try_take(l, CALLER)) {
-		irq_restore(flags);
-		wait_while_locked(l, CALLER);
-		irq_disable();
-	}
+	if (unlikely(!try_take(l, CALLER)))
+		wait_and_take(l, CALLER, flags & EFLAGS_IF);
 	return flags;
 }
 
