@@ -123,6 +123,7 @@ static void start_other_cpus(void)
 static void boot_task(void *unused)
 {
 	(void)unused;
+	current->endless = true;
 	module_init_syscalls();
 	shell_init_syscalls();
 	start_first_program();

@@ -160,7 +160,7 @@ enum syscall {
 	SYS_INFO,		/* kernel, what, struct info_args * */
 	SYS_POWER,		/* kernel, POWER_*, exit status */
 	SYS_TASK_END,		/* kernel, id: ends the process whose thread that is, or asks a task of the
-				 * kernel to end. -ESRCH */
+				 * kernel to end. -ESRCH; -ENOTSUP: the kernel needs it, it never ends */
 	NR_SYSCALLS
 };
 

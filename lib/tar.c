@@ -58,11 +58,14 @@ static u32 header_sum(const struct header *h)
 	return sum;
 }
 
+/* What GNU tar writes unless it is told --format=ustar: other fields lie where the prefix is. */
+static bool is_gnu(const struct header *h) { return !memcmp(h->magic, "ustar  ", 8); }
+
 static bool header_is_valid(const struct header *h)
 {
 	u32 sum;
 
-	return !memcmp(h->magic, "ustar", sizeof(h->magic)) &&
+	return (!memcmp(h->magic, "ustar", sizeof(h->magic)) || is_gnu(h)) &&
 	       !parse_octal(h->checksum, sizeof(h->checksum), &sum) &&
 	       sum == header_sum(h);
 }
@@ -78,7 +81,7 @@ static bool block_is_zero(const u8 *block)
 /* The full name is "prefix/name", or "name" without a prefix. */
 static int header_name(const struct header *h, char out[101])
 {
-	u32 prefix_len = (u32)strnlen(h->prefix, sizeof(h->prefix));
+	u32 prefix_len = is_gnu(h) ? 0 : (u32)strnlen(h->prefix, sizeof(h->prefix));
 	u32 name_len = (u32)strnlen(h->name, sizeof(h->name));
 	u32 n = 0, skip;
 

@@ -103,6 +103,7 @@ static noinline bool run_next(void)
 static void worker(void *unused)
 {
 	(void)unused;
+	current->endless = true;
 	for (;;) {
 		while (run_next())
 			wipe_dead_stack();

@@ -18,6 +18,7 @@
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "module/alloc.h"
+#include "module/say.h"
 #include "module/symbol.h"
 #include "sched/mutex.h"
 #include "sched/sched.h"
@@ -44,7 +45,7 @@ const struct kernel_export kernel_exports[] = {
 	EXPORT_CORE_AS("kfree", module_kfree),
 
 	/* Saying things. */
-	EXPORT_CORE(printk), EXPORT_CORE(vprintk), EXPORT_CORE(panic),
+	EXPORT_CORE_AS("printk", module_printk), EXPORT_CORE_AS("vprintk", module_vprintk), EXPORT_CORE(panic),
 
 	/* The console's sources. */
 	EXPORT_CORE(console_input), EXPORT_CORE(console_input_room), EXPORT_CORE(console_input_lost),

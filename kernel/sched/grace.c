@@ -61,6 +61,7 @@ static bool run_next(void)
 static void grace_task(void *unused)
 {
 	(void)unused;
+	current->endless = true;
 	for (;;) {
 		(void)wait_event_core(&changed, !nothing_deferred(), WAIT_FOREVER);
 		take_batch();

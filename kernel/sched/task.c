@@ -332,7 +332,14 @@ static void ask_to_end(struct task *t, bool *sign)
 		smp_reschedule(READ_ONCE(t->cpu));
 }
 
-void task_kill(struct task *t)     { ask_to_end(t, &t->killed); }
+int task_kill(struct task *t)
+{
+	if (READ_ONCE(t->endless) || t == cpus[READ_ONCE(t->cpu)]->idle)
+		return -ENOTSUP;
+	ask_to_end(t, &t->killed);
+	return 0;
+}
+
 void task_ask_stop(struct task *t) { ask_to_end(t, &t->should_stop); }
 
 const char *task_state_name(const struct task *t)

@@ -110,6 +110,7 @@ struct task {
 	u32 refs;			/* and TASK_LIVING */
 	bool killed;
 	bool should_stop;
+	bool endless;			/* a kill would end its waits, and not the task */
 
 	/* Under a lock of unload/ahead.c. */
 	struct list again;		/* whose stacks are to be read again; next NULL: not in it */
@@ -162,8 +163,9 @@ void task_begin_exit(void);
 u32  task_mutexes(const struct task *t);
 /* Ends the calling task. Context: as schedule(). */
 void task_exit(void) noreturn;
-/* Asks a task to end: its interruptible waits return -EINTR. Any context. */
-void task_kill(struct task *t);
+/* Asks a task to end: its interruptible waits return -EINTR. 0; -ENOTSUP: it is one that
+ * the kernel needs. Any context. */
+int  task_kill(struct task *t);
 static inline bool task_killed(void) { return READ_ONCE(current->killed); }
 /* Asks a thread to stop: wakes it, task_should_stop() becomes true and its
  * interruptible waits return -EINTR. Does not wait. Any context. */

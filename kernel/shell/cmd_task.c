@@ -177,10 +177,11 @@ static int kill_run(int argc, char **argv)
 	struct task *t = task_find(id);
 	if (!t)
 		return shell_error(-ESRCH, "kill: there is no task %u; `ps` shows them", id);
-	if (!process_end_of_thread(t, -EINTR))
-		task_kill(t);
+	int err = 0;
+	if (!process_end_of_thread(t, -EINTR) && task_kill(t))
+		err = shell_error(-ENOTSUP, "kill: task %u (%s) is the kernel's own and never ends", id, t->name);
 	task_put(t);
-	return 0;
+	return err;
 }
 
 const struct command kill_command = {

@@ -150,6 +150,7 @@ static void reaper(void *unused)
 	u64 pause = PAUSE_FIRST_NS;
 
 	(void)unused;
+	current->endless = true;
 	for (;;) {
 		u64 until = look_at_all() ? clock_ns() + pause : WAIT_FOREVER;
 

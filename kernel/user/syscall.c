@@ -337,9 +337,9 @@ static int sys_task_end(struct regs *r)
 	if (!t)
 		return err ? err : -ESRCH;
 	if (!process_end_of_thread(t, -EINTR))
-		task_kill(t);
+		err = task_kill(t);
 	task_put(t);
-	return 0;
+	return err;
 }
 
 static int sys_exit(struct regs *r)

@@ -251,7 +251,9 @@ static int check_disturbed(void (*disturb)(struct task *t), int expected)
 	return err;
 }
 
-int test_sched_kill_ends_sleep(void) { return check_disturbed(task_kill, -EINTR); }
+static void kill_it(struct task *t) { (void)task_kill(t); }
+
+int test_sched_kill_ends_sleep(void) { return check_disturbed(kill_it, -EINTR); }
 int test_sched_stop_ends_sleep(void) { return check_disturbed(task_ask_stop, -EINTR); }
 
 /* The callers of the waits in sleep_in_some_way() stand in for a module. */

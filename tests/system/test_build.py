@@ -249,6 +249,14 @@ def test_names_that_make_cannot_write_are_refused(tmp_path):
     assert built.returncode and "BUILD=/tmp/my build: make cannot write" in built.stdout
 
 
+def test_a_folder_without_sources_is_refused(tmp_path):
+    built = make(f"BUILD={tmp_path}/build", "M=nowhere")
+    assert built.returncode and "nowhere: no such folder" in built.stdout
+    for which in "MU":
+        built = make(f"BUILD={tmp_path}/build", f"{which}={tmp_path}")
+        assert built.returncode and f"{tmp_path}: no .c file below it" in built.stdout
+
+
 def with_an_address(data, name):
     """A relocatable file in which that section has an address, as from GNU ld 2.44."""
     headers, = struct.unpack_from("<I", data, 32)
@@ -270,10 +278,11 @@ def test_debugger_finds_lines_of_init(tmp_path):
         pytest.skip("environment: gdb is missing; remedy: apt-get install gdb")
     with open(f"{BUILD}/modules/rtc.ko", "rb") as f:
         (tmp_path / "rtc.ko").write_bytes(with_an_address(f.read(), b".note.GNU-stack"))
-    done = run("--direct", "--gdb", "-c", "insmod rtc", cpus=None, *[
-        word for command in (f"modules-folder {tmp_path}", "set breakpoint pending on",
+    done = run("--direct", "--gdb", "-c", "insmod rtc", "--module", f"{tmp_path}/rtc.ko", cpus=None, *[
+        word for command in ("modules-folder", "set breakpoint pending on",
                              "break rtc_init", "continue", "bt")
         for word in ("--gdb-command", command)])
+    assert re.search(rf"^{tmp_path}\n{BUILD}/modules$", done.output, re.M)      # --module adds its folder
     assert re.search(r"#0  rtc_init \(\) at modules/rtc.c:\d+", done.output), done.output
 
 

@@ -347,6 +347,22 @@ def test_many_files_are_cut_off_in_linear_time(cpus):
     assert times and all(int(many) < 6 * int(few) for few, many in times)
 
 
+def test_a_module_that_prints_without_end(boot):
+    """The prompt can be used, the log says what is left out, and it can be taken out."""
+    m = boot("--direct", cpus=2)
+    m.send("insmod flood\r")
+    m.expect("printk: modules have said 200 lines in a second, flood the last")
+    m.expect("lines were left out, the last of them of flood")
+    m.send("sleep 1000s\r")            # its echo is torn by what the module says
+    m.expect("lines were left out, the last of them of flood")
+    m.send("\x03")
+    m.expect("(EINTR: interrupted)")
+    m.send("rmmod -w flood; echo it is $gone\r")
+    m.expect("\nit is $gone")
+    m.wait_for_prompt()
+    assert "flood" not in "".join(m.lines("lsmod"))
+
+
 def test_killed_loader_leaves_nothing(boot):
     """init waits for what does not come, and a thread of its runs: the loader is killed, the module goes."""
     m = boot("--direct", cpus=4)

@@ -187,8 +187,27 @@ def test_pasted_lines(boot):
     assert echoed(m, "echo gr\u00fc\u00dfe\x7fe") == "gr\u00fc\u00dfe"
 
 
+def test_waiting_is_said_once(boot):
+    m = boot("--direct", cpus=1)
+    m.lines("insmod uart; run cat uart")
+    wait_until(m, lambda: [x["open_files"] for x in json_lines(m, "lsmod -j") if x["module"] == "uart"] == [1])
+    m.send("rmmod -w uart\r")
+    said = m.expect("is in use by task")
+    m.send("\x03")
+    said += m.wait_for_prompt()
+    assert said.count("rmmod:") == 1, said
+    # Dependents are not waited for: the answer is the same twice, and nobody is told twice.
+    m.lines("modprobe primes")
+    refused = m.command("rmmod -w mathlib")
+    assert refused.status == "EBUSY" and refused.output.count("rmmod:") == 1, refused
+
+
 def test_killed_prompt_goes_on(boot):
     m = boot("--direct", cpus=2)
+    for task in json_lines(m, "ps -j"):
+        if re.match("idle/|worker/|reaper|grace|first", task["name"]):
+            refused = m.command(f"kill {task['id']}")
+            assert refused.status == "ENOTSUP" and "is the kernel's own and never ends" in refused.output, refused
     shell = [task["id"] for task in json_lines(m, "ps -j") if task["name"] == "shell"]
     m.command(f"kill {shell[0]}")
     assert echoed(m, "echo alive") == "alive"

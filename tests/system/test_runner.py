@@ -67,11 +67,24 @@ def test_environment_lacks_something(tmp_path):
     (["--archive", ""], "--archive '' needs --direct"),
     (["--direct", "--archive", "", "--module", TOOL], "leave out --archive ''"),
     (["--direct", "--archive", TOOL, "--module", TOOL], f"--archive {TOOL}: no tar archive"),
+    (["--direct", "--module", TOOL], f"--module {TOOL}: no 32-bit object file; a module is what `make M=folder` makes"),
+    (["--direct", "--module", f"{BUILD}/quiesce.elf"], "quiesce.elf: no 32-bit object file"),
+    (["--direct", "--module", "no-such.ko"], "--module no-such.ko: No such file"),
 ])
 def test_wrong_usage_is_a_line(options, said):
     done = subprocess.run([TOOL, "--build", BUILD, *options, "-c", "cpus"], stderr=subprocess.PIPE, text=True)
     assert done.returncode == USAGE
     assert said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_reader_that_ends_first():
+    """As `tools/run -c ... | head -1`: no traceback."""
+    tool = subprocess.Popen([TOOL, "--build", BUILD, "--direct", "--smp", "1", "-c", "help; sleep 1000s"],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    tool.stdout.readline()
+    tool.stdout.close()
+    said = tool.stderr.read()
+    assert tool.wait() == 128 + 13 and "Traceback" not in said, said
 
 
 @pytest.mark.parametrize("emulator,status,said", [

@@ -135,18 +135,17 @@ static void test_longest_names(void **state)
 }
 
 /* What the boot archive is really made with. */
-static void test_gnu_tar(void **state)
+static void by_gnu_tar(const char *format)
 {
 	char dir[] = "/tmp/quiesce-tar-XXXXXX", command[200];
 	struct tar_file f;
 	u32 bad_at;
 	FILE *pipe;
 
-	(void)state;
 	assert_non_null(mkdtemp(dir));
 	snprintf(command, sizeof(command),
 	         "cd %s && printf hello >a.ko && head -c 3000 /dev/zero >b.ko && "
-	         "tar --format=ustar -cf - . && rm a.ko b.ko", dir);
+	         "tar --format=%s -cf - . && rm a.ko b.ko", dir, format);
 	pipe = popen(command, "r");
 	assert_non_null(pipe);
 	used = (u32)fread(archive, 1, sizeof(archive), pipe);
@@ -157,6 +156,15 @@ static void test_gnu_tar(void **state)
 	assert_memory_equal(f.data, "hello", 5);
 	assert_int_equal(tar_find(archive, used, "b.ko", &f), 0);
 	assert_int_equal(f.size, 3000);
+}
+
+static void test_gnu_tar(void **state)
+{
+	(void)state;
+	by_gnu_tar("ustar");
+	by_gnu_tar("gnu");			/* what it makes when it is not told */
+	by_gnu_tar("oldgnu");
+	by_gnu_tar("posix");
 }
 
 /* -- damaged archives --------------------------------------------------------- */

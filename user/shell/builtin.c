@@ -102,7 +102,12 @@ static int kill_run(int argc, char **argv)
 	if (parse_u32(argv[1], &number))
 		return complain(-EINVAL, "kill: %s is not a task's number; `ps` shows them", argv[1]);
 	int err = syscall(SYS_TASK_END, HANDLE_KERNEL, number, 0, 0);
-	return err < 0 ? complain(err, "kill: there is no task %u; `ps` shows them", number) : 0;
+	switch (err) {
+	case -ESRCH:   return complain(err, "kill: there is no task %u; `ps` shows them", number);
+	case -ENOTSUP: return complain(err, "kill: task %u is the kernel's own and never ends", number);
+	case 0:        return 0;
+	default:       return complain(err, "kill: task %u: %s", number, errno_text(err));
+	}
 }
 
 static const struct builtin kill_builtin = {

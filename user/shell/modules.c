@@ -128,6 +128,14 @@ static void say(int err, const char *text)
 	printf("%s%s%s", err < 0 ? "rmmod: " : "", text, len && text[len - 1] != '\n' ? "\n" : "");
 }
 
+/* For how long it has been open does not count. */
+static bool same_reason(const char *a, const char *b)
+{
+	const char *open = strstr(a, ", open since");
+
+	return open ? !strncmp(a, b, (u32)(open - a)) : streq(a, b);
+}
+
 static int remove_one(const char *name, const struct rmmod_options *o)
 {
 	struct unload_summary report = { .tries = 0 };
@@ -135,7 +143,7 @@ static int remove_one(const char *name, const struct rmmod_options *o)
 		.flags = o->flags, .patience_us = o->patience_us,
 		.report = address(&report), .report_size = sizeof(report),
 	};
-	char text[1024];
+	char text[1024], said[1024] = "";
 
 	if (o->patience_us == PATIENCE_FOREVER)
 		a.flags |= MODULE_NONBLOCK;
@@ -144,12 +152,13 @@ static int remove_one(const char *name, const struct rmmod_options *o)
 	if (o->patience_us == PATIENCE_FOREVER && (err == -EBUSY || err == -ETIMEDOUT)) {
 		if (!o->json)
 			say(err, text);
+		strlcpy(said, text, sizeof(said));
 		a.flags = o->flags;
 		err = ask_kernel(SYS_MODULE_UNLOAD, name, &a, text, sizeof(text));
 	}
 	if (o->json)
 		print_json(name, err, &report, text);
-	else
+	else if (err >= 0 || !said[0] || !same_reason(said, text))
 		say(err, text);
 	return MIN(err, 0);
 }
