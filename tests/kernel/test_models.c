@@ -236,9 +236,11 @@ static int parks_with_registers(void)
 	parking[1].sp = other.task->scan_top;
 	CHECK(sync_hold_how("trap:parks", 1, (struct sync_how){ .only = other.task->id, .for_ns = PARKS_NS }) == 0);
 	bool quiet = look_while_held(true, NULL);
+	u32 insiders = look->in.nr_insiders;
+	inspection_end(&look->in);
 	sync_reset();
 	CHECK(stop_other() == 0);
-	CHECK(!quiet && look->in.nr_insiders >= 1);
+	CHECK(!quiet && insiders >= 1);
 	return 0;
 }
 

@@ -277,7 +277,7 @@ def test_more_cpus_than_supported():
 
 
 def test_small_memory():
-    """64 MiB are plenty; with 32 CPUs in 4 MiB it says it when no more fits, and goes on."""
+    """64 MiB are plenty; with 48 CPUs in 5 MiB it says it when no more fits, and goes on."""
     done = run("--direct", "--mem", "64", "-c", "tour; torture -t 500ms")
     assert done.status == 0
     assert "0 uses after unload, no leaks" in done.output
@@ -286,10 +286,10 @@ def test_small_memory():
     assert re.search(r"^\d\d passed, 0 failed, \d skipped on 4 CPUs$", done.output, re.M)
     load_all = "; ".join(f"modprobe {name}" for name in (
         "average", "primes", "uart", "ps2kbd", "rtc", "pci", "pcspkr", "zero", "null", "labrat"))
-    done = run("--direct", "--mem", "4", "-c", f"{load_all}; hammer -n 64; mem; cpus", cpus=32)
+    done = run("--direct", "--mem", "5", "-c", f"{load_all}; hammer -n 64; mem; cpus", cpus=48)
     assert done.status == 12                # ENOMEM
     assert re.search(r"^(hammer|modprobe): .*no memory", done.output, re.M)
-    assert len(re.findall(r"^ *\d+ +\d+ +\d+ +\d+ +\d+ +\d+$", done.output, re.M)) == 32
+    assert len(re.findall(r"^ *\d+ +\d+ +\d+ +\d+ +\d+ +\d+$", done.output, re.M)) == 48
 
 
 def test_too_little_memory():

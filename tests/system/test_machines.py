@@ -43,8 +43,8 @@ def test_fewer_cpus_than_there_are():
 
 
 def test_little_memory():
-    """3 MiB: what cannot be had is refused with a line, and the machine goes on."""
-    done = run("--direct", "--mem", "3", "-c", "torture -t 1; mem")
+    """4 MiB, 12 CPUs: what there is no memory for is refused with a line, and the machine goes on."""
+    done = run("--direct", "--mem", "4", "-c", "torture -t 1; mem", cpus=12)
     assert done.status in (0, ENOMEM)
     assert "no memory" in done.output or re.search(r"[1-9]\d* refused", done.output)
     assert re.search(r"^memory: +\d+ KiB", done.output, re.M)

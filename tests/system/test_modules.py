@@ -277,7 +277,7 @@ def test_unload_under_hammer(boot, cpus):
     for name in reversed(DRIVERS):
         result, = json_lines(m, f"rmmod -j -r -t 20s {name}")
         assert result["result"] == "ok" and not result["rolled_back"]
-        assert result["broadcasts"] <= 3 * result["tries"]
+        assert result["broadcasts"] <= 3 * result["tries"] + 3      # a CPU that is late is asked again
     counts, = json_lines(m, "hammer -s -j")
     assert counts["tasks"] == 8 and counts["calls"] > 0
     assert lines(m, "graveyard")[-1] == "0 uses after unload"

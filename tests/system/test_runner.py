@@ -67,8 +67,7 @@ def test_environment_lacks_something(tmp_path):
     (["--archive", ""], "--archive '' needs --direct"),
     (["--direct", "--archive", "", "--module", TOOL], "leave out --archive ''"),
     (["--direct", "--archive", TOOL, "--module", TOOL], f"--archive {TOOL}: no tar archive"),
-    (["--direct", "--module", TOOL], f"--module {TOOL}: no 32-bit object file; a module is what `make M=folder` makes"),
-    (["--direct", "--module", f"{BUILD}/quiesce.elf"], "quiesce.elf: no 32-bit object file"),
+    (["--direct", "--module", f"{ROOT}/modules/null.c"], "modules/null.c: no module; a module is what `make M=folder` makes"),
     (["--direct", "--module", "no-such.ko"], "--module no-such.ko: No such file"),
 ])
 def test_wrong_usage_is_a_line(options, said):

@@ -60,17 +60,30 @@ static int try_take(const char *name)
 	return err ? err : m.gift ? 0 : (int)m.w0;
 }
 
+/* By the name: the answer of the life that is there, or will be. Until init has heard of an end, the
+ * name still leads to the life that has ended. */
+static int ask_by_name(const char *name)
+{
+	int err, found;
+
+	do {
+		found = service_lookup(name);
+		err = found < 0 ? found : ipc_ask((u32)found, ROGUE_ANSWER, 0, 0);
+	} while (err == -EPIPE);
+	return err;
+}
+
 /* An endpoint is of one life of its server: 1 if the next one is found by name alone. */
 static int try_lives(const char *name)
 {
-	int old = service_lookup(name), err;
+	int old = service_lookup(name), err, new;
 
 	err = old < 0 ? old : ipc_ask((u32)old, ROGUE_CRASH, 0, 0);
 	if (err != -EPIPE)
-		return err;
-	int new = service_lookup(name);		/* waits for it */
-	err = new < 0 ? new : ipc_ask((u32)old, ROGUE_ANSWER, 0, 0);
-	return err == -EPIPE ? ipc_ask((u32)new, ROGUE_ANSWER, 0, 0) : err;
+		return err < 0 ? err : -EIO;
+	new = ask_by_name(name);
+	err = ipc_ask((u32)old, ROGUE_ANSWER, 0, 0);
+	return err == -EPIPE ? new : -EEXIST;
 }
 
 /* -- with files of a driver --------------------------------------------------------------------- */
