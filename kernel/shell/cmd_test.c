@@ -2,9 +2,11 @@
  * `int test_...(void)` there into a table. */
 #include "shell/commands.h"
 #include "lib/string.h"
+#include "sched/sched.h"
 #include "shell/ktest.h"
 #include "shell/waits.h"
 #include "smp/percpu.h"
+#include "x86/clock.h"
 #include "x86/console.h"
 
 /* A test that takes minutes says so in its name, and is run only when it is named. */
@@ -26,6 +28,20 @@ static bool selected(const char *name, int argc, char **argv)
 	return false;
 }
 
+/* A reference that a test keeps to a task that has ended would make each balance sheet after it wait. */
+#define GONE_NS (20 * NSEC_PER_SEC)
+
+static int check_exits(const char *name)
+{
+	for (u64 end = clock_ns() + GONE_NS; READ_ONCE(nr_exiting); sleep_ns(NSEC_PER_MSEC)) {
+		if (clock_passed(end)) {
+			printk("%s: tasks that have ended and are kept: %u\n", name, READ_ONCE(nr_exiting));
+			return -EIO;
+		}
+	}
+	return 0;
+}
+
 /* One that waits out its patience says at once for what. */
 static int run_watched(const struct ktest *t)
 {
@@ -33,6 +49,7 @@ static int run_watched(const struct ktest *t)
 
 	wait_watch_begin(&watch, t->name);
 	int err = t->run();
+	err = err ? err : check_exits(t->name);
 	wait_watch_end(&watch);
 	return err;
 }

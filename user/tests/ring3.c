@@ -347,11 +347,11 @@ static int test_threads(void)
 
 /* -- what the kernel tells -------------------------------------------------------------------------------------- */
 
-static int call_by_int(u32 number)
+static int call_by_int(u32 number, u32 ebx)
 {
 	int result;
 
-	__asm__ volatile("int %1" : "=a"(result) : "i"(SYSCALL_INT), "0"(number), "b"(0), "S"(0), "D"(0) : "memory");
+	__asm__ volatile("int %1" : "=a"(result) : "i"(SYSCALL_INT), "0"(number), "b"(ebx), "S"(0), "D"(0) : "memory");
 	return result;
 }
 
@@ -366,7 +366,8 @@ static int test_info(void)
 	while (info(INFO_DEVICE, n, &device, sizeof(device)) == 0)
 		n++;
 	CHECK(info(INFO_DEVICE, n, &device, sizeof(device)) == -ENOENT);
-	CHECK(call_by_int(SYS_NULL) == 0 && call_by_int(NR_SYSCALLS) == -ENOSYS && call_by_int(~0u) == -ENOSYS);
+	CHECK(call_by_int(SYS_NULL, 0) == 0 && call_by_int(NR_SYSCALLS, 0) == -ENOSYS && call_by_int(~0u, 0) == -ENOSYS);
+	CHECK(call_by_int(SYS_CLOSE, HANDLE_SELF | 1u << 31) == -EINVAL);	/* a flag that no call knows */
 	return 0;
 }
 
