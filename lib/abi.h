@@ -97,7 +97,7 @@ enum syscall {
 	SYS_REPLY,		/* 0 or a CALL handle|flags, words: answers who is served.
 				 * The CALL handle is gone then, unless it failed */
 	SYS_REPLY_RECEIVE,	/* endpoint|flags, words: both at once; nobody served: as RECEIVE */
-	SYS_SAVE_CALLER,	/* 0 or endpoint, bits: a CALL handle for who is served, to be answered later. The
+	SYS_SAVE_CALLER,	/* 0 or endpoint, bits: a CALL handle for the client being served, to be answered later. The
 				 * bits are raised there if the caller is ended first; needs RIGHT_RECEIVE */
 	SYS_NOTIFY,		/* endpoint, bits: -EPERM if one of them is not in the handle's mask */
 	SYS_ALARM,		/* endpoint, bits, microseconds: notifies once, then; 0 us: never mind */
@@ -153,7 +153,7 @@ enum syscall {
 				 * that were lost there */
 	SYS_CONSOLE_BIND,	/* kernel, endpoint, bits: a key notifies. The handle that it returns is the
 				 * keyboard, which goes back to its last holder when it is closed, or
-				 * nobody receives at the endpoint any more */
+				 * the endpoint has no receiver any more */
 	SYS_COMMAND,		/* kernel, text, length: runs a command of the kernel's laboratory
 				 * and returns its status. Its output goes to the console. A kill
 				 * is its Ctrl-C: it cleans up first, then the process ends */

@@ -58,7 +58,7 @@ static u32 header_sum(const struct header *h)
 	return sum;
 }
 
-/* What GNU tar writes unless it is told --format=ustar: other fields lie where the prefix is. */
+/* What GNU tar writes without --format=ustar: other fields lie where the prefix is. */
 static bool is_gnu(const struct header *h) { return !memcmp(h->magic, "ustar  ", 8); }
 
 static bool header_is_valid(const struct header *h)

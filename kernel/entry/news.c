@@ -127,7 +127,7 @@ void module_news(enum owner_state event, const char *name)
 	u64 number = put(event, name), until = clock_ns() + PATIENCE_NS;
 	int err = start_herald();
 	if (!number) {
-		printk("%s: no notifier is told that it has %s: %u events are queued; find the notifier that does not return\n", name,
+		printk("%s: no notifier has heard that it has %s: %u events are queued; find the notifier that does not return\n", name,
 		       event == OWNER_LIVE ? "come" : "gone", NR_NEWS);
 	} else if (err) {
 		printk("%s: no memory for the task that calls the notifiers that it has %s; they are called later\n", name,

@@ -13,7 +13,7 @@ static void endpoint_opened(struct object *o, u32 rights)
 		to_endpoint(o)->receivers_left++;
 }
 
-/* Badges whose end nobody is going to hear of. */
+/* Watches that no receiver is left to report to. */
 static void drop_closed_badges(struct endpoint *e)
 {
 	while (!list_empty(&e->closed)) {

@@ -78,7 +78,7 @@ void alarm_rings(struct ktimer *t)
 {
 	struct endpoint *e = container_of(t, struct endpoint, alarm);
 
-	(void)ipc_notify(e, READ_ONCE(e->alarm_bits), 0);	/* nobody listens: nobody misses it */
+	(void)ipc_notify(e, READ_ONCE(e->alarm_bits), 0);	/* -EPIPE: no receiver is left */
 }
 
 void ipc_alarm(struct endpoint *e, u32 bits, u64 ns)

@@ -53,7 +53,7 @@ struct handle {
 	u32 rights;
 	u32 badge;			/* of an endpoint: tells the server who calls */
 	u32 mask;			/* ... and which bits may be raised by this handle */
-	struct badge_watch *watch;	/* NULL: nobody is told when this badge has no handle left */
+	struct badge_watch *watch;	/* NULL: the end of this badge's last handle is not reported */
 };
 
 /* All under ipc_lock. */

@@ -10,7 +10,7 @@
 struct saved_call {
 	struct object object;
 	struct user_thread *client;	/* under ipc_lock; NULL: it has gone */
-	/* Fixed: where it is told that the caller has gone without an answer; NULL: nowhere. A reference. */
+	/* Fixed: where it is reported that the caller ended without an answer; NULL: nowhere. A reference. */
 	struct endpoint *told;
 	u32 bits;
 };
@@ -121,7 +121,7 @@ struct user_thread *client_at(struct user_thread *me, u32 nr);
  * GOT_NOTIFICATION, with the words and the badge in its registers. Caller holds ipc_lock. */
 int  take_event(struct endpoint *e, struct user_thread *me);
 static always_inline bool has_event(const struct endpoint *e) { return e->bits || !list_empty(&e->closed); }
-/* Something has happened at `e`: a thread that waits for a call is told. Caller holds ipc_lock. */
+/* An event is pending at `e`: wakes a waiting receiver with it. Caller holds ipc_lock. */
 void tell_receiver(struct endpoint *e);
 /* Caller holds ipc_lock. 0 or -EPIPE. */
 int  raise_bits(struct endpoint *e, u32 bits, u32 badge);

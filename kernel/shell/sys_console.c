@@ -54,7 +54,7 @@ static struct list holders = LIST_INIT(holders);
 
 static bool listens(const struct keyboard *k) { return READ_ONCE(k->endpoint->receivers_left) != 0; }
 
-/* Caller holds holders_lock. NULL: nobody. */
+/* Caller holds holders_lock. NULL: none. */
 static struct keyboard *holder(void)
 {
 	struct keyboard *k, *last = NULL;

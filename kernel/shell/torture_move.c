@@ -184,7 +184,7 @@ static bool unload_any(struct torture_counts *c)
 	return false;
 }
 
-/* Leaves first: what is used by nobody goes, until all have gone. */
+/* Leaves first: modules without users are unloaded, until all are. */
 void torture_unload_all(struct torture_counts *c)
 {
 	char name[MODULE_NAME_LEN];

@@ -3,8 +3,8 @@
  *
  * A CPU in HLT holds no address of a module, and the first thing that it does afterwards, before it
  * loads a handler's record or looks at Johnson's flag, is an exchange of its idle_state: locked, so
- * none of its later loads comes before it. Whoever has stored something, made a fence, and then
- * finds it idle, knows that the exchange is still to come:
+ * none of its later loads is ordered before it. A CPU that stores something, executes a fence, and then
+ * finds this one idle, knows that the exchange is still to come:
  *
  *	CPU 0 (asker)			CPU 1
  *					idle_state = IDLE (release); HLT

@@ -10,7 +10,7 @@
  *   consists of hundreds of unloads.
  *
  * A delay is a loop of PAUSE: with a host thread for each CPU it takes its time, and in a deterministic run QEMU gives
- * the other CPUs their turn at each. Nobody is delayed for ever: a delay has an end, and a CPU that has waited for
+ * the other CPUs their turn at each. No CPU is delayed for ever: a delay has an end, and a CPU that has waited for
  * its betters goes on for a while. So a lock's holder may be delayed, too.
  *
  * None of this is instrumented itself, nor takes a lock. */

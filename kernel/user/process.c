@@ -255,7 +255,7 @@ static struct process *take_child(const struct process *creator)
 	return found;
 }
 
-/* Nobody is left who could end them, or start those that have not begun. Each ends its own children
+/* No process is left that could end them, or start those that have not begun. Each ends its own children
  * in the same way, in a thread of its own: there is no recursion. */
 static void end_children(const struct process *p)
 {

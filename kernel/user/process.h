@@ -56,7 +56,7 @@ extern int (*program_find)(const char *name, const void **file, u32 *size);
 
 struct process_plan {			/* a checked struct process_args */
 	const char *name, *args;
-	const void *image;		/* the executable, which nobody changes meanwhile; NULL: the archive's */
+	const void *image;		/* the executable, which must not change meanwhile; NULL: the archive's */
 	u32 image_len;
 	struct endpoint *supervisor;
 	u32 badge, ended_bits, priority;

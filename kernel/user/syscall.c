@@ -259,7 +259,7 @@ static int sys_process(struct regs *r)
 	return err;
 }
 
-/* What receives ends with who was born to receive, and with its parent: it does not wander. */
+/* RECEIVE cannot be passed on: it ends with the process that its creator gave it to. */
 static bool may_get_receive(struct process *p)
 {
 	u32 flags = spin_lock_irqsave(&ipc_lock);

@@ -7,8 +7,8 @@
  *   free
  *                                     goes on in freed memory
  *
- * Derived. E14: the loader is killed while it waits, and the insider leaves after that: nobody
- * is there any more to end the load.
+ * Derived. E14: the loader is killed while it waits, and the insider leaves after that: the
+ * loader cannot end the load any more.
  */
 #include "modules/hazards/hazard.h"
 

@@ -242,7 +242,7 @@ static void look(void *arg, const struct regs *regs, u32 sp)
 /* Its CPU has the module in its TLB, and loads no CR3 all the while; only a shootdown takes it out. */
 static int is_shot_down(cpumask_t others)
 {
-	static struct look l;		/* where no look for the module comes by */
+	static struct look l;		/* where no inspection reads it */
 	struct load_error why;
 	struct module *m;
 

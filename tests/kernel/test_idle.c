@@ -20,7 +20,7 @@
 #include "x86/clock.h"
 
 #define PATIENCE (20 * NSEC_PER_SEC)
-#define TEST_IRQ 6u			/* the floppy's: an edge, and nobody drives it */
+#define TEST_IRQ 6u			/* the floppy's: an edge, and no driver uses it */
 #define OTHER    1u
 
 /* With preemption off nothing runs here that would wake the other CPU. */
@@ -78,7 +78,7 @@ static void look(void *arg, const struct regs *regs, u32 sp)
  * during the unload; `asked`: that is no longer idle. */
 static int unload_beside(const char *place, bool asked)
 {
-	static struct look l;		/* where no look for the module comes by */
+	static struct look l;		/* where no inspection reads it */
 	struct load_error why;
 	struct module *m;
 

@@ -208,7 +208,7 @@ static int switched_in_meanwhile(void)
 }
 
 /* trap, PARKS_EARLY: a task is inside on a CPU that parks; where its registers are is written, and not
- * yet acknowledged. Until then what stands there is of an earlier trap: here a place where nothing is read.
+ * yet acknowledged. Until then the slot holds the value of an earlier trap; here that points to where nothing is read.
  *
  *	asker			CPU 1
  *	raises the flag

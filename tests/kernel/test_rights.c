@@ -1,24 +1,10 @@
 /* Authority of processes, and what is left of those that have ended: the program user/tests/rights.c
  * tries it, and a balance sheet is taken before and after. */
 #include "mm/kmap.h"
-#include "shell/balance_sheet.h"
-#include "shell/commands.h"
 #include "shell/ktest.h"
 #include "tests.h"
-#include "x86/clock.h"
 
-static int run(const char *program, const char *args)
-{
-	struct balance_sheet before = balance_take(), after;
-	int code = run_program(program, args);
-
-	if (code)
-		printk("%s: ended with %d (a line of user/tests/%s.c)\n", args, code, program);
-	after = balance_after(&before, 5 * NSEC_PER_SEC);
-	return balance_compare(args, &before, &after) && !code ? 0 : -EIO;
-}
-
-static int run_rights(const char *args) { return run("rights", args); }
+static int run_rights(const char *args) { return run_test_program("rights", args); }
 
 int test_rights_masks(void) { return run_rights("rights masks"); }
 int test_rights_turns(void) { return run_rights("rights turns"); }
@@ -33,7 +19,7 @@ int test_rights_task_end(void) { return run_rights("rights task-end"); }
 int test_rights_wx(void) { return run_rights("rights wx"); }
 int test_rights_copy_ends(void) { return run_rights("rights copied"); }
 
-int test_rights_load_from_memory(void) { return run("carrier", "carrier"); }
+int test_rights_load_from_memory(void) { return run_test_program("carrier", "carrier"); }
 
 /* 305 threads at once; what the cache keeps of their stacks is little, and the same afterwards. */
 int test_rights_stacks_come_back(void)

@@ -21,8 +21,7 @@
 
 #define PATIENCE_NS (5 * NSEC_PER_SEC)
 
-/* Runs it to its end; 0 when it was content and nothing is left of it. */
-static int run_test_program(const char *program, const char *args)
+int run_test_program(const char *program, const char *args)
 {
 	struct balance_sheet before = balance_take(), after;
 	int code = run_program(program, args);

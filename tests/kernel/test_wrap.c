@@ -308,7 +308,7 @@ static int come_and_go_soon(void)
 
 static void comes_and_goes(void *err) { *(int *)err = come_and_go_soon(); }
 
-/* A census stands where it has begun and asked nobody, until the late one looks at itself for it. */
+/* Holds a census between its start and its first question, until the late CPU looks at itself for it. */
 static int late_look_begins(struct task *late)
 {
 	static int err;

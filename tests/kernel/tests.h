@@ -10,3 +10,7 @@
 			return -EIO;                                            \
 		}                                                               \
 	} while (0)
+
+/* Runs a program of the archive to its end (test_user.c). 0, or -EIO: it ended with another status,
+ * the line that failed, or the balance sheet differs. Task context. */
+int run_test_program(const char *program, const char *args);

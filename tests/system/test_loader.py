@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from accounts import ask, lines, wait_until
+from accounts import ask, json_lines, lines, wait_until
 from machine import BUILD
 from test_build import make
 
@@ -82,6 +82,7 @@ def test_modprobe_waits_for_what_comes_and_goes(machine):
     assert ask(m, "modprobe slow").status == "ok"
     assert re.search(r"^slow .* Live ", "\n".join(lines(m, "lsmod")), re.M)
     lines(m, "insmod uart; run cat uart")
+    wait_until(m, lambda: [row["open_files"] for row in json_lines(m, "lsmod -j") if row["module"] == "uart"] == [1])
     lines(m, "rmmod -w uart &")
     said = re.compile(r"modprobe: uart: is still being unloaded by task \d+ \(rmmod\)$", re.M)
     wait_until(m, lambda: said.search(ask(m, "modprobe uart").output))

@@ -196,7 +196,7 @@ def test_waiting_is_said_once(boot):
     m.send("\x03")
     said += m.wait_for_prompt()
     assert said.count("rmmod:") == 1, said
-    # Dependents are not waited for: the answer is the same twice, and nobody is told twice.
+    # Dependents are not waited for: the answer is the same twice, and the line is printed once.
     m.lines("modprobe primes")
     refused = m.command("rmmod -w mathlib")
     assert refused.status == "EBUSY" and refused.output.count("rmmod:") == 1, refused

@@ -13,7 +13,7 @@
  *					closes the file
  *
  * The endpoint is of this life of the server: with it all files end, and their clients get
- * -EPIPE instead of somebody else's file. */
+ * -EPIPE instead of another client's file. */
 #include "user/driver/worker.h"
 #include "user/lib/process.h"
 #include "user/lib/service.h"
@@ -37,7 +37,7 @@ struct open_file {
 	bool taken;			/* until no handle with its badge is left, and it is released */
 	bool closing;			/* released when the last of its users leaves */
 	bool released;
-	bool unheld;			/* nobody has a handle with its badge: it is to be ended */
+	bool unheld;			/* its badge has no handle left: to be ended */
 	bool ending;			/* ... and a worker does it */
 	u32 users;			/* workers that use it */
 };
@@ -191,7 +191,7 @@ static void serve_call(struct worker *w)
 		file_put(w->file);
 	if (w->kept) {
 		ipc_answer(w->kept, w->call.flags, (u32)result, w->call.w1, w->call.w2);
-		if (w->call.flags)		/* the client has it, or has gone: then it is closed for good */
+		if (w->call.flags)		/* the client has the file, or has ended: then it is closed */
 			handle_close(w->call.w2);
 	}
 	w->call.w0 = (u32)result;

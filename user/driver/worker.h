@@ -25,7 +25,7 @@ struct worker {
 struct worker *worker_start(void (*run)(struct worker *w), const struct call *c, struct open_file *file);
 /* Raised at HANDLE_SERVICE: a caller that waits has ended. */
 #define BIT_GONE (1u << 18)
-/* Ends the waits of those whose caller has: -EINTR. */
+/* Ends the waits of workers whose caller has ended: -EINTR. */
 void workers_look_for_callers(void);
 /* How many calls of clients wait. */
 u32  workers_waiting(void);

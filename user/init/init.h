@@ -78,5 +78,5 @@ int  answer_list(u32 index);
 void service_is_there(const struct supervised *s);
 /* It will not come again: those that have waited for its next life get -ENOENT. */
 void service_has_gone(const struct supervised *s);
-/* Forgets those who have been ended while they waited. */
+/* Drops waiters that have ended. */
 void forget_waiters(void);

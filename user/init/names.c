@@ -27,7 +27,7 @@ static void remove_waiter(u32 i)
 	memmove(waiters + i, waiters + i + 1, (--nr_waiters - i) * sizeof(*waiters));
 }
 
-/* Too many: the one that has waited longest is told to ask again. */
+/* Too many: answers the oldest waiter with -EAGAIN. */
 static void make_room(void)
 {
 	ipc_answer(waiters[0].kept, 0, (u32)-EAGAIN, 0, 0);

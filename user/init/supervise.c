@@ -16,7 +16,7 @@
 #define GOOD_WHILE     (10000 * MS)	/* after this a failure is a first one again */
 
 #define CLIENT_RIGHTS (RIGHT_CALL | RIGHT_NOTIFY | RIGHT_GIVE)
-/* Of init itself: nobody notifies it but the kernel. */
+/* init's own: only the kernel notifies it. */
 #define INIT_RIGHTS   (RIGHT_CALL | RIGHT_GIVE)
 
 struct supervised supervised[MAX_SUPERVISED];
@@ -64,7 +64,7 @@ static void set_state(struct supervised *s, enum service_state state, u32 task)
 	s->info.task = task;
 }
 
-/* Of one life, and with the process it ends, as nobody else is able to receive there: callers get -EPIPE,
+/* Of one life, and with the process it ends, as no other process can receive there: callers get -EPIPE,
  * and a handle that was given away leads to no later life. The handle to receive there, which the
  * process gets and we do not keep; or an error. */
 static int open_endpoint(struct supervised *s)
@@ -83,7 +83,7 @@ static int open_endpoint(struct supervised *s)
 	return MIN(client, control);
 }
 
-/* Nobody gets it any more. */
+/* It is not handed out any more. */
 static void close_endpoint(struct supervised *s)
 {
 	if (s->client)

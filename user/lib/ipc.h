@@ -51,7 +51,7 @@ struct server {
 /* Answers calls and notifications, one after the other. Returns the error that ended
  * it: the endpoint is no such thing. */
 int  serve(const struct server *s);
-/* The same, and calls closed(badge) when nobody has a handle with that badge any more (handle_watch()). */
+/* The same, and calls closed(badge) when that badge has no handle left (handle_watch()). */
 int  serve_watching(const struct server *s, void (*closed)(u32 badge));
 
 /* One step of it, for who waits for other things as well. Takes the next call or
@@ -82,6 +82,6 @@ int  endpoint_create(void) must_use;
 int  handle_dup(u32 handle, u32 rights, u32 badge) must_use;
 /* The same, for an endpoint, with no other bits to be raised than those of `mask`. */
 int  handle_dup_masked(u32 handle, u32 rights, u32 badge, u32 mask) must_use;
-/* The same, with a badge whose end is told where we receive (serve_watching()). */
+/* The same, with a badge whose end is reported at the endpoint (serve_watching()). */
 int  handle_watch(u32 handle, u32 rights, u32 badge) must_use;
 void handle_close(u32 handle);

@@ -6,7 +6,7 @@
 
 #define SERVICE_NAME_LEN 24
 
-/* An endpoint of the service, or a negative error: -ENOENT (nobody offers it); -EPERM: it is a
+/* An endpoint of the service, or a negative error: -ENOENT (no server offers it); -EPERM: it is a
  * device, and our parent did not give us the right to devices (AUTH_DEVICES). */
 int service_lookup(const char *name) must_use;
 /* The same, but waits until somebody does. */

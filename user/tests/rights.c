@@ -144,7 +144,7 @@ static int test_receive(void)
 	return end_of(started);
 }
 
-/* -- badges that nobody has any more -------------------------------------------------------- */
+/* -- badges without a handle -------------------------------------------------------- */
 
 static int do_hold(void)
 {
@@ -178,7 +178,7 @@ static int test_watch(void)
 	CHECK(receive(e, MSG_NONBLOCK) == -EAGAIN);
 	process_end((u32)holder, 0);
 	CHECK(receive(e, 0) == GOT_CLOSED && got_badge == 8);
-	/* One that nobody hears of any more is no leak: the balance sheet says so. */
+	/* A watch without a receiver is no leak: the balance sheet says so. */
 	CHECK(handle_watch(e, RIGHT_CALL, 9) > 0);
 	handle_close((u32)handle_watch(e, RIGHT_CALL, 10));
 	handle_close(e);
@@ -292,7 +292,7 @@ static int test_twice(void)
 	return 0;			/* both end with us */
 }
 
-/* Two generations that wait for ever for each other and for nobody. */
+/* Two generations that wait for ever, for each other and for a call that never comes. */
 static int do_parent(void)
 {
 	(void)!child("rights sit");
