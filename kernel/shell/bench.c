@@ -267,7 +267,7 @@ static int bench_woken(struct bench *b) { return bench_unload(b, true); }
 static const struct { const char *name; int (*run)(struct bench *b); } benches[] = {
 	{ "boot", bench_boot }, { "unload", bench_idle }, { "unload-woken", bench_woken },
 	{ "yield", bench_yield }, { "call", bench_call }, { "ipi", bench_ipi },
-	{ "ipc", bench_ipc }, { "driver-homes", bench_homes },
+	{ "files", bench_files }, { "ipc", bench_ipc }, { "driver-homes", bench_homes },
 };
 
 static int bench_run(int argc, char **argv)
@@ -295,7 +295,7 @@ static int bench_run(int argc, char **argv)
 	}
 	kfree(b);
 	if (!found)
-		return shell_error(-ENOENT, "bench: there is boot, unload, unload-woken, yield, call, ipi, ipc, driver-homes, strategies");
+		return shell_error(-ENOENT, "bench: there is boot, unload, unload-woken, yield, call, ipi, files, ipc, driver-homes, strategies");
 	return err;
 }
 
@@ -308,6 +308,6 @@ static bool complete_bench(u32 i, char *out, u32 size)
 }
 
 const struct command bench_command = {
-	"bench", "bench [-j] [boot | unload | unload-woken | yield | call | ipi | ipc | driver-homes | strategies [PART [STRATEGY]...]]",
+	"bench", "bench [-j] [boot | unload | unload-woken | yield | call | ipi | files | ipc | driver-homes | strategies [PART [STRATEGY]...]]",
 	"what things cost: median, p99 and maximum; strategies: what each of them costs", bench_run, complete_bench,
 };

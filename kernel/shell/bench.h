@@ -52,6 +52,8 @@ int  sample_read(struct bench *b, const char *device, struct stats *s) must_use;
 /* A line, or an object, with median, p99 and maximum. */
 void print_figure(const struct bench *b, const char *what, struct stats *s, const char *of);
 
+/* bench_files.c */
+int  bench_files(struct bench *b) must_use;
 /* bench_program.c */
 int  bench_ipc(struct bench *b) must_use;
 int  bench_homes(struct bench *b) must_use;
