@@ -33,7 +33,7 @@ static void close_files(struct file **file, u32 nr)
 }
 
 /* One revoke with `nr` files open, none of them in a call. */
-static int revoke(struct bench *b, struct file **file, u32 nr, struct stats *s)
+static int revoke(struct bench *b, struct file **file, u32 nr, u32 *took)
 {
 	u64 cycles;
 	int err = bench_load(b, "null", "", &cycles);
@@ -47,28 +47,49 @@ static int revoke(struct bench *b, struct file **file, u32 nr, struct stats *s)
 		return shell_error(err, "bench: %s", b->unload.report.error);
 	if (opened < nr)
 		return shell_error(-ENOMEM, "bench: no memory for %u open files", nr);
-	stats_add(s, figure(b, cycles));
+	*took = figure(b, cycles);
 	return 0;
+}
+
+static void print_one(struct bench *b, const char *what, u32 value)
+{
+	struct stats s;
+
+	stats_init(&s, b->sample, SAMPLES);
+	stats_add(&s, value);
+	console_mute(false);
+	print_figure(b, what, &s, unit(b));
+	console_mute(true);
+}
+
+/* One line for each number of files, and the slope between the last two. */
+static int revoke_all(struct bench *b, struct file **file)
+{
+	u32 took = 0, before = 0, n = 0, i;
+	char what[40];
+	int err = 0;
+
+	for (i = 0; i < ARRAY_SIZE(points) && !err && !shell_interrupted(); i++) {
+		before = took;
+		n = points[i];
+		err = revoke(b, file, n, &took);
+		snprintf(what, sizeof(what), "rmmod -r, %u open files", n);
+		if (!err)
+			print_one(b, what, took);
+	}
+	if (!err && i == ARRAY_SIZE(points))
+		print_one(b, "rmmod -r, each further open file", (took - before) / (n - points[i - 2]));
+	return err;
 }
 
 int bench_files(struct bench *b)
 {
 	struct file **file = kmalloc(MOST * sizeof(struct file *));
-	char what[40];
 	int err = file ? 0 : shell_error(-ENOMEM, "bench: no memory for a list of files");
 
 	console_mute(true);
-	for (u32 i = 0; i < ARRAY_SIZE(points) && !err && !shell_interrupted(); i++) {
-		struct stats s;
-
-		stats_init(&s, b->sample, SAMPLES);
-		err = revoke(b, file, points[i], &s);
-		console_mute(false);
-		snprintf(what, sizeof(what), "rmmod -r, %u open files", points[i]);
-		if (!err)
-			print_figure(b, what, &s, unit(b));
-		console_mute(true);
-	}
+	if (!err)
+		err = revoke_all(b, file);
 	console_mute(false);
 	kfree(file);
 	return err;
