@@ -58,11 +58,13 @@ void print_figure(const struct bench *b, const char *what, struct stats *s, cons
 int bench_load(struct bench *b, const char *name, const char *params, u64 *cycles)
 {
 	struct load_error why;
-	u64 start = rdtsc();
-	int err = module_load_by_name(name, params, NULL, &why);
 
 	(void)b;
+	console_mute(true);
+	u64 start = rdtsc();
+	int err = module_load_by_name(name, params, NULL, &why);
 	*cycles = rdtsc() - start;
+	console_mute(false);
 	return err ? shell_error(err, "bench: %s", why.text) : 0;
 }
 
@@ -72,9 +74,11 @@ int bench_remove(struct bench *b, const char *name, u32 flags, u64 patience_ns, 
 	strlcpy(b->unload.name, name, sizeof(b->unload.name));
 	b->unload.flags = flags;
 	b->unload.patience_ns = patience_ns;
+	console_mute(true);
 	u64 start = rdtsc();
 	int err = module_unload(&b->unload);
 	*cycles = rdtsc() - start;
+	console_mute(false);
 	return err;
 }
 
@@ -105,7 +109,6 @@ static int bench_unload(struct bench *b, bool wake)
 	err = sleepers_start(&b->sleepers, there < SLEEPERS ? SLEEPERS - there : 0);
 	if (err)
 		return err;
-	console_mute(true);
 	for (u32 i = 0; i < SAMPLES && !err; i++) {
 		err = load_unload(b, wake, &load, &unload);
 		stats_add(&s_load, figure(b, load));
@@ -113,7 +116,6 @@ static int bench_unload(struct bench *b, bool wake)
 		stats_add(&s_held, figure(b, b->unload.report.held.held));
 		broadcasts = MAX(broadcasts, b->unload.report.broadcasts);
 	}
-	console_mute(false);
 	u32 tasks = READ_ONCE(nr_tasks);
 	sleepers_stop(&b->sleepers);
 	if (err)

@@ -41,7 +41,7 @@ void sleepers_wake(struct sleepers *s);		/* each runs once, and sleeps again */
 void sleepers_stop(struct sleepers *s);
 
 /* One load of `name`, or one unload with these flags; *cycles says how long it took. The
- * unload's own error is returned without a word. */
+ * unload's own error is returned without a word. What the module says meanwhile is not shown. */
 int  bench_load(struct bench *b, const char *name, const char *params, u64 *cycles) must_use;
 int  bench_remove(struct bench *b, const char *name, u32 flags, u64 patience_ns, u64 *cycles) must_use;
 

@@ -6,7 +6,6 @@
 #include "sched/sched.h"
 #include "shell/bench.h"
 #include "shell/commands.h"
-#include "x86/console.h"
 
 static const u32 points[] = { 10, 100, 1000, 10000 };
 #define MOST 10000u
@@ -57,9 +56,7 @@ static void print_one(struct bench *b, const char *what, u32 value)
 
 	stats_init(&s, b->sample, SAMPLES);
 	stats_add(&s, value);
-	console_mute(false);
 	print_figure(b, what, &s, unit(b));
-	console_mute(true);
 }
 
 /* One line for each number of files, and the slope between the last two. */
@@ -87,10 +84,8 @@ int bench_files(struct bench *b)
 	struct file **file = kmalloc(MOST * sizeof(struct file *));
 	int err = file ? 0 : shell_error(-ENOMEM, "bench: no memory for a list of files");
 
-	console_mute(true);
 	if (!err)
 		err = revoke_all(b, file);
-	console_mute(false);
 	kfree(file);
 	return err;
 }

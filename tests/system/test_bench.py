@@ -104,6 +104,12 @@ def test_only_some_strategies():
     assert done.status == 2         # ENOENT
 
 
+def test_what_fails_says_why():
+    """Not even while it keeps modules silent."""
+    done = run("--direct", "--mem", "5", "-c", "bench files", cpus=4)
+    assert done.status == 12 and re.search(r"^bench: .*no memory", done.output, re.M), done.output
+
+
 @pytest.mark.parametrize("cpus, most", [(1, 20000), (4, 40000)])
 def test_trap_with_20_tasks(cpus, most):
     _, lines = count_instructions("bench -j unload; bench -j unload-woken; bench -j strategies idle", cpus)
