@@ -132,8 +132,6 @@ int  owner_cut_files(struct owner *o, u32 *nr) must_use;
 /* Waits until no file is left, or none has ended for so long (ns), or `deadline`. 0: none is left;
  * -ETIMEDOUT, -EINTR. May sleep. */
 int  owner_wait_files(struct owner *o, u64 quiet, u64 deadline) must_use;
-/* Is a release() of cut files due, or in progress? Any context. */
-bool owner_has_releases(struct owner *o);
 /* Starts one more task for releases if some wait for a turn: those at work may be stuck. */
 void owner_help_release(struct owner *o);
 /* Is `t` in a call on a cut file of `o`, or in the release() of one? Any context. */

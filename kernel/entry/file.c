@@ -179,6 +179,7 @@ struct file *file_open(const char *name, u32 flags)
 		sync_point("file:" #op);                                        \
 		int n = fn(f, __VA_ARGS__);                                     \
 		turnstile_leave(ts, slot);                                      \
+		sync_point("file:left");                                        \
 		return n;                                                       \
 	}                                                                       \
 	int file_##op(struct file *f, PARAMS_##op)                              \

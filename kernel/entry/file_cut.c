@@ -177,22 +177,6 @@ int owner_wait_files(struct owner *o, u64 quiet, u64 deadline)
 	return err == -EINTR || !err ? err : -ETIMEDOUT;
 }
 
-bool owner_has_releases(struct owner *o)
-{
-	u32 flags = spin_lock_irqsave(&registry_lock);
-	struct chrdev *d;
-	struct file *f;
-	bool has = false;
-
-	for_each_device_of(d, o) {
-		has |= !list_empty(&d->files[FILES_IDLE]);
-		list_for_each(f, &d->files[FILES_REST], node)
-			has |= f->state == FILE_RELEASING;
-	}
-	spin_unlock_irqrestore(&registry_lock, flags);
-	return has;
-}
-
 static bool has_idle(struct owner *o)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);

@@ -166,10 +166,15 @@ bool file_claim_end(struct file *f, release_fn *release)
 	return true;
 }
 
-/* As file_claim_end(); fails while the outcome of an unload decides whether release() is called. */
+/* As file_claim_end(); fails while the outcome of an unload decides whether release() is called.
+ * A file that is cut off is left to a task of the core then. */
 static bool claim(struct file *f, release_fn *release)
 {
-	return !end_is_up_to(f) && file_claim_end(f, release);
+	if (!end_is_up_to(f))
+		return file_claim_end(f, release);
+	if (f->cut && !f->calls)
+		file_move(f, FILES_IDLE);
+	return false;
 }
 
 void file_release(struct file *f, release_fn release)
@@ -265,8 +270,6 @@ void file_call_ended(struct file *f)
 		f->close_late = false;
 	else if (last && f->cut)
 		claimed = claim(f, &release);
-	if (last && f->cut && !close && f->state == FILE_OPEN)
-		file_move(f, FILES_IDLE);	/* the outcome of the unload decides: a task of the core releases it */
 	spin_unlock_irqrestore(&registry_lock, flags);
 	if (close)
 		close_now(f);

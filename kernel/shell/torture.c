@@ -30,14 +30,14 @@ struct outcome {
 };
 
 /* Hazard modules exist to misbehave, those of churn are for -i, and a driver of a device that
- * not every machine has would say so at each load. */
+ * not every machine has would say so at each load, and flood fills the console. */
 static bool is_ordinary(const char *name, struct elf_view *v)
 {
 	struct load_error why;
 	const void *file;
 	u32 size;
 
-	return !starts_with(name, "h_") && !starts_with(name, "churn_") && !archive_find(name, &file, &size) &&
+	return !starts_with(name, "h_") && !starts_with(name, "churn_") && !streq(name, "flood") && !archive_find(name, &file, &size) &&
 	       !elf_check(file, size, v, &why) && !elf_modinfo(v, "needs", 0);
 }
 

@@ -103,6 +103,8 @@ u64 late_release_end(const struct unload *u)
 	return clock_ns() + MAX(u->patience_ns, UNLOAD_PATIENCE_NS);
 }
 
+/* Files in a call count as well, although no release() of theirs is due yet: the end of the call
+ * makes it due, and behind the commit it is a task of the core that has to release them. */
 void release_files_late(struct unload *u)
 {
 	u64 until = late_release_end(u);
@@ -110,11 +112,15 @@ void release_files_late(struct unload *u)
 	u32 nr = 0;
 	int err = owner_cut_files(o, &nr);
 
-	while (!err && owner_has_releases(o) && !clock_passed(until)) {
+	sync_point("unload:late-release");
+	while (owner_open_files(o) && !clock_passed(until)) {
+		if (err)
+			err = owner_cut_files(o, &nr);
 		if (owner_wait_files(o, QUIET_NS, until))
 			owner_help_release(o);
 	}
-	o->stays = owner_has_releases(o);
+	o->stays = owner_open_files(o) != 0;
 	if (o->stays)
-		printk("%s: the release() of an open file does not return; its memory stays set aside\n", u->name);
+		printk("%s: a call on an open file or its release() does not return; the module's memory stays set aside\n",
+		       u->name);
 }

@@ -278,6 +278,47 @@ int test_files_release_behind_the_commit(void)
 	return err ? err : back;
 }
 
+/* A call is on its way out, no more counted as inside, when young commits. That is no release yet;
+ * it becomes one behind the commit, and a task of the core has to see to it.
+ *
+ *   CPU 0 (file_read)                  CPU 1 (young)
+ *   leaves the turnstile               nobody inside: GONE
+ *                                      cuts the file off: in a call; waits
+ *   calls = 0: release() is due
+ *                                      releases it; frees the memory
+ */
+static void late_rmmod(void *unused)
+{
+	(void)unused;
+	b.result = unload("filer", UNLOAD_REVOKE, NSEC_PER_MSEC);
+	store_release(&b.done, true);
+}
+
+static int late_after_a_call(void)
+{
+	CHECK(sync_hold("file:left", 1) == 0 && sync_hold("unload:late-release", 1) == 0);
+	CHECK(start_holder(&a, "filer", read_one) == 0);
+	CHECK(sync_wait_held("file:left", from_now(PATIENCE)) == 0);
+	b = (struct holder){ .task = task_create("rmmod", PRIO_NORMAL, late_rmmod, NULL) };
+	CHECK(!IS_ERR(b.task));
+	CHECK(sync_wait_held("unload:late-release", from_now(PATIENCE)) == 0);
+	sync_release("unload:late-release");
+	CHECK_SOON(load_acquire(&b.done) || READ_ONCE(b.task->state) >= TASK_SLEEPING);
+	sync_release("file:left");
+	CHECK(task_join(b.task, from_now(PATIENCE)) == 0);
+	task_put(b.task);
+	CHECK(b.result == 0 && stage.at == 1);
+	return end_holder(&a);
+}
+
+int test_files_release_of_a_call_behind_the_commit(void)
+{
+	const char *usual = strategy->name;
+	int err = with_filer_under("young", "", late_after_a_call), back = strategy_choose(usual);
+
+	return err ? err : back;
+}
+
 /* -f promises what -r does. */
 static int forced(void)
 {
