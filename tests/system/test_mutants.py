@@ -90,6 +90,19 @@ def test_a_run_goes_on_where_it_was(tmp_path):
     assert len(took[0]) == 1 and took[0] == took[1], first.stdout + first.stderr + second.stdout + second.stderr
 
 
+def test_two_runs_take_turns(tmp_path):
+    """In one build folder each would take away the other's trees."""
+    import fcntl
+    os.makedirs(tmp_path / "mutants")
+    with open(tmp_path / "mutants/lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        second = subprocess.Popen([TOOL, "--build", tmp_path, "--only", QUICK[0]], text=True, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        assert "another run is at work" in second.stderr.readline()
+    second.kill()
+    second.communicate()
+
+
 def test_a_sample_can_be_drawn_again():
     def drawn(*options):
         return mutants("--list", "--sample", 5, *options).stdout
