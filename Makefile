@@ -85,6 +85,8 @@ $(BUILD)/obj/kernel/% $(BUILD)/obj/tests/kernel/% $(BUILD)/obj/modules/% $(if $(
 $(BUILD)/obj/kernel/check/% $(BUILD)/obj/kernel/smp/races.c.o $(if $(MEMORY),$(UNCHECKED)): CFLAGS := $(filter-out $(SANITIZE),$(CFLAGS))
 soft_float := __[a-z]+[hsdxt][fc]([0-9]|[sdt]i|[hsdxt]f2)|__float(un)?[sdt]i[hsdxt]f
 NASMFLAGS := -f elf32 -Ikernel/ -g -F dwarf -Wall $(PROBED_NASMFLAGS)
+# What tells that a CPU is too old runs on that CPU, and without paging (boot/refuse.c).
+$(BUILD)/obj/boot/refuse.c.o: CFLAGS := $(filter-out -march=%,$(CFLAGS)) -march=i386 -Os
 # These define memcpy and memset: a loop in them must not become a call of them.
 $(BUILD)/obj/lib/string.c.o: CFLAGS += $(if $(CLANG),-fno-builtin,-fno-tree-loop-distribute-patterns)
 # Programs know nothing of the kernel but lib/abi.h.

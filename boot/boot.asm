@@ -14,7 +14,7 @@ boot_kernel_base      equ KERNEL_BASE
 boot_direct_map_size  equ DIRECT_MAP_SIZE
 
 global _start
-extern kmain
+extern kmain, refuse
 
 ; This section is linked at its physical address.
 section .boot progbits alloc exec nowrite align=8
@@ -51,57 +51,17 @@ mb2_header:
 	dd 8
 mb2_end:
 
-; -- a machine that cannot run us ------------------------------------------------
 bits 32
-
-%define COM1           0x3f8
-%define COM1_LSR       (COM1 + 5)
-%define LSR_THRE       0x20
-%define VGA_TEXT       0xb8000
-%define LIGHT_GREY     0x07
-
-no_cpuid:
-	mov esi, no_cpuid_text
-	jmp refuse
-no_feature:
-	mov esi, no_feature_text
-
-; Prints the text at ESI on the serial port, as the loader left it, and on the
-; VGA text screen, and stays here.
-refuse:
-	mov edi, VGA_TEXT
-.next:
-	lodsb
-	test al, al
-	jz .stay
-	mov ah, LIGHT_GREY
-	mov [edi], ax
-	add edi, 2
-	mov ah, al
-	mov ecx, 100000			; no port at all reads as ready; a dead one never is
-	mov dx, COM1_LSR
-.wait:
-	in al, dx
-	test al, LSR_THRE
-	loopz .wait
-	mov dx, COM1
-	mov al, ah
-	out dx, al
-	jmp .next
-.stay:
-	cli
-	hlt
-	jmp .stay
-
-no_cpuid_text:
-	db "Quiesce: this CPU has no CPUID instruction; a Pentium Pro or later is needed.", 0
-no_feature_text:
-	db "Quiesce: this CPU lacks PAE or CMOV; a Pentium Pro or later is needed.", 0
 
 ; -- entry -----------------------------------------------------------------------
 %define EFLAGS_ID      (1 << 21)
-%define CPUID_PAE      (1 << 6)		; leaf 1, EDX (Intel SDM vol. 2, CPUID)
+; Leaf 1, EDX (Intel SDM vol. 2, CPUID): what the kernel's first lines of C use.
+%define CPUID_TSC      (1 << 4)
+%define CPUID_MSR      (1 << 5)
+%define CPUID_PAE      (1 << 6)
+%define CPUID_CX8      (1 << 8)
 %define CPUID_CMOV     (1 << 15)
+%define CPUID_NEEDED   (CPUID_TSC | CPUID_MSR | CPUID_PAE | CPUID_CX8 | CPUID_CMOV)
 %define CR4_PSE        (1 << 4)
 %define CR4_PAE        (1 << 5)
 %define CR0_PG         (1 << 31)
@@ -126,13 +86,20 @@ _start:
 	popf
 	pushf
 	pop eax
+	xor edx, edx
 	test eax, EFLAGS_ID		; it was 0
-	jz no_cpuid
+	jz .refuse
 	mov eax, 1
 	cpuid
-	and edx, CPUID_PAE | CPUID_CMOV
-	cmp edx, CPUID_PAE | CPUID_CMOV
-	jne no_feature
+	not edx
+	and edx, CPUID_NEEDED
+	jz .good
+.refuse:
+	push edx			; what is missing; 0: CPUID
+	push edi
+	push ebp
+	call refuse			; refuse.c, which does not return
+.good:
 
 	; One directory, seen twice: where we are now and at KERNEL_BASE.
 	mov ecx, DIRECT_MAP_SIZE / LARGE_PAGE_SIZE

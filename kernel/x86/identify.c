@@ -4,25 +4,11 @@
 #include "x86/machine.h"
 #include "x86/panic.h"
 
-/* CPUID leaf 1, EDX: what the kernel cannot do without. */
-static const struct { u32 bit; const char *name; } required[] = {
-	{ CPUID1_EDX_TSC, "time stamp counter" },
-	{ CPUID1_EDX_MSR, "model specific registers" },
-	{ CPUID1_EDX_PAE, "PAE" },
-	{ CPUID1_EDX_CX8, "CMPXCHG8B" },
-	{ CPUID1_EDX_APIC, "local APIC" },
-	{ CPUID1_EDX_CMOV, "CMOV" },
-};
-
-static void require_features(void)
+/* What else the kernel cannot do without, boot.asm has asked for. */
+static void require_apic(void)
 {
-	u32 edx = cpuid(1, 0).edx;
-
-	for (u32 i = 0; i < ARRAY_SIZE(required); i++)
-		if (!(edx & required[i].bit))
-			panic("cpu: this CPU has no %s, which Quiesce needs%s", required[i].name,
-			      required[i].bit == CPUID1_EDX_APIC ?
-			      "; perhaps it is off in the firmware's set-up" : "");
+	if (!(cpuid(1, 0).edx & CPUID1_EDX_APIC))
+		panic("cpu: this CPU has no local APIC, which Quiesce needs; perhaps it is off in the firmware's set-up");
 }
 
 /* Twelve characters in EBX, EDX, ECX (Intel SDM vol. 2, CPUID leaf 0). */
@@ -76,5 +62,5 @@ void cpu_identify(void)
 	read_vendor(vendor);
 	printk("cpu: %s, %s (family %u, model %u, stepping %u)\n", vendor, read_brand(brand),
 	       family(eax), model(eax), eax & 0xf);
-	require_features();
+	require_apic();
 }
