@@ -150,8 +150,11 @@ void kmain(u32 magic, u32 info_phys)
 	trap_init();				/* exceptions are reported from here on */
 	trap_load();
 	boot_info_init(magic, info_phys);	/* what the loader knows */
+	paging_set_memory_types();
+	console_screen_init(&boot_info.fb);	/* a face, before anything can fail */
 	read_options();
 	monitor_init();				/* where a panic ends */
+	boot_info_check();
 	cpu_identify();
 
 	paging_init(ram_end());			/* W^X, direct map, no null page */
@@ -159,7 +162,7 @@ void kmain(u32 magic, u32 info_phys)
 	frame_init();				/* physical memory */
 	heap_init();				/* kmalloc() */
 	kmap_init();				/* mappings, stacks with guards */
-	console_screen_init(&boot_info.fb);
+	console_keyboard_init();
 
 	find_interrupt_hardware();
 	clock_init();				/* the TSC, against a known clock */

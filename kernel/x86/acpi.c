@@ -30,7 +30,7 @@ static const void *map_phys(paddr_t pa, u32 len)
 		return NULL;
 	paddr_t start = ALIGN_DOWN(pa, (paddr_t)LARGE_PAGE_SIZE);
 	u32 span = ALIGN_UP((u32)(pa - start) + len, LARGE_PAGE_SIZE);
-	const u8 *va = fixmap(start, span, true);
+	const u8 *va = fixmap(start, span, MEMORY_TABLES);
 	if (!va)
 		return NULL;
 	window[nr_windows].pa = start;

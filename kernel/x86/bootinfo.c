@@ -1,5 +1,6 @@
 #include "x86/bootinfo.h"
 #include "lib/boot_option.h"
+#include "lib/errno.h"
 #include "lib/string.h"
 #include "x86/console.h"
 #include "x86/panic.h"
@@ -8,6 +9,10 @@
 #define MULTIBOOT1_SIZE 116
 
 struct boot_info boot_info;
+
+/* Of boot_info_init(), for boot_info_check(). */
+static u32 loaded_by, info_at;
+static int outcome;
 
 /* Only what the early map covers can be read, at its place in the direct map. */
 static const void *readable(u32 addr, u32 len)
@@ -19,18 +24,14 @@ static int parse_multiboot1(u32 info_phys)
 {
 	const void *info = readable(info_phys, MULTIBOOT1_SIZE);
 
-	if (!info)
-		panic("boot: the loader's information is at 0x%08x, above 512 MiB", info_phys);
-	return multiboot1_parse(info, readable, &boot_info);
+	return info ? multiboot1_parse(info, readable, &boot_info) : -EFAULT;
 }
 
 static int parse_multiboot2(u32 info_phys)
 {
 	const void *info = readable(info_phys, 8);
 
-	if (!info)
-		panic("boot: the loader's information is at 0x%08x, above 512 MiB", info_phys);
-	return multiboot2_parse(info, DIRECT_MAP_SIZE - info_phys, &boot_info);
+	return info ? multiboot2_parse(info, DIRECT_MAP_SIZE - info_phys, &boot_info) : -EFAULT;
 }
 
 static u32 usable_mib(void)
@@ -42,19 +43,25 @@ static u32 usable_mib(void)
 	return (u32)(sum >> 20);
 }
 
-/* Boot CPU, once, with the early map. */
 void boot_info_init(u32 magic, u32 info_phys)
 {
-	int err;
-
+	loaded_by = magic;
+	info_at = info_phys;
 	if (magic == MULTIBOOT1_LOADED)
-		err = parse_multiboot1(info_phys);
+		outcome = parse_multiboot1(info_phys);
 	else if (magic == MULTIBOOT2_LOADED)
-		err = parse_multiboot2(info_phys);
+		outcome = parse_multiboot2(info_phys);
 	else
-		panic("boot: EAX is 0x%08x: not started by a Multiboot loader such as GRUB", magic);
+		outcome = -ENOEXEC;
+}
 
-	if (err)
+void boot_info_check(void)
+{
+	if (outcome == -ENOEXEC)
+		panic("boot: EAX is 0x%08x: not started by a Multiboot loader such as GRUB", loaded_by);
+	if (outcome == -EFAULT)
+		panic("boot: the loader's information is at 0x%08x, above 512 MiB; use another loader", info_at);
+	if (outcome)
 		printk("boot: the loader's information is damaged; going on with the part before\n");
 	if (boot_info.truncated)
 		printk("boot: the loader told more than fits; the rest is ignored\n");
@@ -62,7 +69,7 @@ void boot_info_init(u32 magic, u32 info_phys)
 		panic("boot: the loader gave no memory map; use another loader");
 	printk("boot: %s, Multiboot%s, %u MiB of memory\n",
 	       boot_info.loader[0] ? boot_info.loader : "nameless loader",
-	       magic == MULTIBOOT2_LOADED ? "2" : " 1", usable_mib());
+	       loaded_by == MULTIBOOT2_LOADED ? "2" : " 1", usable_mib());
 }
 
 extern struct boot_option *const __boot_options_start[], *const __boot_options_end[];

@@ -45,8 +45,11 @@ int multiboot1_parse(const void *info, const void *(*phys)(u32 addr, u32 len),
 
 /* The boot's information; fixed after early boot. */
 extern struct boot_info boot_info;
-/* Fills boot_info, while the early map is in force, from the values the loader left in EAX and EBX. */
+/* Fills boot_info, while the early map is in force, from the values the loader left in EAX and EBX.
+ * Says nothing, so that a screen can come first. */
 void boot_info_init(u32 magic, u32 info_phys);
+/* Says what is wrong with it, and panics when the kernel cannot go on without. Once, behind the screen. */
+void boot_info_check(void);
 /* Reads the command line into every BOOT_OPTION() (lib/boot_option.h). What is wrong there gets a
  * line each. */
 void boot_options_init(void);

@@ -64,7 +64,7 @@ static bool hpet_start(struct reference *ref)
 {
 	if (!acpi.hpet_addr)
 		return false;
-	hpet = fixmap(acpi.hpet_addr, PAGE_SIZE, false);
+	hpet = fixmap(acpi.hpet_addr, PAGE_SIZE, MEMORY_DEVICE);
 	if (!hpet)
 		return false;
 	u32 period = hpet[HPET_PERIOD];

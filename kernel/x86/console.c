@@ -18,7 +18,8 @@
 #define INPUT_SIZE     1024
 #define KEYBOARD_SHARE 64	/* bytes of it that the serial port may not fill */
 #define FIFO_DEPTH     16	/* of a 16550 */
-#define ROWS_PER_POLL  16	/* a framebuffer row takes 0.2 ms in an emulator */
+#define CELLS_AT_ONCE  4	/* drawn between two looks at the clock */
+#define POLL_CYCLES    (1u << 20)	/* TSC: 0.25 to 1 ms of a tick, interrupts off, go to the screen */
 #define POLL_BURST     64	/* characters taken by one poll of one source */
 #define NEGLECT_POLLS  10
 #define REDRAW_CYCLES  (1u << 26)	/* TSC: about 20 to 60 ms */
@@ -31,6 +32,7 @@ static bool polled;			/* console_poll() runs and redraws the screen */
  * the serial port. */
 static struct rawlock output_lock;
 static u64 last_redraw;			/* under output_lock, TSC */
+static const char *kind_of_screen = "no screen";	/* fixed after init */
 
 /* Caller holds output_lock. From the first poll on the screen is redrawn by the
  * timer interrupt: a burst of lines then costs one redraw. */
@@ -38,7 +40,7 @@ static void redraw_unless_polled(void)
 {
 	if (raw_locks_are_busted() ||
 	    (!polled && rdtsc() - last_redraw > REDRAW_CYCLES)) {
-		screen_refresh(SCREEN_MAX_ROWS);
+		screen_refresh(SCREEN_CELLS);
 		last_redraw = rdtsc();
 	}
 }
@@ -122,7 +124,7 @@ void console_flush(void)
 {
 	u32 flags = raw_lock(&output_lock);
 
-	screen_refresh(SCREEN_MAX_ROWS);
+	screen_refresh(SCREEN_CELLS);
 	raw_unlock(&output_lock, flags);
 	serial_drain();
 }
@@ -309,6 +311,16 @@ static void poll_source(struct source *src)
 		src->hold_off(!console_input_room());
 }
 
+/* A part of what changed; the next tick goes on with it. So a screen of millions of pixels holds
+ * interrupts off for no longer than a small one. Caller holds output_lock. */
+static void redraw_for_a_while(void)
+{
+	u64 start = rdtsc();
+
+	while (screen_refresh(CELLS_AT_ONCE) && rdtsc() - start < POLL_CYCLES)
+		;
+}
+
 void console_poll(void)
 {
 	u32 flags;
@@ -317,7 +329,7 @@ void console_poll(void)
 	for (u32 i = 0; i < CONSOLE_NR_SOURCES; i++)
 		poll_source(&sources[i]);
 	if (raw_trylock(&output_lock, &flags)) {
-		screen_refresh(ROWS_PER_POLL);
+		redraw_for_a_while();
 		raw_unlock(&output_lock, flags);
 	}
 }
@@ -339,23 +351,34 @@ static void replay_log(void)
 		screen_write(part, n);
 }
 
-static const struct display *find_display(const struct boot_framebuffer *fb)
+static void say_why_no_screen(const struct boot_framebuffer *fb)
 {
-	return fb && fb->present ? framebuffer_init(fb) : vga_init();
+	if (fb->present)
+		printk("console: the screen of %u x %u pixels, %u bits each, at %#llx cannot be used; "
+		       "choose another mode in the firmware or by GRUB's gfxmode\n",
+		       fb->width, fb->height, fb->bpp, fb->addr);
+	else
+		printk("console: no screen: the loader told of none to draw on, and no VGA is in text mode\n");
 }
 
 void console_screen_init(const struct boot_framebuffer *fb)
 {
-	const struct display *d = find_display(fb);
+	const struct display *d = fb->present ? framebuffer_init(fb) : vga_init();
 
-	if (d) {
-		screen_init(d);
-		replay_log();
-		screen_refresh(SCREEN_MAX_ROWS);
+	if (!d) {
+		say_why_no_screen(fb);
+		return;
 	}
+	screen_init(d);
+	replay_log();
+	screen_refresh(SCREEN_CELLS);
+	kind_of_screen = fb->present ? "framebuffer" : "VGA text";
+}
+
+void console_keyboard_init(void)
+{
 	i8042_init();
 	printk("console: %s, %s, %s\n",
-	       serial_present() ? "COM1 at 115200 baud" : "no serial port",
-	       !d ? "no screen" : fb && fb->present ? "framebuffer" : "VGA text",
+	       serial_present() ? "COM1 at 115200 baud" : "no serial port", kind_of_screen,
 	       i8042_present() ? "PS/2 keyboard" : "no keyboard");
 }

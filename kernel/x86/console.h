@@ -5,9 +5,12 @@
 
 /* Serial first: usable before anything else is set up. */
 void console_early_init(void);
-/* Screen: the framebuffer if the loader gave one, VGA text otherwise; and the
- * keyboard. Needs fixmap(). */
+/* Screen: the framebuffer if the loader gave one, VGA text otherwise. Shows what was said before.
+ * Before anything that can fail: needs no memory, and of paging only the early fixmap(). */
 void console_screen_init(const struct boot_framebuffer *fb);
+/* The keyboard. Tells which consoles there are. Takes up to a second or two where a controller is there
+ * and a keyboard is not. */
+void console_keyboard_init(void);
 
 /* Writes to every console and keeps the text for dmesg. Any context. Lines of
  * different CPUs do not mix, up to 256 characters in one call. The screen

@@ -7,6 +7,7 @@
 
 #define CR0_EM      (1u << 2)	/* no FPU: its instructions trap */
 #define CR0_WP      (1u << 16)
+#define CR0_CD      (1u << 30)	/* caches off */
 #define CR0_PG      (1u << 31)
 #define CR4_PSE     (1u << 4)
 #define CR4_PAE     (1u << 5)
@@ -37,7 +38,6 @@
 #define MSR_SYSENTER_ESP 0x175
 #define MSR_SYSENTER_EIP 0x176
 #define MSR_PAT        0x277
-#define PAT_AT_RESET   0x0007040600070406ull	/* SDM vol. 3, 11.12.4 */
 #define MSR_EFER       0xc0000080
 #define EFER_NXE       (1u << 11)
 

@@ -1,4 +1,5 @@
 /* A linear framebuffer of 16, 24 or 32 bits a pixel, as the loader set it up. */
+#include "x86/console.h"
 #include "x86/screen.h"
 #include "x86/paging.h"
 
@@ -15,6 +16,7 @@ static const u32 palette[16] = {
 /* Fixed after init. */
 static u8 *pixels;
 static u32 pitch, bytes_per_pixel;
+static u32 scale;			/* a dot of a glyph is so many pixels wide and high */
 static u32 colour[16];			/* palette in the framebuffer's format */
 static struct display display;
 
@@ -47,12 +49,20 @@ static inline void put_pixel(volatile u8 *at, u32 value)
 	}
 }
 
+static void draw_dots(u8 *at, u8 bits, u32 fg, u32 bg)
+{
+	for (u8 mask = 0x80; mask; mask >>= 1) {
+		for (u32 i = 0; i < scale; i++, at += bytes_per_pixel)
+			put_pixel(at, bits & mask ? fg : bg);
+	}
+}
+
 static void draw_bits(u32 row, u32 col, u32 line, u8 bits, u32 fg, u32 bg)
 {
-	u8 *at = pixels + (row * GLYPH_ROWS + line) * pitch + col * GLYPH_COLS * bytes_per_pixel;
+	u8 *at = pixels + (row * GLYPH_ROWS + line) * scale * pitch + col * GLYPH_COLS * scale * bytes_per_pixel;
 
-	for (u8 mask = 0x80; mask; mask >>= 1, at += bytes_per_pixel)
-		put_pixel(at, bits & mask ? fg : bg);
+	for (u32 i = 0; i < scale; i++, at += pitch)
+		draw_dots(at, bits, fg, bg);
 }
 
 static void fb_draw(u32 row, u32 col, cell_t cell)
@@ -70,24 +80,65 @@ static void fb_cursor(u32 row, u32 col, cell_t cell)
 		draw_bits(row, col, line, 0xff, colour[cell_fg(cell)], 0);
 }
 
+/* The smallest with which the columns that there can be reach over three quarters of the screen: 1 up to
+ * 1706 pixels, 2 up to 3413, 3 for 3840. On a 14-inch panel of that size a letter is then 1.9 mm wide. */
+static u32 choose_scale(u32 width)
+{
+	u32 reach = SCREEN_MAX_COLS * GLYPH_COLS;
+
+	return MAX((3 * width / 4 + reach - 1) / reach, 1u);
+}
+
+/* All of it, or the upper part of one that is larger than its share of the window. */
+static u32 lines_that_fit(const struct boot_framebuffer *fb)
+{
+	u32 lines = MIN(fb->height, (FIXMAP_SCREEN - LARGE_PAGE_SIZE) / MAX(fb->pitch, 1u));
+
+	if (lines < fb->height)
+		printk("console: of the screen's %u x %u pixels only the upper %u lines fit the window to map them; "
+		       "choose a smaller mode in the firmware or by GRUB's gfxmode\n", fb->width, fb->height, lines);
+	return lines;
+}
+
+static void clear(u32 x, u32 y, u32 width, u32 height)
+{
+	for (u32 line = y; line < y + height; line++) {
+		u8 *at = pixels + line * pitch + x * bytes_per_pixel;
+		for (u32 i = 0; i < width; i++, at += bytes_per_pixel)
+			put_pixel(at, colour[0]);
+	}
+}
+
+/* What lies beyond the last row and column is never drawn on; the loader's text may be there. */
+static void clear_margins(u32 width, u32 lines)
+{
+	u32 right = display.cols * GLYPH_COLS * scale, bottom = display.rows * GLYPH_ROWS * scale;
+
+	clear(right, 0, width - right, bottom);
+	clear(0, bottom, width, lines - bottom);
+}
+
 const struct display *framebuffer_init(const struct boot_framebuffer *fb)
 {
-	bytes_per_pixel = (fb->bpp + 7) / 8;
-	if (bytes_per_pixel < 2 || bytes_per_pixel > 4 ||
-	    fb->width < GLYPH_COLS || fb->height < GLYPH_ROWS)
-		return NULL;
+	u32 lines = lines_that_fit(fb);
 
 	pitch = fb->pitch;
-	pixels = fixmap(fb->addr, pitch * fb->height, false);
+	bytes_per_pixel = (fb->bpp + 7) / 8;
+	scale = choose_scale(fb->width);
+	if (bytes_per_pixel < 2 || bytes_per_pixel > 4 ||
+	    fb->width < GLYPH_COLS * scale || lines < GLYPH_ROWS * scale)
+		return NULL;
+	pixels = fixmap(fb->addr, pitch * lines, MEMORY_SCREEN);
 	if (!pixels)
 		return NULL;
 	for (u32 i = 0; i < ARRAY_SIZE(palette); i++)
 		colour[i] = encode(fb, palette[i]);
 	display = (struct display){
-		.cols = MIN(fb->width / GLYPH_COLS, (u32)SCREEN_MAX_COLS),
-		.rows = MIN(fb->height / GLYPH_ROWS, (u32)SCREEN_MAX_ROWS),
+		.cols = MIN(fb->width / (GLYPH_COLS * scale), (u32)SCREEN_MAX_COLS),
+		.rows = MIN(lines / (GLYPH_ROWS * scale), (u32)SCREEN_MAX_ROWS),
 		.draw = fb_draw,
 		.cursor = fb_cursor,
 	};
+	clear_margins(fb->width, lines);
 	return &display;
 }

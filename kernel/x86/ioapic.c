@@ -52,7 +52,7 @@ static struct ioapic *ioapic_of(u32 gsi, u32 *pin)
 static void add_ioapic(u32 addr, u32 gsi_base)
 {
 	struct ioapic *io = &ioapics[nr_ioapics];
-	io->regs = fixmap(addr, PAGE_SIZE, false);
+	io->regs = fixmap(addr, PAGE_SIZE, MEMORY_DEVICE);
 	if (!io->regs) {
 		printk("ioapic: no room to map the one at %#x\n", addr);
 		return;

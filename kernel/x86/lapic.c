@@ -153,7 +153,7 @@ int lapic_init(void)
 	x2apic = wants_x2apic();
 	if (!x2apic) {
 		paddr_t base = rdmsr(MSR_APIC_BASE) & 0xffffff000ull;
-		mmio = fixmap(base ? base : acpi.lapic_addr, PAGE_SIZE, false);
+		mmio = fixmap(base ? base : acpi.lapic_addr, PAGE_SIZE, MEMORY_DEVICE);
 		if (!mmio)
 			return -ENODEV;
 	}

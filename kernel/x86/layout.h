@@ -10,10 +10,12 @@
 #define MODULE_SIZE      0x0a000000	/* 160 MiB */
 
 #define STACK_BASE       0xec000000	/* kernel stacks, each above its guard */
-#define STACK_AREA_SIZE  0x10000000	/* 256 MiB */
+#define STACK_AREA_SIZE  0x0c000000	/* 192 MiB */
 
-#define FIXMAP_BASE      0xfc000000	/* devices and firmware tables, 2 MiB slots */
-#define FIXMAP_SIZE      0x04000000
+#define FIXMAP_BASE      0xf8000000	/* devices and firmware tables, 2 MiB slots */
+#define FIXMAP_SIZE      0x08000000
+#define FIXMAP_SCREEN    0x04800000	/* 72 MiB of it at most are the framebuffer's, so the rest is kept:
+					 * 8 windows on ACPI tables of up to 3 slots, the APICs, the HPET */
 
 #define PAGE_SIZE        4096
 #define PAGE_SHIFT       12

@@ -70,22 +70,55 @@ static u32 protections_of_this_cpu(void)
 	return cr4;
 }
 
-/* PTE_DEVICE means what it says by the reset value only. INIT does not bring that back, and
- * all CPUs have to agree (SDM vol. 3, 11.12.4). */
-static void reset_pat(void)
+/* -- memory types ------------------------------------------------------------------ */
+
+/* The eight entries of the PAT, from the low byte: write-back, write-combining, UC-, uncached, and the
+ * same again. It is the reset value (SDM vol. 3, 11.12.4) but for entry 1, which PWT alone chooses and
+ * which was write-through: nothing here uses that. As the halves are alike, the PAT bit of a page does
+ * not matter; some Pentium III and Pentium 4 ignore it in large pages. */
+#define PAT_VALUE      0x0007010600070106ull
+
+/* Uncached, unless the firmware's MTRRs make the range write-combining: PCD without PWT is UC-, or on
+ * a CPU without PAT gives way to such an MTRR (SDM vol. 3, tables 11-6 and 11-7). */
+#define PTE_DEVICE     PTE_PCD
+/* Write-combining over whatever the MTRRs say (table 11-7). */
+#define PTE_COMBINING  PTE_PWT
+
+static bool has_pat(void) { return cpuid(1, 0).edx & CPUID1_EDX_PAT; }
+
+u64 paging_pat(void) { return has_pat() ? PAT_VALUE : 0; }
+
+/* All CPUs have to agree, and no line may stay in a cache under its old type: the steps of SDM
+ * vol. 3, 11.12.4 and 11.11.8. INIT leaves the register as it was. Interrupts are off. */
+void paging_set_memory_types(void)
 {
-	if (!(cpuid(1, 0).edx & CPUID1_EDX_PAT) || rdmsr(MSR_PAT) == PAT_AT_RESET)
+	u32 cr0 = read_cr0(), cr4 = read_cr4();
+
+	if (!has_pat() || rdmsr(MSR_PAT) == PAT_VALUE)
 		return;
+	write_cr0(cr0 | CR0_CD);
 	wbinvd();
-	wrmsr(MSR_PAT, PAT_AT_RESET);
+	write_cr4(cr4 & ~CR4_PGE);	/* so that loading CR3 flushes global entries, too */
+	write_cr3(read_cr3());
+	wrmsr(MSR_PAT, PAT_VALUE);
 	wbinvd();
+	write_cr3(read_cr3());
+	write_cr4(cr4);
+	write_cr0(cr0);
+}
+
+static pte_t type_to_pte(enum memory_type type)
+{
+	if (type == MEMORY_TABLES)
+		return 0;
+	return type == MEMORY_SCREEN && has_pat() ? PTE_COMBINING : PTE_DEVICE;
 }
 
 void paging_enable_protections(void)
 {
 	static bool told;
 
-	reset_pat();
+	paging_set_memory_types();
 	if (has_nx)
 		enable_nx();
 	else if (!told)
@@ -102,10 +135,6 @@ static bool within(u32 va, const char *start, const char *end)
 {
 	return va >= (u32)start && va < (u32)end;
 }
-
-/* Not cached, unless the firmware marked the range as write-combining, which suits
- * a framebuffer: PCD without PWT gives way to an MTRR (SDM vol. 3, 11.5.2.2). */
-#define PTE_DEVICE   PTE_PCD
 
 /* VGA memory (0xa0000 to 0xbffff) is a device. */
 static bool is_vga(u32 va) { return va - (KERNEL_BASE + 0xa0000) < 0x20000; }
@@ -144,6 +173,18 @@ static void map_memory(u64 ram_end)
 		kernel_pd[pa / LARGE_PAGE_SIZE] = pa | prot_to_pte(PROT_RW) | PTE_PS;
 }
 
+#define FIXMAP_SLOTS (FIXMAP_SIZE / LARGE_PAGE_SIZE)
+#define FIXMAP_FIRST (FIXMAP_BASE / LARGE_PAGE_SIZE % ENTRIES)	/* its place in a directory */
+
+/* The screen is mapped already; now its pages can have NX. */
+static void take_over_fixmap(void)
+{
+	for (u32 i = FIXMAP_FIRST; i < FIXMAP_FIRST + FIXMAP_SLOTS; i++) {
+		if (boot_pd[i])
+			kernel_pd[i] = boot_pd[i] | (has_nx ? PTE_NX : 0);
+	}
+}
+
 /* What remains of the early map is for CPUs that wake up: its first entry. */
 static void keep_low_identity(void)
 {
@@ -161,6 +202,7 @@ void paging_init(u64 ram_end)
 		enable_nx();
 	map_image();
 	map_memory(ram_end);
+	take_over_fixmap();
 
 	/* The CPU reads the four directory pointers when CR3 is written (SDM vol. 3,
 	 * 4.4.1), so these two stores take effect together. No early entry is global. */
@@ -208,8 +250,6 @@ paddr_t kernel_translate(u32 va)
 
 /* -- the window for devices -------------------------------------------------------- */
 
-#define FIXMAP_SLOTS (FIXMAP_SIZE / LARGE_PAGE_SIZE)
-
 static pte_t *fixmap_slot(u32 slot) { return kernel_pde(FIXMAP_BASE + slot * LARGE_PAGE_SIZE); }
 
 /* Physical addresses that this CPU has (SDM vol. 2, CPUID leaf 0x80000008). */
@@ -238,12 +278,12 @@ static u32 find_slots(pte_t first, u32 n)
 	return FIXMAP_SLOTS;
 }
 
-void *fixmap(paddr_t pa, u32 len, bool cached)
+void *fixmap(paddr_t pa, u32 len, enum memory_type type)
 {
 	paddr_t start = ALIGN_DOWN(pa, (paddr_t)LARGE_PAGE_SIZE);
 	paddr_t end = ALIGN_UP(pa + len, (paddr_t)LARGE_PAGE_SIZE);
 	u32 n = (u32)((end - start) / LARGE_PAGE_SIZE);
-	pte_t first = start | prot_to_pte(PROT_RW) | PTE_PS | (cached ? 0 : PTE_DEVICE);
+	pte_t first = start | prot_to_pte(PROT_RW) | PTE_PS | type_to_pte(type);
 	u32 slot;
 
 	if (!len || pa + len < pa || pa + len > phys_limit())

@@ -7,6 +7,7 @@
 #define PTE_P    (1ull << 0)
 #define PTE_W    (1ull << 1)
 #define PTE_U    (1ull << 2)
+#define PTE_PWT  (1ull << 3)
 #define PTE_PCD  (1ull << 4)
 #define PTE_A    (1ull << 5)
 #define PTE_D    (1ull << 6)
@@ -48,10 +49,22 @@ static inline bool phys_is_direct(paddr_t pa, u32 len)
 	return pa + len <= DIRECT_MAP_SIZE;
 }
 
-/* Maps device or firmware memory for good, in 2 MiB slots. `cached` is for
- * tables in RAM. NULL when the window is full. Boot CPU, during boot; other
- * CPUs see it because they have not touched it. */
-void *fixmap(paddr_t pa, u32 len, bool cached) must_use;
+/* MEMORY_DEVICE: registers, uncached. MEMORY_TABLES: the firmware's tables in RAM, cached.
+ * MEMORY_SCREEN: write-combining (stores are collected and leave in bursts) where the CPU has a
+ * PAT; otherwise uncached, unless an MTRR of the firmware says write-combining. */
+enum memory_type { MEMORY_DEVICE, MEMORY_TABLES, MEMORY_SCREEN };
+
+/* Maps device or firmware memory for ever, in 2 MiB slots. NULL when the window is
+ * full, or the CPU has no such address. Boot CPU, during boot, and for the screen even before
+ * paging_init(), which takes the mapping over; other CPUs see it because they have not
+ * touched it. */
+void *fixmap(paddr_t pa, u32 len, enum memory_type type) must_use;
+
+/* Gives this CPU the memory types that MEMORY_SCREEN needs. The boot CPU calls it before the
+ * first fixmap(); for the other CPUs paging_enable_protections() does. */
+void paging_set_memory_types(void);
+/* The PAT as the CPUs should have it; 0: this CPU has none. */
+u64 paging_pat(void);
 
 /* CR3 of the kernel-only address space. The same from the first instruction
  * with paging on. */

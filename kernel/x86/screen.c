@@ -216,14 +216,18 @@ void screen_write(const char *text, u32 len)
 	}
 }
 
-static void refresh_row(u32 r)
+/* How many of `max` cells are left to draw elsewhere; -1: too few for this row. */
+static int refresh_row(u32 r, int max)
 {
 	for (u32 c = 0; c < display->cols; c++) {
-		if (wanted[r][c] != shown[r][c]) {
-			display->draw(r, c, wanted[r][c]);
-			shown[r][c] = wanted[r][c];
-		}
+		if (wanted[r][c] == shown[r][c])
+			continue;
+		if (!max--)
+			return -1;
+		display->draw(r, c, wanted[r][c]);
+		shown[r][c] = wanted[r][c];
 	}
+	return max;
 }
 
 /* What the cursor covers is redrawn: it is made unlike any wanted cell. */
@@ -236,21 +240,23 @@ static void lift_cursor(void)
 	cursor_drawn = false;
 }
 
-void screen_refresh(u32 max_rows)
+bool screen_refresh(u32 max_cells)
 {
+	int left = (int)max_cells;
+
 	if (!display)
-		return;
+		return false;
 	u32 c = MIN(col, display->cols - 1);
 	if (!dirty_rows && cursor_drawn && row == shown_row && c == shown_col)
-		return;
+		return false;
 
 	lift_cursor();
 	for (u32 r = 0; r < display->rows; r++) {
 		if (!(dirty_rows & 1ull << r))
 			continue;
-		if (!max_rows--)
-			return;		/* the rest, and the cursor, another time */
-		refresh_row(r);
+		left = refresh_row(r, left);
+		if (left < 0)
+			return true;	/* the rest, and the cursor, another time */
 		dirty_rows &= ~(1ull << r);
 	}
 	dirty_rows = 0;
@@ -258,6 +264,7 @@ void screen_refresh(u32 max_rows)
 	shown_col = c;
 	cursor_drawn = true;
 	display->cursor(row, c, wanted[row][c]);
+	return false;
 }
 
 void screen_init(const struct display *d)

@@ -13,6 +13,7 @@ static inline u8 cell_bg(cell_t cell)         { return cell >> 12; }
 
 #define SCREEN_MAX_COLS 160
 #define SCREEN_MAX_ROWS 64
+#define SCREEN_CELLS    (SCREEN_MAX_COLS * SCREEN_MAX_ROWS)
 
 /* What draws: fixed after init. */
 struct display {
@@ -36,5 +37,5 @@ void screen_init(const struct display *d);
 /* Understands UTF-8 and the escape sequences of a line editor: colours
  * (ESC [ n m), ESC [ K, J, H and cursor movement. Draws nothing yet. */
 void screen_write(const char *text, u32 len);
-/* Redraws what changed, at most `max_rows` rows. */
-void screen_refresh(u32 max_rows);
+/* Redraws what changed, at most `max_cells` cells; true: there is more. */
+bool screen_refresh(u32 max_cells);

@@ -8,7 +8,11 @@
 #include "mm/modspace.h"
 #include "shell/ktest.h"
 #include "smp/ipi.h"
+#include "tests/kernel/on_cpu.h"
 #include "tests/kernel/tests.h"
+#include "x86/clock.h"
+#include "x86/cpu.h"
+#include "x86/paging.h"
 
 #define NOT_MAPPED (~0ull)
 
@@ -70,6 +74,47 @@ int test_mm_quarantine(void)
 	other = frame_alloc();
 	frame_free(other);
 	CHECK(frame_quarantine_end(&damaged) == 0);
+	return 0;
+}
+
+/* -- memory types ---------------------------------------------------------------- */
+
+static u64 pat_of[NR_CPUS];
+
+static void note_pat(void *unused, const struct regs *regs, u32 sp)
+{
+	(void)unused, (void)regs, (void)sp;
+	pat_of[this_cpu()->id] = paging_pat() ? rdmsr(MSR_PAT) : 0;
+}
+
+static int pats_agree(void)
+{
+	note_pat(NULL, NULL, 0);
+	CHECK(smp_call(cpus_online, note_pat, NULL, 10 * NSEC_PER_SEC) == 0);
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+		CHECK(pat_of[cpu] == paging_pat());
+	CHECK(!paging_pat() || (u8)(paging_pat() >> 8) == 1);	/* entry 1: write-combining */
+	return 0;
+}
+
+int test_mm_memory_types(void);
+int test_mm_memory_types(void)
+{
+	cpumask_t usual;
+	paddr_t nothing = 0xd0000000;	/* no RAM, no device: it is mapped and never touched */
+	int err = on_cpu_begin(this_cpu()->id, 1, &usual);
+
+	if (err)
+		return err;
+	err = pats_agree();
+	on_cpu_end(usual);
+	if (err)
+		return err;
+	u8 *va = fixmap(nothing, PAGE_SIZE, MEMORY_SCREEN);
+	CHECK(va && va == fixmap(nothing, PAGE_SIZE, MEMORY_SCREEN));
+	CHECK((*kernel_pde((u32)va) & (PTE_PWT | PTE_PCD)) == (paging_pat() ? PTE_PWT : PTE_PCD));
+	CHECK(!paging_has_nx() || (*kernel_pde((u32)va) & PTE_NX));
+	CHECK(!fixmap(nothing, FIXMAP_SIZE, MEMORY_SCREEN));	/* the APICs have their part */
 	return 0;
 }
 

@@ -3,6 +3,7 @@ import time
 import pytest
 
 from machine import Machine
+from undriven import Undriven
 
 from host_stalls import HostStalls
 
@@ -41,3 +42,19 @@ def boot():
     for machine in machines:
         if hasattr(machine, "console"):
             machine.close()
+
+
+@pytest.fixture
+def undriven(tmp_path):
+    """undriven(*options of tools/run, kind=Undriven, serial=True): a machine to look at, gone after the test."""
+    machines = []
+
+    def start(*options, kind=Undriven, **more):
+        machine = kind.__new__(kind)
+        machines.append(machine)
+        machine.__init__(tmp_path, *options, **more)
+        return machine
+
+    yield start
+    for machine in machines:
+        machine.end()

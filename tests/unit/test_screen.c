@@ -33,7 +33,7 @@ static const struct display display = { .rows = ROWS, .cols = COLS, .draw = draw
 static void put(const char *text)
 {
 	screen_write(text, (u32)strlen(text));
-	screen_refresh(ROWS);
+	screen_refresh(ROWS * COLS);
 }
 
 static int set_up(void **state)
@@ -86,16 +86,23 @@ static void only_changed_cells_are_drawn(void **state)
 	assert_int_equal(drawn, 0);
 }
 
-static void a_budget_of_rows_is_kept(void **state)
+static void a_budget_of_cells_is_kept(void **state)
 {
 	(void)state;
-	screen_write("a\nb\nc\nd", 7);
-	screen_refresh(2);
+	screen_write("a\nbc\nd\ne", 9);
+	assert_true(screen_refresh(2));	/* the cursor's old place, in whose cell the a is, and half a row */
+	assert_int_equal(drawn, 2);
 	expect_row(1, "b");
+	expect_row(2, "");
+	assert_true(screen_refresh(2));
+	expect_row(1, "bc");
+	expect_row(2, "d");
 	expect_row(3, "");
-	screen_refresh(2);
-	expect_row(3, "d");
+	assert_false(screen_refresh(2));
+	expect_row(3, "e");
 	expect_cursor(3, 1);
+	assert_false(screen_refresh(2));
+	assert_int_equal(drawn, 5);
 }
 
 static void line_editor_sequences(void **state)
@@ -148,7 +155,7 @@ static void any_bytes_are_safe(void **state)
 		for (u32 j = 0; j < sizeof(text); j++)
 			text[j] = rand() % 4 ? common[(u32)rand() % sizeof(common)] : (char)rand();
 		screen_write(text, sizeof(text));
-		screen_refresh((u32)rand() % (ROWS + 1));
+		screen_refresh((u32)rand() % (ROWS * COLS + 1));
 	}
 }
 
@@ -157,7 +164,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(text_wraps_and_scrolls, set_up),
 		cmocka_unit_test_setup(only_changed_cells_are_drawn, set_up),
-		cmocka_unit_test_setup(a_budget_of_rows_is_kept, set_up),
+		cmocka_unit_test_setup(a_budget_of_cells_is_kept, set_up),
 		cmocka_unit_test_setup(line_editor_sequences, set_up),
 		cmocka_unit_test_setup(colours, set_up),
 		cmocka_unit_test_setup(utf8, set_up),

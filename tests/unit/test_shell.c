@@ -29,7 +29,7 @@ static u32 col_at_enter;
 
 static void remember_rows(void)
 {
-	screen_refresh(ROWS);
+	screen_refresh(ROWS * COLS);
 	col_at_enter = cursor_col;
 	for (u32 r = 0; r < ROWS; r++) {
 		for (u32 c = 0; c < COLS; c++)
