@@ -10,7 +10,11 @@
 #include "x86/layout.h"
 
 #define COM1          0x3f8
+#define COM1_LCR      (COM1 + 3)
 #define COM1_STATUS   (COM1 + 5)
+#define LCR_8N1       0x03
+#define LCR_DLAB      0x80
+#define BAUD_115200   1			/* divisor */
 #define STATUS_EMPTY  0x20
 #define VGA_TEXT      ((volatile u16 *)0xb8000)
 #define VGA_CELLS     (80 * 25)
@@ -52,7 +56,16 @@ static const char *what_is_missing(u32 missing)
 	return "CPUID";
 }
 
-/* -- the serial port, as the firmware left it --------------------------------------------- */
+/* -- the serial port ------------------------------------------------------------------------ */
+
+/* GRUB leaves a UART as reset does: 5 bits a character, no divisor (PC16550D data sheet, 8.1). */
+static void serial_begin(void)
+{
+	outb(COM1_LCR, LCR_8N1 | LCR_DLAB);
+	outb(COM1, BAUD_115200);
+	outb(COM1 + 1, 0);		/* the divisor's high byte */
+	outb(COM1_LCR, LCR_8N1);
+}
 
 /* No port at all reads as ready; a dead one never is. */
 static void serial_put(char c)
@@ -64,6 +77,7 @@ static void serial_put(char c)
 
 static void serial_say(const char *text)
 {
+	serial_begin();
 	while (*text)
 		serial_put(*text++);
 }
