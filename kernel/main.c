@@ -167,6 +167,7 @@ void kmain(u32 magic, u32 info_phys)
 	find_interrupt_hardware();
 	clock_init();				/* the TSC, against a known clock */
 	lapic_timer_calibrate();
+	c1e_disable();				/* or that timer stops in HLT */
 	ipi_init();				/* CPUs can be asked things */
 
 	sched_init();				/* this context is a task now */

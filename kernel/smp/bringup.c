@@ -28,6 +28,7 @@
 #include "x86/bootinfo.h"
 #include "x86/clock.h"
 #include "x86/console.h"
+#include "x86/machine.h"
 #include "x86/paging.h"
 #include "x86/panic.h"
 #include "x86/trap.h"
@@ -69,6 +70,7 @@ static void new_cpu(struct cpu *c, u32 *ticket, void (*run)(void))
 	paging_enable_protections();	/* and the kernel's own map */
 	lapic_enable();
 	machine_check_enable();
+	c1e_disable();
 	if (atomic_cmpxchg(ticket, (u32)TICKET_CLAIMED, (u32)TICKET_ONLINE))
 		run();
 	halt_for_good();

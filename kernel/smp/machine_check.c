@@ -5,6 +5,8 @@
 #include "x86/clock.h"
 #include "x86/console.h"
 #include "x86/cpu.h"
+#include "x86/machine.h"
+#include "x86/msr.h"
 #include "x86/panic.h"
 #include "x86/trap.h"
 
@@ -24,14 +26,22 @@
 
 static bool has_mce(void) { return cpuid(1, 0).edx & (1u << 7); }
 static bool has_mca(void) { return cpuid(1, 0).edx & (1u << 14); }
-static u32 nr_banks(void) { return has_mca() ? rdmsr(MSR_MCG_CAP) & MCG_CAP_BANKS : 0; }
+
+/* 0 where there is none: a hypervisor or emulator may have the bit in CPUID without the registers. */
+static u64 read_or_0(u32 msr)
+{
+	u64 value;
+	return has_mca() && !rdmsr_safe(msr, &value) ? value : 0;
+}
+
+static u32 nr_banks(void) { return read_or_0(MSR_MCG_CAP) & MCG_CAP_BANKS; }
 
 static void print_bank(u32 bank)
 {
-	u64 status = rdmsr(MSR_MC_STATUS(bank));
+	u64 status = read_or_0(MSR_MC_STATUS(bank));
 	if (!(status & MC_STATUS_VALID))
 		return;
-	u64 addr = status & MC_STATUS_ADDR_VALID ? rdmsr(MSR_MC_ADDR(bank)) : 0;
+	u64 addr = status & MC_STATUS_ADDR_VALID ? read_or_0(MSR_MC_ADDR(bank)) : 0;
 	printk("machine check: bank %u status %#llx address %#llx\n", bank, status, addr);
 }
 
@@ -53,26 +63,34 @@ static void on_machine_check(struct regs *regs)
 		print_bank(bank);
 	let_others_tell();
 	panic_regs(regs, "machine check on CPU %u, MCG_STATUS %#llx: the hardware is broken",
-	           this_cpu()->id, has_mca() ? rdmsr(MSR_MCG_STATUS) : 0ull);
+	           this_cpu()->id, read_or_0(MSR_MCG_STATUS));
 }
 
 /* Bank 0 of early family 6 CPUs belongs to the firmware (15.3.2.1). */
 static u32 first_bank_to_enable(void)
 {
 	u32 id = cpuid(1, 0).eax;
-	u32 family = id >> 8 & 0xf, model = (id >> 4 & 0xf) | (id >> 12 & 0xf0);
-	return family == 6 && model < 0x1a ? 1 : 0;
+	return cpu_family(id) == 6 && cpu_model(id) < 0x1a ? 1 : 0;
+}
+
+/* What was not written stays as the firmware set it up: less is reported. */
+static void enable_banks(void)
+{
+	u32 missing = 0;
+	if (read_or_0(MSR_MCG_CAP) & MCG_CAP_CTL)
+		missing += wrmsr_safe(MSR_MCG_CTL, ~0ull) != 0;
+	for (u32 bank = 0; bank < nr_banks(); bank++) {
+		if (bank >= first_bank_to_enable())
+			missing += wrmsr_safe(MSR_MC_CTL(bank), ~0ull) != 0;
+		missing += wrmsr_safe(MSR_MC_STATUS(bank), 0) != 0;	/* what is left from before the boot */
+	}
+	if (missing)
+		printk("machine check: this CPU refuses %u of its registers; some errors may not be reported\n", missing);
 }
 
 void machine_check_enable(void)
 {
-	if (has_mca() && rdmsr(MSR_MCG_CAP) & MCG_CAP_CTL)
-		wrmsr(MSR_MCG_CTL, ~0ull);
-	for (u32 bank = 0; bank < nr_banks(); bank++) {
-		if (bank >= first_bank_to_enable())
-			wrmsr(MSR_MC_CTL(bank), ~0ull);
-		wrmsr(MSR_MC_STATUS(bank), 0);	/* what is left from before the boot */
-	}
+	enable_banks();
 	/* Last (15.8). Without it a machine check is a shutdown. */
 	if (has_mce())
 		write_cr4(read_cr4() | CR4_MCE);

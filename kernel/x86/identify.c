@@ -40,14 +40,14 @@ static const char *read_brand(char brand[49])
 }
 
 /* With the extended fields where they count (SDM vol. 2, CPUID leaf 1). */
-static u32 family(u32 eax)
+u32 cpu_family(u32 eax)
 {
 	u32 f = eax >> 8 & 0xf;
 
 	return f == 0xf ? f + (eax >> 20 & 0xff) : f;
 }
 
-static u32 model(u32 eax)
+u32 cpu_model(u32 eax)
 {
 	u32 f = eax >> 8 & 0xf, m = eax >> 4 & 0xf;
 
@@ -61,6 +61,6 @@ void cpu_identify(void)
 
 	read_vendor(vendor);
 	printk("cpu: %s, %s (family %u, model %u, stepping %u)\n", vendor, read_brand(brand),
-	       family(eax), model(eax), eax & 0xf);
+	       cpu_family(eax), cpu_model(eax), eax & 0xf);
 	require_apic();
 }

@@ -4,6 +4,7 @@
 #include "x86/cpu.h"
 #include "x86/descriptors.h"
 #include "x86/layout.h"
+#include "x86/msr.h"
 #include "x86/panic.h"
 
 #define NR_VECTORS     256
@@ -175,6 +176,8 @@ static noinline void exception(struct regs *regs)
 		user_exception(regs, cr2);
 		return;
 	}
+	if (regs->vector == TRAP_GP && msr_fault(regs))
+		return;
 	if (fault_is_dealt_with(regs, cr2))
 		return;
 	if (regs->vector == TRAP_PF)
