@@ -2,6 +2,7 @@
  * are those of the ACPI Specification 6.4. */
 #include "x86/acpi.h"
 #include "lib/errno.h"
+#include "lib/format.h"
 #include "lib/string.h"
 #include "x86/bootinfo.h"
 #include "x86/clock.h"
@@ -37,6 +38,22 @@ static const void *map_phys(paddr_t pa, u32 len)
 	window[nr_windows].len = span;
 	window[nr_windows++].va = va;
 	return va + (u32)(pa - start);
+}
+
+/* In memory: mapped now, since what it is for happens in any context. */
+static struct { u64 addr; volatile u8 *va; } mapped[2];
+static u32 nr_mapped;
+
+static void map_register(struct acpi_register *reg)
+{
+	if (reg->space != ACPI_MEMORY || !reg->addr)
+		return;
+	mapped[nr_mapped].addr = reg->addr;
+	mapped[nr_mapped].va = fixmap(reg->addr, 1, false);
+	if (mapped[nr_mapped++].va)
+		return;
+	printk("acpi: the register at %#llx cannot be mapped\n", reg->addr);
+	reg->addr = 0;
 }
 
 /* The whole table at `pa`, and its length. NULL when it cannot be one. */
@@ -117,23 +134,44 @@ static const u8 *find_table(const struct root *root, const char *signature, u32 
 }
 
 /* -- what is wanted from them ---------------------------------------------- */
+static bool is_aml(const u8 *t) { return !memcmp(t, "DSDT", 4) || !memcmp(t, "SSDT", 4); }
+
 static bool read_s5(u64 pa)
 {
 	u32 len;
 	const u8 *t = map_table(pa, &len);
-	return t && acpi_find_s5(t, len, &acpi) == 0;
+	if (!t || !is_aml(t))
+		return false;
+	int err = acpi_find_s5(t, len, &acpi);
+	if (err == -EBADMSG)
+		printk("acpi: the %.4s at %#llx is damaged; skipped\n", (const char *)t, pa);
+	return err == 0;
 }
 
 /* In the DSDT, or in one of the SSDTs that continue it (5.2.11.2). */
-static void find_s5(const struct root *root, u64 dsdt)
+static bool find_s5(const struct root *root, u64 dsdt)
 {
 	u64 pa;
 	if (read_s5(dsdt))
-		return;
+		return true;
 	for (u32 i = 0; (pa = acpi_root_entry(root->table, root->entry_size, i)) != 0; i++)
 		if (read_s5(pa))
-			return;
-	printk("acpi: no table says how to power off\n");
+			return true;
+	return false;
+}
+
+/* Why this machine cannot be switched off; NULL: it can. */
+static const char *no_poweroff(void)
+{
+	if (!acpi.has_fadt)
+		return "no ACPI table tells how";
+	if (acpi.hw_reduced && !acpi.sleep_control.addr)
+		return "its ACPI is hardware-reduced, without a sleep control register";
+	if (!acpi.hw_reduced && !acpi.pm1a_cnt_port)
+		return "its ACPI has no PM1a control register in I/O space";
+	if (!acpi.has_slp_typ5)
+		return "neither its DSDT nor an SSDT has a package \\_S5";
+	return NULL;
 }
 
 static void read_fadt(const struct root *root)
@@ -145,8 +183,10 @@ static void read_fadt(const struct root *root)
 		printk("acpi: no FADT: no PM timer, no power-off\n");
 	else if (acpi_parse_fadt(t, len, &acpi, &dsdt) != 0)
 		printk("acpi: the FADT is damaged: no PM timer, no power-off\n");
-	else
-		find_s5(root, dsdt);
+	else if (!find_s5(root, dsdt) || no_poweroff())
+		printk("acpi: this machine cannot be switched off: %s\n", no_poweroff());
+	map_register(&acpi.reset);
+	map_register(&acpi.sleep_control);
 }
 
 static void read_hpet(const struct root *root)
@@ -155,6 +195,15 @@ static void read_hpet(const struct root *root)
 	const u8 *t = find_table(root, "HPET", &len);
 	if (t && acpi_parse_hpet(t, len, &acpi) != 0)
 		printk("acpi: the HPET table is damaged; doing without\n");
+}
+
+static void say_refused(void)
+{
+	for (u32 i = 0; i < MIN(acpi.nr_refused, (u32)ACPI_MAX_REFUSED); i++)
+		printk("acpi: MADT entry at %#x (type %u): %s %#x; refused\n", acpi.refused[i].at,
+		       acpi.refused[i].type, acpi.refused[i].why, acpi.refused[i].value);
+	if (acpi.nr_refused > ACPI_MAX_REFUSED)
+		printk("acpi: %u more entries of the MADT refused\n", acpi.nr_refused - ACPI_MAX_REFUSED);
 }
 
 static int read_madt(const struct root *root)
@@ -168,6 +217,8 @@ static int read_madt(const struct root *root)
 	int err = acpi_parse_madt(t, len, &acpi);
 	if (err)
 		printk("acpi: the MADT is damaged\n");
+	else
+		say_refused();
 	return err;
 }
 
@@ -186,6 +237,54 @@ int acpi_init(void)
 	read_fadt(&root);
 	read_hpet(&root);
 	return read_madt(&root);
+}
+
+/* -- registers: 5.2.3.2 ---------------------------------------------------- */
+#define PCI_CONFIG_ADDRESS 0xcf8	/* PCI 3.0, 3.2.2.3.2; bus 0, the only one that a GAS can name */
+#define PCI_CONFIG_DATA    0xcfc
+#define PCI_CONFIG_ON      (1u << 31)
+
+static void write_pci(u64 addr, u8 value)
+{
+	u32 offset = addr & 0xff, function = addr >> 16 & 7, device = addr >> 32 & 31;
+	outl(PCI_CONFIG_ADDRESS, PCI_CONFIG_ON | device << 11 | function << 8 | (offset & ~3u));
+	outb((u16)(PCI_CONFIG_DATA + (offset & 3)), value);
+}
+
+static void write_memory(u64 addr, u8 value)
+{
+	for (u32 i = 0; i < nr_mapped; i++)
+		if (mapped[i].addr == addr)
+			*mapped[i].va = value;
+}
+
+static void write_register(const struct acpi_register *reg, u8 value)
+{
+	switch (reg->space) {
+	case ACPI_IO:
+		outb((u16)reg->addr, value);
+		break;
+	case ACPI_PCI:
+		write_pci(reg->addr, value);
+		break;
+	default:
+		write_memory(reg->addr, value);
+	}
+}
+
+static const char *space_name(const struct acpi_register *reg)
+{
+	static const char *const names[] = { "memory", "I/O space", "PCI configuration space" };
+	return names[reg->space];
+}
+
+void acpi_reset(void)
+{
+	if (!acpi.reset.addr)
+		return;
+	printk("reboot: by ACPI's reset register at %#llx in %s\n", acpi.reset.addr, space_name(&acpi.reset));
+	console_flush();
+	write_register(&acpi.reset, acpi.reset_value);
 }
 
 /* -- power-off: 7.4.2.6, 4.8.3.2 ------------------------------------------- */
@@ -214,12 +313,35 @@ static void write_sleep(u32 port, u32 slp_typ)
 	outw(port, value | PM1_SLP_EN);
 }
 
-void acpi_poweroff(void)
+/* 4.8.3.7: where ACPI is hardware-reduced. */
+#define SLEEP_CONTROL(t) ((u8)((t) << 2 | 1u << 5))	/* SLP_TYP, SLP_EN */
+
+/* For a machine that stays on. */
+static char tried[80];
+
+static void sleep_reduced(void)
 {
-	if (!acpi.has_slp_typ5 || !acpi.pm1a_cnt_port)
-		return;
+	snprintf(tried, sizeof(tried), "ACPI's sleep control register at %#llx in %s had no effect",
+	         acpi.sleep_control.addr, space_name(&acpi.sleep_control));
+	write_register(&acpi.sleep_control, SLEEP_CONTROL(acpi.slp_typ5 & 7));
+}
+
+static void sleep_pm1(void)
+{
+	snprintf(tried, sizeof(tried), "ACPI's PM1 control register at I/O %#x had no effect", acpi.pm1a_cnt_port);
 	enter_acpi_mode();
 	write_sleep(acpi.pm1a_cnt_port, acpi.slp_typ5 & 0xff);
 	write_sleep(acpi.pm1b_cnt_port, acpi.slp_typ5 >> 8);
+}
+
+const char *acpi_poweroff(void)
+{
+	if (no_poweroff())
+		return no_poweroff();
+	if (acpi.hw_reduced)
+		sleep_reduced();
+	else
+		sleep_pm1();
 	delay_us(100000);	/* the power goes away with a delay */
+	return tried;
 }

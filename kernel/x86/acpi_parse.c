@@ -109,26 +109,47 @@ static void add_cpu(struct acpi_info *a, u32 apic_id, u32 uid, u32 flags)
 	a->acpi_uid[a->nr_cpus++] = uid;
 }
 
-static void add_ioapic(struct acpi_info *a, const u8 *e)
+static void refuse(struct acpi_info *a, u32 at, u32 type, u32 value, const char *why)
 {
-	if (a->nr_ioapics == ACPI_MAX_IOAPICS)
+	u32 i = a->nr_refused++;
+	if (i >= ACPI_MAX_REFUSED)
 		return;
+	a->refused[i].at = at;
+	a->refused[i].type = type;
+	a->refused[i].value = value;
+	a->refused[i].why = why;
+}
+
+static void add_ioapic(struct acpi_info *a, u32 at, const u8 *e)
+{
+	if (a->nr_ioapics == ACPI_MAX_IOAPICS) {
+		refuse(a, at, e[0], get32(e + 4), "more I/O APICs than are used; this one's address");
+		return;
+	}
 	u32 i = a->nr_ioapics++;
 	a->ioapic[i].id = e[2];
 	a->ioapic[i].addr = get32(e + 4);
 	a->ioapic[i].gsi_base = get32(e + 8);
 }
 
-/* MPS INTI flags (table 5.26): 3 is "active low" and "level"; 0, "as the bus
- * does", means high and edge on ISA. */
+/* MPS INTI flags (table 5.26): polarity and trigger mode, of two bits each. 3 is "active low" and
+ * "level"; 1 "active high" and "edge"; 0, "as the bus does", means high and edge on ISA; the value 2
+ * and all other bits are reserved. */
 static bool inti_active_low(u32 flags) { return (flags & 3) == 3; }
 static bool inti_level(u32 flags)      { return (flags >> 2 & 3) == 3; }
+static bool inti_makes_sense(u32 flags)
+{
+	return flags < 0x10 && (flags & 3) != 2 && (flags >> 2 & 3) != 2;
+}
 
-static void add_override(struct acpi_info *a, const u8 *e)
+static void add_override(struct acpi_info *a, u32 at, const u8 *e)
 {
 	bool isa_line = e[2] == 0 && e[3] < 16;
-	if (!isa_line || a->nr_overrides == ACPI_MAX_OVERRIDES)
+	if (!isa_line || a->nr_overrides == ACPI_MAX_OVERRIDES) {
+		refuse(a, at, e[0], e[3], isa_line ? "more overrides than ISA has lines; this one's line" :
+		       "an override of no ISA line; its line");
 		return;
+	}
 	u32 i = a->nr_overrides++;
 	a->override[i].isa_irq = e[3];
 	a->override[i].gsi = get32(e + 4);
@@ -136,17 +157,32 @@ static void add_override(struct acpi_info *a, const u8 *e)
 	a->override[i].level = inti_level(get16(e + 8));
 }
 
-static void add_nmi(struct acpi_info *a, u32 uid, u32 flags, u8 lint)
+static void wire_nmi(struct acpi_nmi *nmi, u32 lint, bool active_low)
 {
-	if (lint > 1 || a->nr_nmis == ACPI_MAX_NMIS)
-		return;
-	u32 i = a->nr_nmis++;
-	a->nmi[i].uid = uid;
-	a->nmi[i].lint = lint;
-	a->nmi[i].active_low = inti_active_low(flags);
+	nmi->wired |= 1u << lint;
+	nmi->active_low = (nmi->active_low & ~(1u << lint)) | (u32)active_low << lint;
 }
 
-static void madt_entry(struct acpi_info *a, const u8 *e)
+/* Real firmware has garbage here (Broadwell laptops of 2015: LINT 36, flags 0x58b). Taken at its word it
+ * would make an NMI of the 8259s' interrupts. */
+static void add_nmi(struct acpi_info *a, u32 at, u32 type, u32 uid, u32 flags, u32 lint)
+{
+	if (lint > 1) {
+		refuse(a, at, type, lint, "an NMI at a LINT that no CPU has");
+		return;
+	}
+	if (!inti_makes_sense(flags)) {
+		refuse(a, at, type, flags, "an NMI whose flags are reserved");
+		return;
+	}
+	if (uid == ACPI_UID_ALL)
+		wire_nmi(&a->nmi_all, lint, inti_active_low(flags));
+	for (u32 i = 0; i < a->nr_cpus; i++)
+		if (a->acpi_uid[i] == uid)
+			wire_nmi(&a->nmi[i], lint, inti_active_low(flags));
+}
+
+static void madt_entry(struct acpi_info *a, u32 at, const u8 *e)
 {
 	switch (e[0]) {
 	case MADT_LAPIC:
@@ -158,21 +194,32 @@ static void madt_entry(struct acpi_info *a, const u8 *e)
 			add_cpu(a, get32(e + 4), get32(e + 12), get32(e + 8));
 		break;
 	case MADT_IOAPIC:
-		add_ioapic(a, e);
+		add_ioapic(a, at, e);
 		break;
 	case MADT_OVERRIDE:
-		add_override(a, e);
-		break;
-	case MADT_LAPIC_NMI:
-		add_nmi(a, e[2] == 0xff ? ACPI_UID_ALL : e[2], get16(e + 3), e[5]);
-		break;
-	case MADT_X2APIC_NMI:
-		add_nmi(a, get32(e + 4), get16(e + 2), e[8]);
+		add_override(a, at, e);
 		break;
 	case MADT_LAPIC_ADDR:
 		a->lapic_addr = get64(e + 4);
 		break;
 	}
+}
+
+/* After all others, since they name CPUs, which may come later in the table. */
+static void madt_nmi_entry(struct acpi_info *a, u32 at, const u8 *e)
+{
+	if (e[0] == MADT_LAPIC_NMI)
+		add_nmi(a, at, e[0], e[2] == 0xff ? ACPI_UID_ALL : e[2], get16(e + 3), e[5]);
+	else if (e[0] == MADT_X2APIC_NMI)
+		add_nmi(a, at, e[0], get32(e + 4), get16(e + 2), e[8]);
+}
+
+static void forget_madt(struct acpi_info *a)
+{
+	a->nr_cpus = a->nr_cpus_seen = 0;
+	a->nr_ioapics = a->nr_overrides = a->nr_refused = 0;
+	memset(&a->nmi_all, 0, sizeof(a->nmi_all));
+	memset(a->nmi, 0, sizeof(a->nmi));
 }
 
 int acpi_parse_madt(const void *table, u32 len, struct acpi_info *out)
@@ -183,21 +230,34 @@ int acpi_parse_madt(const void *table, u32 len, struct acpi_info *out)
 	if (table_len(t) < MADT_FIRST_ENTRY || !madt_entries_fit(t))
 		return -EBADMSG;
 
-	out->nr_cpus = out->nr_cpus_seen = 0;
-	out->nr_ioapics = out->nr_overrides = out->nr_nmis = 0;
+	forget_madt(out);
 	out->lapic_addr = get32(t + HEADER_LEN);
 	for (u32 at = MADT_FIRST_ENTRY; at < table_len(t); at += t[at + 1])
-		madt_entry(out, t + at);
+		madt_entry(out, at, t + at);
+	for (u32 at = MADT_FIRST_ENTRY; at < table_len(t); at += t[at + 1])
+		madt_nmi_entry(out, at, t + at);
 	return 0;
+}
+
+bool acpi_lint_is_nmi(const struct acpi_info *a, u32 apic_id, u32 lint, bool *active_low)
+{
+	struct acpi_nmi nmi = a->nmi_all;
+	for (u32 i = 0; i < a->nr_cpus; i++)
+		if (a->apic_id[i] == apic_id && a->nmi[i].wired & 1u << lint)
+			nmi = a->nmi[i];
+	*active_low = nmi.active_low >> lint & 1;
+	return nmi.wired >> lint & 1;
 }
 
 void acpi_put_boot_cpu_first(struct acpi_info *a, u32 apic_id)
 {
 	u32 uid = ACPI_UID_ALL, i = 0;
+	struct acpi_nmi nmi = { 0 };
 	while (i < a->nr_cpus && a->apic_id[i] != apic_id)
 		i++;
 	if (i < a->nr_cpus) {
 		uid = a->acpi_uid[i];
+		nmi = a->nmi[i];
 	} else if (a->nr_cpus < NR_CPUS) {
 		i = a->nr_cpus++;
 		a->nr_cpus_seen = MAX(a->nr_cpus_seen, a->nr_cpus);
@@ -207,37 +267,60 @@ void acpi_put_boot_cpu_first(struct acpi_info *a, u32 apic_id)
 	for (; i > 0; i--) {
 		a->apic_id[i] = a->apic_id[i - 1];
 		a->acpi_uid[i] = a->acpi_uid[i - 1];
+		a->nmi[i] = a->nmi[i - 1];
 	}
 	a->apic_id[0] = apic_id;
 	a->acpi_uid[0] = uid;
+	a->nmi[0] = nmi;
 }
 
 /* -- FADT, 5.2.9 ----------------------------------------------------------- */
 #define FADT_MIN_LEN 116	/* ACPI 1.0 */
 #define FADT_FLAG_TMR_VAL_EXT  (1u << 8)
 #define FADT_FLAG_RESET        (1u << 10)
-#define GAS_MEMORY 0		/* 5.2.3.2, Generic Address Structure */
-#define GAS_IO     1
+#define FADT_FLAG_HW_REDUCED   (1u << 20)
+#define FADT_RESET          116
+#define FADT_RESET_VALUE    128
+#define FADT_SLEEP_CONTROL  244
+#define GAS_LEN             12	/* 5.2.3.2, Generic Address Structure */
+
+static struct acpi_register get_gas(const u8 *t, u32 at)
+{
+	struct acpi_register none = { 0 };
+	if (table_len(t) < at + GAS_LEN || t[at] > ACPI_PCI)
+		return none;
+	return (struct acpi_register){ .space = t[at], .addr = get64(t + at + 4) };
+}
 
 /* An I/O port: from the old 32-bit field, or else from the GAS that follows
  * it in newer tables. 0: none. */
 static u32 fadt_port(const u8 *t, u32 old, u32 gas)
 {
 	u64 port = get32(t + old);
-	if (!port && table_len(t) >= gas + 12 && t[gas] == GAS_IO)
-		port = get64(t + gas + 4);
+	struct acpi_register reg = get_gas(t, gas);
+	if (!port && reg.space == ACPI_IO)
+		port = reg.addr;
 	return port < 0x10000 ? (u32)port : 0;
+}
+
+/* 4.8.3: what a hardware-reduced machine does not have, whatever the fields say (4.1). */
+static void fadt_pm_registers(const u8 *t, struct acpi_info *out)
+{
+	out->smi_cmd_port = get32(t + 48) < 0x10000 ? get32(t + 48) : 0;
+	out->acpi_enable = t[52];
+	out->pm1a_cnt_port = fadt_port(t, 64, 172);
+	out->pm1b_cnt_port = fadt_port(t, 68, 184);
+	out->pm_timer_port = fadt_port(t, 76, 208);
+	out->pm_timer_32bit = get32(t + 112) & FADT_FLAG_TMR_VAL_EXT;
 }
 
 static void fadt_reset(const u8 *t, struct acpi_info *out)
 {
-	bool told = table_len(t) >= 129 && get32(t + 112) & FADT_FLAG_RESET;
-	out->has_reset = told && get64(t + 120) != 0;
-	if (!out->has_reset)
+	bool told = table_len(t) > FADT_RESET_VALUE && get32(t + 112) & FADT_FLAG_RESET;
+	if (!told)
 		return;
-	out->reset_space = t[116];
-	out->reset_addr = get64(t + 120);
-	out->reset_value = t[128];
+	out->reset = get_gas(t, FADT_RESET);
+	out->reset_value = t[FADT_RESET_VALUE];
 }
 
 int acpi_parse_fadt(const void *table, u32 len, struct acpi_info *out, u64 *dsdt)
@@ -249,12 +332,12 @@ int acpi_parse_fadt(const void *table, u32 len, struct acpi_info *out, u64 *dsdt
 	*dsdt = get32(t + 40);
 	if (table_len(t) >= 148 && get64(t + 140))
 		*dsdt = get64(t + 140);
-	out->smi_cmd_port = get32(t + 48) < 0x10000 ? get32(t + 48) : 0;
-	out->acpi_enable = t[52];
-	out->pm1a_cnt_port = fadt_port(t, 64, 172);
-	out->pm1b_cnt_port = fadt_port(t, 68, 184);
-	out->pm_timer_port = fadt_port(t, 76, 208);
-	out->pm_timer_32bit = get32(t + 112) & FADT_FLAG_TMR_VAL_EXT;
+	out->has_fadt = true;
+	out->hw_reduced = get32(t + 112) & FADT_FLAG_HW_REDUCED;
+	if (out->hw_reduced)
+		out->sleep_control = get_gas(t, FADT_SLEEP_CONTROL);
+	else
+		fadt_pm_registers(t, out);
 	fadt_reset(t, out);
 	return 0;
 }
@@ -263,7 +346,7 @@ int acpi_parse_fadt(const void *table, u32 len, struct acpi_info *out, u64 *dsdt
 int acpi_parse_hpet(const void *table, u32 len, struct acpi_info *out)
 {
 	const u8 *t = table;
-	if (acpi_check_table(t, len, "HPET") != 0 || table_len(t) < 56 || t[40] != GAS_MEMORY)
+	if (acpi_check_table(t, len, "HPET") != 0 || table_len(t) < 56 || t[40] != ACPI_MEMORY)
 		return -EBADMSG;
 	out->hpet_addr = get64(t + 44);
 	return 0;

@@ -101,14 +101,11 @@ static void enable_mode(void)
 static void set_local_interrupts(void)
 {
 	u32 lint[2] = { LVT_MASKED, LVT_MASKED };
-	u32 uid = ACPI_UID_ALL;
-	for (u32 i = 0; i < acpi.nr_cpus; i++)
-		if (acpi.apic_id[i] == lapic_id())
-			uid = acpi.acpi_uid[i];
-	for (u32 i = 0; i < acpi.nr_nmis; i++)
-		if (acpi.nmi[i].uid == ACPI_UID_ALL || acpi.nmi[i].uid == uid)
-			lint[acpi.nmi[i].lint] = LVT_DELIVER_NMI |
-				(acpi.nmi[i].active_low ? LVT_ACTIVE_LOW : 0);
+	for (u32 i = 0; i < 2; i++) {
+		bool low;
+		if (acpi_lint_is_nmi(&acpi, lapic_id(), i, &low))
+			lint[i] = LVT_DELIVER_NMI | (low ? LVT_ACTIVE_LOW : 0);
+	}
 	reg_write(LVT_LINT0, lint[0]);
 	reg_write(LVT_LINT1, lint[1]);
 }

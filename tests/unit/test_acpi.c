@@ -10,7 +10,7 @@
 #include "x86/acpi.h"
 
 /* -- making tables ------------------------------------------------------------ */
-struct table { u8 bytes[1024]; u32 len; };
+struct table { u8 bytes[2048]; u32 len; };
 
 static void put8(struct table *t, u32 v)  { t->bytes[t->len++] = (u8)v; }
 static void put16(struct table *t, u32 v) { put8(t, v); put8(t, v >> 8); }
@@ -96,6 +96,29 @@ static void put_override(struct table *t, u32 bus, u32 irq, u32 gsi, u32 flags)
 	put8(t, 2); put8(t, 10); put8(t, bus); put8(t, irq); put32(t, gsi); put16(t, flags);
 }
 
+static void put_ioapic(struct table *t, u32 id, u32 addr, u32 gsi_base)
+{
+	put8(t, 1); put8(t, 12); put8(t, id); put8(t, 0); put32(t, addr); put32(t, gsi_base);
+}
+
+static void put_nmi(struct table *t, u32 uid, u32 flags, u32 lint)
+{
+	put8(t, 4); put8(t, 6); put8(t, uid); put16(t, flags); put8(t, lint);
+}
+
+static void put_x2apic_nmi(struct table *t, u32 uid, u32 flags, u32 lint)
+{
+	put8(t, 10); put8(t, 12); put16(t, flags); put32(t, uid); put8(t, lint); put8(t, 0); put16(t, 0);
+}
+
+/* Wired to NMI? Active low? */
+enum wiring { MASKED, NMI_HIGH, NMI_LOW };
+static enum wiring wiring(const struct acpi_info *a, u32 apic_id, u32 lint)
+{
+	bool low;
+	return !acpi_lint_is_nmi(a, apic_id, lint, &low) ? MASKED : low ? NMI_LOW : NMI_HIGH;
+}
+
 static void madt_of_a_pc(void **state)
 {
 	(void)state;
@@ -133,10 +156,11 @@ static void madt_of_a_pc(void **state)
 	assert_false(a.override[1].active_low);
 	assert_true(a.override[2].level);
 	assert_true(a.override[2].active_low);
-	assert_int_equal(a.nr_nmis, 1);
-	assert_int_equal(a.nmi[0].uid, ACPI_UID_ALL);
-	assert_int_equal(a.nmi[0].lint, 1);
-	assert_true(a.nmi[0].active_low);
+	assert_int_equal(wiring(&a, 0, 1), NMI_LOW);
+	assert_int_equal(wiring(&a, 2, 1), NMI_LOW);
+	assert_int_equal(wiring(&a, 77, 1), NMI_LOW);	/* a boot CPU that the table left out, too */
+	assert_int_equal(wiring(&a, 0, 0), MASKED);
+	assert_int_equal(a.nr_refused, 2);		/* the two overrides of no ISA line */
 }
 
 static void madt_lapic_address_override(void **state)
@@ -188,15 +212,142 @@ static void madt_more_of_the_rest_than_fits(void **state)
 	struct acpi_info a = { 0 };
 	begin_madt(&t);
 	for (u32 i = 0; i < 20; i++) {
-		put8(&t, 1); put8(&t, 12); put16(&t, i); put32(&t, 0xfec00000); put32(&t, 24 * i);
+		put_ioapic(&t, i, 0xfec00000 + (i << 12), 24 * i);
 		put_override(&t, 0, i & 15, i, 0);
-		put8(&t, 4); put8(&t, 6); put8(&t, i); put16(&t, 0); put8(&t, i & 1);
 	}
 	seal(&t);
 	assert_int_equal(parse_madt(&t, &a), 0);
 	assert_int_equal(a.nr_ioapics, ACPI_MAX_IOAPICS);
 	assert_int_equal(a.nr_overrides, ACPI_MAX_OVERRIDES);
-	assert_int_equal(a.nr_nmis, ACPI_MAX_NMIS);
+	assert_int_equal(a.nr_refused, 40 - ACPI_MAX_IOAPICS - ACPI_MAX_OVERRIDES);
+	assert_int_equal(a.refused[0].at, 44 + ACPI_MAX_IOAPICS * 22);
+	assert_int_equal(a.refused[0].type, 1);
+	assert_int_equal(a.refused[0].value, 0xfec08000);
+}
+
+/* -- MADTs with the facts of real machines ---------------------------------------- */
+/* A laptop of 2022: an entry for each of 24 CPUs, those of the first ones before the CPUs. */
+static void madt_nmi_entry_for_each_cpu(void **state)
+{
+	(void)state;
+	struct table t;
+	struct acpi_info a = { 0 };
+	begin_madt(&t);
+	for (u32 uid = 0; uid < 12; uid++)
+		put_nmi(&t, uid, 5, 1);
+	for (u32 uid = 0; uid < 24; uid++)
+		put_lapic(&t, uid, uid * 8 + (uid & 1), 1);
+	for (u32 uid = 12; uid < 24; uid++)
+		put_nmi(&t, uid, uid & 1 ? 7 : 5, 1);
+	seal(&t);
+	assert_int_equal(parse_madt(&t, &a), 0);
+	assert_int_equal(a.nr_refused, 0);
+	for (u32 uid = 0; uid < 24; uid++) {
+		assert_int_equal(wiring(&a, a.apic_id[uid], 0), MASKED);
+		assert_int_equal(wiring(&a, a.apic_id[uid], 1), uid > 12 && uid & 1 ? NMI_LOW : NMI_HIGH);
+	}
+	acpi_put_boot_cpu_first(&a, a.apic_id[23]);	/* what belongs to a CPU goes with it */
+	assert_int_equal(a.acpi_uid[0], 23);
+	assert_int_equal(wiring(&a, a.apic_id[0], 1), NMI_LOW);
+	assert_int_equal(wiring(&a, a.apic_id[1], 1), NMI_HIGH);
+	assert_int_equal(wiring(&a, 201, 1), MASKED);
+}
+
+/* As many as there can be: both inputs of each CPU, one of them by an entry for x2APIC. */
+static void madt_nmi_entries_of_all_cpus(void **state)
+{
+	(void)state;
+	struct table t;
+	struct acpi_info a = { 0 };
+	begin_madt(&t);
+	for (u32 uid = 0; uid < NR_CPUS; uid++) {
+		put_nmi(&t, uid, 5, 1);
+		put_x2apic_nmi(&t, uid, 0xf, 0);
+		put_lapic(&t, uid, uid, 1);
+	}
+	seal(&t);
+	assert_int_equal(parse_madt(&t, &a), 0);
+	for (u32 i = 0; i < NR_CPUS; i++) {
+		assert_int_equal(wiring(&a, i, 0), NMI_LOW);
+		assert_int_equal(wiring(&a, i, 1), NMI_HIGH);
+	}
+}
+
+/* Two laptops of 2015: what is in these entries was never written. */
+static void madt_nmi_entries_of_garbage(void **state)
+{
+	(void)state;
+	static const struct { u32 flags, lint, value; } garbage[] = {
+		{ 0x0fc9,   0, 0x0fc9 }, { 0x4c00,  36, 36 }, { 0x058b,   0, 0x058b }, { 0x440f, 133, 133 },
+		{ 0x894c,  65, 65 },     { 0xbf78, 141, 141 }, { 0x0002,   1, 2 },      { 0x0009,   1, 9 },
+	};
+	struct table t;
+	struct acpi_info a = { 0 };
+	begin_madt(&t);
+	for (u32 i = 0; i < ARRAY_SIZE(garbage); i++) {
+		put_lapic(&t, i + 1, 2 * i, 1);
+		put_nmi(&t, i + 1, garbage[i].flags, garbage[i].lint);
+	}
+	put_x2apic_nmi(&t, 1, 0, 2);
+	seal(&t);
+	assert_int_equal(parse_madt(&t, &a), 0);
+	assert_int_equal(a.nr_cpus, ARRAY_SIZE(garbage));
+	assert_int_equal(a.nr_refused, ARRAY_SIZE(garbage) + 1);
+	for (u32 i = 0; i < ARRAY_SIZE(garbage); i++) {
+		assert_int_equal(a.refused[i].at, 44 + 14 * i + 8);
+		assert_int_equal(a.refused[i].type, 4);
+		assert_int_equal(a.refused[i].value, garbage[i].value);
+		assert_int_equal(wiring(&a, 2 * i, 0), MASKED);
+		assert_int_equal(wiring(&a, 2 * i, 1), MASKED);
+	}
+}
+
+/* A server: 80 CPUs whose IDs are sparse and out of order, five I/O APICs of 32 pins. */
+static void madt_of_a_large_server(void **state)
+{
+	(void)state;
+	static const u32 addr[] = { 0xfec00000, 0xfec3f000, 0xfec7f000, 0xfec80000, 0xfecc0000 };
+	struct table t;
+	struct acpi_info a = { 0 };
+	begin_madt(&t);
+	for (u32 i = 0; i < 96; i++)
+		put_lapic(&t, i + 1, (i % 4 * 64 + i / 4) & 0xff, i < 80);
+	put_nmi(&t, 0xff, 5, 1);
+	for (u32 i = 0; i < ARRAY_SIZE(addr); i++)
+		put_ioapic(&t, i, addr[i], 32 * i);
+	seal(&t);
+	assert_int_equal(parse_madt(&t, &a), 0);
+	assert_int_equal(a.nr_cpus, 64);
+	assert_int_equal(a.nr_cpus_seen, 80);
+	assert_int_equal(a.apic_id[1], 64);
+	assert_int_equal(a.nr_ioapics, 5);
+	for (u32 i = 0; i < ARRAY_SIZE(addr); i++) {
+		assert_int_equal(a.ioapic[i].addr, addr[i]);
+		assert_int_equal(a.ioapic[i].gsi_base, 32 * i);
+	}
+	assert_int_equal(wiring(&a, 64, 1), NMI_HIGH);
+}
+
+/* A workstation: the I/O APIC of GSI 0 comes first, the others downwards. */
+static void madt_ioapics_out_of_order(void **state)
+{
+	(void)state;
+	static const struct { u32 addr, base; } io[] = {
+		{ 0xfec00000, 0 }, { 0xb3200000, 120 }, { 0xb2200000, 88 }, { 0xfa680000, 56 }, { 0xe2280000, 24 },
+	};
+	struct table t;
+	struct acpi_info a = { 0 };
+	begin_madt(&t);
+	put_lapic(&t, 0, 0, 1);
+	for (u32 i = 0; i < ARRAY_SIZE(io); i++)
+		put_ioapic(&t, 128 + i, io[i].addr, io[i].base);
+	seal(&t);
+	assert_int_equal(parse_madt(&t, &a), 0);
+	assert_int_equal(a.nr_ioapics, 5);
+	for (u32 i = 0; i < ARRAY_SIZE(io); i++) {
+		assert_int_equal(a.ioapic[i].addr, io[i].addr);
+		assert_int_equal(a.ioapic[i].gsi_base, io[i].base);
+	}
 }
 
 /* A refused table leaves what was known before. */
@@ -315,7 +466,8 @@ static void fadt_of_acpi_1(void **state)
 	assert_int_equal(a.pm1b_cnt_port, 0);
 	assert_int_equal(a.pm_timer_port, 0x608);
 	assert_true(a.pm_timer_32bit);
-	assert_false(a.has_reset);	/* the flag is there, the register is not */
+	assert_int_equal(a.reset.addr, 0);	/* the flag is there, the register is not */
+	assert_false(a.hw_reduced);
 }
 
 static void fadt_extended_fields(void **state)
@@ -340,9 +492,53 @@ static void fadt_extended_fields(void **state)
 	assert_int_equal(dsdt, 0x7ffe0000);
 	assert_int_equal(a.pm_timer_port, 0x808);
 	assert_int_equal(a.pm1a_cnt_port, 0);
-	assert_true(a.has_reset);
-	assert_int_equal(a.reset_addr, 0xcf9);
+	assert_int_equal(a.reset.space, ACPI_IO);
+	assert_int_equal(a.reset.addr, 0xcf9);
 	assert_int_equal(a.reset_value, 6);
+}
+
+/* A tablet: it has none of the fixed registers, whatever the fields say. */
+static void fadt_hardware_reduced(void **state)
+{
+	(void)state;
+	struct table t;
+	struct acpi_info a = { 0 };
+	u64 dsdt;
+	begin_fadt(&t, 268);
+	at32(&t, 112, 1u << 20);
+	seal(&t);
+	assert_int_equal(parse_fadt(&t, &a, &dsdt), 0);
+	assert_true(a.has_fadt && a.hw_reduced);
+	assert_int_equal(a.pm1a_cnt_port, 0);
+	assert_int_equal(a.pm_timer_port, 0);
+	assert_int_equal(a.smi_cmd_port, 0);
+	assert_int_equal(a.sleep_control.addr, 0);
+	assert_int_equal(a.reset.addr, 0);
+
+	at32(&t, 112, 1u << 20 | 1u << 10);
+	at64(&t, 120, 0xfea00202);		/* reset register, in memory */
+	t.bytes[128] = 0x42;
+	at64(&t, 248, 0xfea00200);		/* sleep control register */
+	seal(&t);
+	assert_int_equal(parse_fadt(&t, &a, &dsdt), 0);
+	assert_int_equal(a.sleep_control.space, ACPI_MEMORY);
+	assert_int_equal(a.sleep_control.addr, 0xfea00200);
+	assert_int_equal(a.reset.space, ACPI_MEMORY);
+	assert_int_equal(a.reset.addr, 0xfea00202);
+	assert_int_equal(a.reset_value, 0x42);
+
+	a = (struct acpi_info){ 0 };
+	t.bytes[244] = 0x7f;			/* an address space that no CPU writes to */
+	t.bytes[116] = 3;			/* the embedded controller's */
+	seal(&t);
+	assert_int_equal(parse_fadt(&t, &a, &dsdt), 0);
+	assert_int_equal(a.sleep_control.addr, 0);
+	assert_int_equal(a.reset.addr, 0);
+	t.len = 250;				/* the register's field is cut */
+	t.bytes[244] = 0;
+	seal(&t);
+	assert_int_equal(parse_fadt(&t, &a, &dsdt), 0);
+	assert_int_equal(a.sleep_control.addr, 0);
 }
 
 static void fadt_refused(void **state)
@@ -431,6 +627,24 @@ static void s5_not_to_be_found(void **state)
 	assert_int_equal(find_s5(&t, &a), -ENOENT);
 }
 
+/* The DSDT has no _S5_, an SSDT has; another one's checksum is wrong. */
+static void s5_in_an_ssdt(void **state)
+{
+	(void)state;
+	static const u8 package[] = { 0x12, 0x06, 4, 0x0a, 7, 0x0a, 7, 0, 0 };
+	struct table t;
+	struct acpi_info a = { 0 };
+	put_s5(&t, "_S4_", package, sizeof(package));
+	assert_int_equal(find_s5(&t, &a), -ENOENT);
+	put_s5(&t, "_S5_", package, sizeof(package));
+	memcpy(t.bytes, "SSDT", 4);
+	assert_int_equal(find_s5(&t, &a), -EBADMSG);	/* the sum is that of a DSDT */
+	assert_false(a.has_slp_typ5);
+	seal(&t);
+	assert_int_equal(find_s5(&t, &a), 0);
+	assert_int_equal(a.slp_typ5, 0x707);
+}
+
 /* -- root ------------------------------------------------------------------------- */
 static void rsdp_of_both_versions(void **state)
 {
@@ -485,9 +699,11 @@ static void damaged_tables_never_overrun(void **state)
 			put_lapic(&t, 0, 0, 1);
 			put_x2apic(&t, 1, 1, 1);
 			put_override(&t, 0, 0, 2, 0);
+			put_nmi(&t, 0, 5, 1);
+			put_x2apic_nmi(&t, 1, 5, 1);
 			break;
 		case 1:
-			begin_fadt(&t, 116 + prng_below(&rng, 130));
+			begin_fadt(&t, 116 + prng_below(&rng, 160));
 			break;
 		default:
 			put_s5(&t, "_S5_", package, sizeof(package));
@@ -512,16 +728,23 @@ int main(void)
 		cmocka_unit_test(madt_x2apic_counts_a_cpu_once),
 		cmocka_unit_test(madt_more_cpus_than_fit),
 		cmocka_unit_test(madt_more_of_the_rest_than_fits),
+		cmocka_unit_test(madt_nmi_entry_for_each_cpu),
+		cmocka_unit_test(madt_nmi_entries_of_all_cpus),
+		cmocka_unit_test(madt_nmi_entries_of_garbage),
+		cmocka_unit_test(madt_of_a_large_server),
+		cmocka_unit_test(madt_ioapics_out_of_order),
 		cmocka_unit_test(madt_bad_entry_lengths),
 		cmocka_unit_test(madt_bad_headers),
 		cmocka_unit_test(boot_cpu_comes_first),
 		cmocka_unit_test(boot_cpu_that_the_table_left_out),
 		cmocka_unit_test(fadt_of_acpi_1),
 		cmocka_unit_test(fadt_extended_fields),
+		cmocka_unit_test(fadt_hardware_reduced),
 		cmocka_unit_test(fadt_refused),
 		cmocka_unit_test(hpet_address),
 		cmocka_unit_test(s5_in_each_encoding),
 		cmocka_unit_test(s5_not_to_be_found),
+		cmocka_unit_test(s5_in_an_ssdt),
 		cmocka_unit_test(rsdp_of_both_versions),
 		cmocka_unit_test(root_entries),
 		cmocka_unit_test(damaged_tables_never_overrun),
