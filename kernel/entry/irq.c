@@ -7,9 +7,10 @@
 #include "smp/percpu.h"
 #include "x86/atomic.h"
 #include "x86/console.h"
+#include "x86/panic.h"
 
 struct irq_line irq_lines[MAX_LINES];
-static u32 nr_lines;			/* fixed after irq_init() */
+static u32 nr_gsis;			/* fixed after irq_init() */
 
 static struct irq_record *to_action(struct entry *e)
 {
@@ -98,12 +99,33 @@ static const struct entry_ops irq_ops = {
 
 void irq_init(void)
 {
-	nr_lines = MIN(ioapic_nr_gsis(), (u32)MAX_LINES);
-	for (u32 gsi = 0; gsi < nr_lines; gsi++) {
-		irq_lines[gsi].masked = true;
-		ktimer_init(&irq_lines[gsi].poll, irq_poll);
-		trap_set_handler(line_vector(&irq_lines[gsi]), irq_dispatch);
+	nr_gsis = ioapic_nr_gsis();
+	for (struct irq_line *line = irq_lines; line < irq_lines + MAX_LINES; line++) {
+		line->masked = true;
+		ktimer_init(&line->poll, irq_poll);
+		trap_set_handler(line_vector(line), irq_dispatch);
 	}
+}
+
+struct irq_line *line_of_gsi(u32 gsi)
+{
+	ASSERT(spin_held(&registry_lock));
+	for (struct irq_line *line = irq_lines; line < irq_lines + MAX_LINES; line++)
+		if (line->routed && line->gsi == gsi)
+			return line;
+	return NULL;
+}
+
+/* Machines have up to a few hundred GSIs, few of them in use, so a line gets its vector when it is first
+ * asked for. The low ones, which every PC has, get the one of their number. Caller holds registry_lock. */
+static struct irq_line *free_line(u32 gsi)
+{
+	if (gsi < MAX_LINES && !irq_lines[gsi].routed)
+		return &irq_lines[gsi];
+	for (struct irq_line *line = irq_lines + MAX_LINES - 1; line >= irq_lines; line--)
+		if (!line->routed)
+			return line;
+	return NULL;
 }
 
 /* The next CPU in turn, so that interrupts come in on all of them, that an I/O APIC can name:
@@ -119,22 +141,27 @@ static u32 choose_cpu(void)
 }
 
 /* Caller holds registry_lock. */
-static int route_line(struct irq_line *line, u32 irq)
+static struct irq_line *route_line(u32 irq)
 {
-	u32 cpu;
+	u32 gsi = irq_to_gsi(irq), cpu;
+	struct irq_line *line = line_of_gsi(gsi);
 	int err;
 
-	if (line->routed)
-		return 0;
+	if (line)
+		return line;
+	line = free_line(gsi);
+	if (!line)
+		return ERR_PTR(-ENOSPC);
 	cpu = choose_cpu();
-	err = ioapic_route(line_gsi(line), line_vector(line), cpus[cpu]->apic_id);
+	err = ioapic_route(gsi, line_vector(line), cpus[cpu]->apic_id);
 	if (err)
-		return err;
+		return ERR_PTR(err);
 	line->irq = irq;
+	line->gsi = gsi;
 	line->cpu = cpu;
-	line->level = ioapic_is_level(line_gsi(line));
+	line->level = ioapic_is_level(gsi);
 	line->routed = true;
-	return 0;
+	return line;
 }
 
 /* The line as a whole is free, or all its handlers share it. */
@@ -149,15 +176,15 @@ static int attach_action(struct irq_record *a, u32 irq, const char *name, u32 ca
 	const struct entry_part part[] = {
 		{ "function", (u32)a->driver }, { "argument", (u32)a->arg }, ENTRY_MAKER(caller),
 	};
-	struct irq_line *line = a->line;
+	struct irq_line *line = route_line(irq);
 	struct irq_record **link;
 	int err;
 
+	if (IS_ERR(line))
+		return PTR_ERR(line);
 	if (!may_share(line, a->flags))
 		return -EBUSY;
-	err = route_line(line, irq);
-	if (err)
-		return err;
+	a->line = line;
 	err = entry_add_locked(&a->e, &irq_ops, name, part, ARRAY_SIZE(part));
 	if (err)
 		return err;
@@ -177,12 +204,12 @@ struct irq_action *request_irq(u32 irq, irq_handler handler, u32 flags,
                                const char *name, void *arg)
 {
 	u32 caller = (u32)__builtin_return_address(0);
-	u32 gsi = irq_to_gsi(irq), irq_flags;
+	u32 irq_flags;
 	struct irq_record *a;
 	int err;
 
-	if (gsi >= nr_lines) {
-		printk("irq %u for %s: this machine has lines 0 to %u\n", irq, name, nr_lines - 1);
+	if (irq_to_gsi(irq) >= nr_gsis) {
+		printk("irq %u for %s: this machine has lines 0 to %u\n", irq, name, nr_gsis - 1);
 		return ERR_PTR(-EINVAL);
 	}
 	a = kzalloc(sizeof(*a));
@@ -191,13 +218,14 @@ struct irq_action *request_irq(u32 irq, irq_handler handler, u32 flags,
 	a->handler = a->driver = handler;
 	a->arg = arg;
 	a->flags = flags;
-	a->line = &irq_lines[gsi];
 	irq_flags = spin_lock_irqsave(&registry_lock);
 	err = attach_action(a, irq, name, caller);
 	void *handle = err ? ERR_PTR(err) : entry_handle(&a->e);
 	spin_unlock_irqrestore(&registry_lock, irq_flags);
 	if (err)
 		kfree(a);
+	if (err == -ENOSPC)
+		printk("irq %u for %s: all %u vectors of interrupt lines have been given out\n", irq, name, MAX_LINES);
 	return handle;
 }
 
@@ -208,10 +236,10 @@ int free_irq(struct irq_action *handle)
 
 static void set_masked_level(u32 irq, bool masked)
 {
-	struct irq_line *line = &irq_lines[irq_to_gsi(irq)];
 	u32 flags = spin_lock_irqsave(&registry_lock);
+	struct irq_line *line = line_of_gsi(irq_to_gsi(irq));
 
-	if (line->level && line->actions)
+	if (line && line->level && line->actions)
 		line_set_masked(line, masked);
 	spin_unlock_irqrestore(&registry_lock, flags);
 }
@@ -225,7 +253,7 @@ void irq_unmask_level(u32 irq) { set_masked_level(irq, false); }
 static void fill_info(const struct irq_line *line, struct irq_info *out)
 {
 	out->irq = line->irq;
-	out->gsi = line_gsi(line);
+	out->gsi = line->gsi;
 	out->vector = line_vector(line);
 	out->cpu = line->cpu;
 	out->count = READ_ONCE(line->count);
@@ -241,9 +269,9 @@ bool irq_nth(u32 i, struct irq_info *out)
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	bool found = false;
 
-	for (u32 gsi = 0; gsi < nr_lines && !found; gsi++)
-		if (irq_lines[gsi].actions && !i--) {
-			fill_info(&irq_lines[gsi], out);
+	for (const struct irq_line *line = irq_lines; line < irq_lines + MAX_LINES && !found; line++)
+		if (line->actions && !i--) {
+			fill_info(line, out);
 			found = true;
 		}
 	spin_unlock_irqrestore(&registry_lock, flags);
@@ -255,8 +283,8 @@ u32 irq_lines_in_use(void)
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	u32 n = 0;
 
-	for (u32 gsi = 0; gsi < nr_lines; gsi++)
-		n += irq_lines[gsi].actions != NULL;
+	for (const struct irq_line *line = irq_lines; line < irq_lines + MAX_LINES; line++)
+		n += line->actions != NULL;
 	spin_unlock_irqrestore(&registry_lock, flags);
 	return n;
 }

@@ -12,8 +12,8 @@ struct irq_action;		/* a handle (entry/handle.h): usable, in vain, when its reco
 void irq_init(void);
 /* Attaches a handler to ISA interrupt `irq` (0..15, overrides applied) or, from
  * 16 up, to that GSI, and unmasks the line. Handle or ERR_PTR: -EBUSY (not
- * shared), -EINVAL, -ENOMEM, or as entry_add() says. Handlers run with interrupts off.
- * Any context. */
+ * shared), -EINVAL (no such line), -ENOSPC (no vector left), -ENOMEM, or as entry_add() says.
+ * Handlers run with interrupts off. Any context. */
 struct irq_action *request_irq(u32 irq, irq_handler handler, u32 flags,
                                const char *name, void *arg) must_use;
 /* Detaches it; afterwards it does not run any more. May sleep, so not from the handler. 0, or

@@ -21,9 +21,9 @@ void line_set_masked(struct irq_line *line, bool masked)
 		return;
 	line->masked = masked;
 	if (masked)
-		ioapic_mask(line_gsi(line));
+		ioapic_mask(line->gsi);
 	else
-		ioapic_unmask(line_gsi(line));
+		ioapic_unmask(line->gsi);
 }
 
 bool line_has_closed_action(const struct irq_line *line)
@@ -143,8 +143,8 @@ void irq_poll(struct ktimer *timer)
  * Interrupts off. */
 enum irq_result irq_held(u32 irq, void *arg)
 {
-	struct irq_line *line = &irq_lines[irq_to_gsi(irq)];
 	u32 flags = spin_lock_irqsave(&registry_lock);
+	struct irq_line *line = line_of_gsi(irq_to_gsi(irq));	/* routed: it has this handler */
 	bool again = false;
 
 	(void)arg;

@@ -32,6 +32,7 @@ struct irq_line {
 
 	/* Fixed while it has actions. */
 	u32 irq;			/* the driver's number for it */
+	u32 gsi;			/* from the time that it is routed, for ever */
 	bool level;
 
 	/* The CPU that it is routed to writes it. */
@@ -50,11 +51,14 @@ struct irq_line {
 	struct ktimer poll;
 } aligned(64);
 
-extern struct irq_line irq_lines[MAX_LINES];	/* by GSI */
+extern struct irq_line irq_lines[MAX_LINES];	/* by vector */
 
-static inline u32 line_gsi(const struct irq_line *line)    { return (u32)(line - irq_lines); }
-static inline u8  line_vector(const struct irq_line *line) { return VECTOR_IOAPIC_BASE + line_gsi(line); }
+static inline u8  line_vector(const struct irq_line *line) { return (u8)(VECTOR_IOAPIC_BASE + (line - irq_lines)); }
 static inline u32 irq_to_gsi(u32 irq) { return irq < 16 ? ioapic_isa_to_gsi(irq) : irq; }
+
+/* -- irq.c -------------------------------------------------------------------- */
+/* The line that a GSI is routed to; NULL: none yet. Caller holds registry_lock. */
+struct irq_line *line_of_gsi(u32 gsi);
 
 /* -- irq_dispatch.c ----------------------------------------------------------- */
 /* From the vectors of all lines. */

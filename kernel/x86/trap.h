@@ -24,7 +24,7 @@
 
 /* Vectors. The high nibble is the priority class of the local APIC. */
 #define VECTOR_PIC_BASE       0x20	/* masked 8259s may still raise spurious ones */
-#define VECTOR_IOAPIC_BASE    0x30	/* GSI n arrives at base + n, up to 0x7f */
+#define VECTOR_IOAPIC_BASE    0x30	/* lines, each from its first use on (entry/irq.c), up to 0x7f */
 #define VECTOR_IOAPIC_LAST    0x7f
 #define VECTOR_SYSCALL        0x80	/* lib/abi.h has the same */
 #define VECTOR_LAPIC_TIMER    0xe0

@@ -1,10 +1,14 @@
 """Machines that are not as they should be: one clear line, never silence."""
 
+import os
 import re
+import shutil
+import struct
+import subprocess
 
 import pytest
 
-from machine import PANICKED, run
+from machine import BUILD, PANICKED, ROOT, SCALE, TOOL, run
 
 ENOMEM = 12
 
@@ -48,3 +52,94 @@ def test_little_memory():
     assert done.status in (0, ENOMEM)
     assert "no memory" in done.output or re.search(r"[1-9]\d* refused", done.output)
     assert re.search(r"^memory: +\d+ KiB", done.output, re.M)
+
+
+# -- the firmware of other machines ------------------------------------------------
+
+
+def table(signature, body):
+    """A sound ACPI table."""
+    head = struct.pack("<4sIBB6s8sI4sI", signature, 36 + len(body), 1, 0, b"TEST  ", b"TEST    ", 1, b"TEST", 1)
+    data = bytearray(head + body)
+    data[9] = -sum(data) & 0xff
+    return bytes(data)
+
+
+def madt(gsi_base):
+    """QEMU's two CPUs and its I/O APIC, whose first line is another one's; and two entries of garbage, as on
+    laptops of 2015."""
+    entries = [struct.pack("<BBBBI", 0, 8, uid, uid, 1) for uid in (0, 1)]
+    entries += [struct.pack("<BBBHB", 4, 6, 0, 0x4c00, 36), struct.pack("<BBBHB", 4, 6, 1, 0x58b, 0)]
+    entries += [struct.pack("<BBBBII", 1, 12, 0, 0, 0xfec00000, gsi_base)]
+    entries += [struct.pack("<BBBBIH", 2, 10, 0, irq, gsi_base + (irq or 2), 0) for irq in range(16) if irq != 2]
+    return table(b"APIC", struct.pack("<II", 0xfee00000, 1) + b"".join(entries))
+
+
+def places(what, *more):
+    return subprocess.run([os.path.join(ROOT, "tools/places"), what, *more], text=True,
+                          stdout=subprocess.PIPE).stdout.strip()
+
+
+def image_with_table(folder, signature, data):
+    """An ISO whose GRUB puts this table in the place of the firmware's."""
+    rescue, grub = places("mkrescue"), places("grub", "i386-pc")
+    if not rescue or not grub or not shutil.which("xorriso"):
+        pytest.skip("environment: no grub-mkrescue, GRUB for i386-pc or xorriso")
+    iso = folder / "iso/boot/grub"
+    iso.mkdir(parents=True)
+    (iso / "table").write_bytes(data)
+    # setparams, in run.cfg, gives words to the function that it is called in.
+    (iso / "grub.cfg").write_text(f"""
+        acpi --exclude={signature} /boot/grub/table
+        function start {{
+            source /boot/grub/run.cfg
+            multiboot2 /boot/grub/quiesce.elf "$@"
+            module2 /boot/grub/modules.tar modules.tar
+            boot
+        }}
+        start
+    """)
+    (iso / "run.cfg").write_text("# quiesce run.cfg".ljust(4095) + "\n")
+    shutil.copyfile(os.path.join(BUILD, "stripped.elf"), iso / "quiesce.elf")
+    shutil.copyfile(os.path.join(BUILD, "modules.tar"), iso / "modules.tar")
+    subprocess.run([rescue, "-d", grub, "-o", folder / "quiesce.iso", "--locales=", "--fonts=", "--themes=",
+                    "--install-modules=acpi multiboot2 normal iso9660 boot configfile", folder / "iso"],
+                   check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return folder
+
+
+def test_high_interrupt_lines_and_nmi_entries_of_garbage(tmp_path):
+    """The RTC interrupts through GSI 208, for which there is no vector of that number."""
+    image = image_with_table(tmp_path, "APIC", madt(200))
+    done = run("--build", str(image), "-c", "modprobe rtc; sleep 50ms; irqs", cpus=2, timeout=60)
+    assert done.status == 0
+    assert "acpi: MADT entry at 0x3c (type 4): an NMI at a LINT that no CPU has 0x24; refused\n" in done.output
+    assert "acpi: MADT entry at 0x42 (type 4): an NMI whose flags are reserved 0x58b; refused\n" in done.output
+    line = re.search(r"^ +8 +208 +0x([0-9a-f]+) +\d+ +(\d+) ", done.output, re.M)
+    assert line and 0x30 <= int(line.group(1), 16) < 0x80 and int(line.group(2)) > 0
+
+
+# -- off, and on again ------------------------------------------------------------------
+
+
+def end_of(command, *options):
+    """What is said, and QEMU's exit status, without the device that tests end a machine with."""
+    said = subprocess.run([TOOL, "--build", BUILD, "--direct", "--smp", "1", "--dry-run", "-c", command, *options],
+                          text=True, stderr=subprocess.PIPE, check=True).stderr
+    argv = re.sub(r"-device isa-debug-exit,\S+ ", "", said)
+    done = subprocess.run(argv, shell=True, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          timeout=60 * SCALE)
+    return done.stdout.replace("\r", ""), done.returncode
+
+
+@pytest.mark.parametrize("machine", ["pc", "microvm"], ids=["pm1", "hardware-reduced"])
+def test_power_off(machine):
+    """microvm's ACPI is hardware-reduced: its sleep control register is in memory."""
+    said, status = end_of("poweroff", "--machine", machine)
+    assert status == 0 and said.endswith("quiesce: exit status 0\n")
+
+
+@pytest.mark.parametrize("machine,where", [("q35", "0xcf9 in I/O space"), ("microvm", "0xfea00202 in memory")])
+def test_reboot_by_the_register_that_acpi_names(machine, where):
+    said, status = end_of("reboot", "--machine", machine)
+    assert status == 0 and said.endswith(f"quiesce: reboot\nreboot: by ACPI's reset register at {where}\n")
