@@ -50,7 +50,7 @@ CFLAGS := -std=gnu11 -march=i686 -mtune=generic -O2 -g -ffreestanding -fno-pic -
 CFLAGS += -fno-omit-frame-pointer -fno-optimize-sibling-calls -ftrivial-auto-var-init=zero -mgeneral-regs-only
 # A kernel's C: aliasing, overflow and address 0 mean what the machine makes of them.
 CFLAGS += -fno-strict-aliasing -fno-common -fwrapv -fno-delete-null-pointer-checks
-CFLAGS += -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -I. -Ikernel $(if $(DEBUG),-DDEBUG)
+CFLAGS += -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -I. -Ikernel -I$(BUILD)/made $(if $(DEBUG),-DDEBUG)
 CFLAGS += $(if $(CLANG),-mstack-alignment=4,-mpreferred-stack-boundary=2) $(PROBED_CFLAGS)
 # No floating point: its registers are not saved, and there is no library that does without.
 CFLAGS += -include lib/no_float.h -Werror=float-conversion $(if $(CLANG),,-Werror=unsuffixed-float-constants)
@@ -157,7 +157,11 @@ $(BUILD)/sources: FORCE
 $(BUILD)/modules.list: FORCE
 	$(call note_changes,$(MODULES) $(PROGRAMS))
 
-$(BUILD)/obj/%.c.o: %.c $(BUILD)/flags
+# The headers that modules see, as a checksum in their stamp (kernel/module/stamp.h).
+$(BUILD)/made/module_headers.h: FORCE
+	@mkdir -p $(@D); tools/abi kernel/module/api.h >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+$(BUILD)/obj/%.c.o: %.c $(BUILD)/flags | $(BUILD)/made/module_headers.h
 	@mkdir -p $(@D); echo "  CC    $<"
 	@$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 $(BUILD)/obj/server/%.c.o: %.c $(BUILD)/flags

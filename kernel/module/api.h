@@ -9,6 +9,7 @@
  *     MODULE_LICENSE("MIT");
  */
 #pragma once
+#include "lib/no_float.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/list.h"
@@ -36,6 +37,7 @@
 #include "entry/work.h"
 #include "mm/heap.h"	/* in a module, kmalloc() takes from the module's own arena */
 #include "module/param.h"
+#include "module/stamp.h"
 
 /* What is marked __init or __initdata is gone once init has returned: nothing that
  * outlives it may point there. */
@@ -96,6 +98,7 @@ extern u32 module_use_count;
 		{ #var, param_type_##type, &var, sizeof(var) };                 \
 	MODINFO("parm", #var ":" #type)
 
-/* Stamps each module with the interface it was built for. */
-MODINFO("abi", MODULE_ABI);
+/* Stamps each source file with what it was built with. */
+MODULE_WORDS;
 MODINFO("build", MODULE_BUILD);
+MODULE_PROBES

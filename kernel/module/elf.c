@@ -182,14 +182,35 @@ static enum part part_of(const struct elf_view *v, u32 i)
 	const char *name = section_name(v, i);
 	bool init = starts_with(name, ".init.");
 
-	/* .modinfo is read from the file and never needed in memory. */
-	if (!(s->flags & SHF_ALLOC) || s->type == SHT_NULL || streq(name, ".modinfo"))
+	/* These are read from the file and never needed in memory (module/stamp.h). */
+	if (!(s->flags & SHF_ALLOC) || s->type == SHT_NULL || streq(name, ".modinfo") || starts_with(name, ".stamp"))
 		return PART_NONE;
 	if (s->flags & SHF_EXECINSTR)
 		return init ? PART_INIT_TEXT : PART_TEXT;
 	if (init)
 		return PART_INIT_DATA;
 	return (s->flags & SHF_WRITE) ? PART_DATA : PART_RODATA;
+}
+
+/* What is read from the file: once each, and text that ends. */
+static int note_unloaded(struct elf_view *v, u32 i, struct load_error *err)
+{
+	static const char *const names[] = { ".modinfo", ".stamp", ".stamp.text" };
+	u32 *const place[] = { &v->modinfo, &v->stamp, &v->probes };
+	const struct elf32_shdr *s = &v->section[i];
+
+	for (u32 n = 0; n < ARRAY_SIZE(names); n++) {
+		if (!streq(section_name(v, i), names[n]))
+			continue;
+		if (*place[n])
+			return bad_section(v, i, err, "a second one of this name; link with ld -r");
+		if (s->size > ELF_MAX_MODINFO)
+			return bad_section(v, i, err, "longer than 16 KiB");
+		if (place[n] != &v->probes && s->size && v->file[s->offset + s->size - 1] != '\0')
+			return bad_section(v, i, err, "does not end with a NUL");
+		*place[n] = i;
+	}
+	return 0;
 }
 
 static int note_special(struct elf_view *v, u32 i, struct load_error *err)
@@ -207,15 +228,8 @@ static int note_special(struct elf_view *v, u32 i, struct load_error *err)
 			return bad_section(v, i, err, "a second symbol table");
 		v->symtab = i;
 	}
-	if (s->type == SHT_PROGBITS && streq(section_name(v, i), ".modinfo")) {
-		if (v->modinfo)
-			return bad_section(v, i, err, "a second .modinfo; link with ld -r");
-		if (s->size > ELF_MAX_MODINFO)
-			return bad_section(v, i, err, "longer than 16 KiB");
-		if (s->size && v->file[s->offset + s->size - 1] != '\0')
-			return bad_section(v, i, err, "does not end with a NUL");
-		v->modinfo = i;
-	}
+	if (s->type == SHT_PROGBITS)
+		return note_unloaded(v, i, err);
 	return 0;
 }
 
@@ -513,6 +527,34 @@ bool elf_symbol_next(const struct elf_view *v, u32 *cursor, struct elf_symbol_in
 		return true;
 	}
 	return false;
+}
+
+bool elf_probe_next(const struct elf_view *v, u32 *cursor, struct elf_code *out)
+{
+	while (*cursor < v->nr_symbols) {
+		const struct elf32_sym *s = &v->symbol[(*cursor)++];
+
+		if (s->shndx != v->probes || SYM_TYPE(s->info) != STT_FUNC || !v->probes)
+			continue;
+		*out = (struct elf_code){
+			.name = v->names + s->name,
+			.bytes = v->file + v->section[s->shndx].offset + s->value,
+			.size = s->size,
+		};
+		return true;
+	}
+	return false;
+}
+
+const char *elf_stamp_next(const struct elf_view *v, u32 *cursor)
+{
+	const struct elf32_shdr *s = &v->section[v->stamp];
+	const char *stamp = (const char *)v->file + s->offset + *cursor;
+
+	if (!v->stamp || *cursor >= s->size)
+		return NULL;
+	*cursor += (u32)strlen(stamp) + 1;
+	return stamp;
 }
 
 const char *elf_modinfo_next(const struct elf_view *v, const char *key, u32 *cursor)

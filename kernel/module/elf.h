@@ -31,7 +31,7 @@ struct elf_view {			/* a file that passed elf_check() */
 	const char *names, *section_names;	/* string tables, ended by a NUL */
 	u32 names_size, section_names_size;
 	u32 symtab;				/* section numbers; 0: none */
-	u32 modinfo;
+	u32 modinfo, stamp, probes;
 	u32 nr_got;				/* relocations that want a GOT slot */
 	u8  part[ELF_MAX_SECTIONS];		/* enum part of each section */
 	/* Filled in by elf_layout(): where each section goes, relative to the
@@ -71,6 +71,11 @@ bool elf_symbol(const struct elf_view *v, const char *name, u32 *offset);
  * with *cursor = 0; false past the end. */
 struct elf_symbol_info { const char *name; u32 offset, size; enum part part; };
 bool elf_symbol_next(const struct elf_view *v, u32 *cursor, struct elf_symbol_info *out);
+/* Go through what module/stamp.h has left in the file, which is not loaded: the texts in .stamp, and the
+ * functions in .stamp.text. Start with *cursor = 0; NULL or false past the end. */
+const char *elf_stamp_next(const struct elf_view *v, u32 *cursor);
+struct elf_code { const char *name; const u8 *bytes; u32 size; };
+bool elf_probe_next(const struct elf_view *v, u32 *cursor, struct elf_code *out);
 /* Value of `key` in .modinfo ("key=value\0"...); NULL when absent.
  * With several of one key, the n-th (from 0). */
 const char *elf_modinfo(const struct elf_view *v, const char *key, u32 n);

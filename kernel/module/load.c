@@ -6,7 +6,6 @@
 #include "mm/heap.h"
 #include "mm/kmap.h"
 #include "module/loading.h"
-#include "module/param.h"
 #include "sched/sync.h"
 #include "smp/ipi.h"
 #include "x86/clock.h"
@@ -15,43 +14,12 @@
 
 /* -- the file -------------------------------------------------------------- */
 
-static int check_abi(struct loading *l)
-{
-	u32 n = 0, cursor = 0;
-	const char *abi;
-
-	/* Each source of the module has left one. */
-	for (; (abi = elf_modinfo_next(&l->view, "abi", &cursor)); n++)
-		if (!streq(abi, MODULE_ABI))
-			return load_fail(l->err, -ENOEXEC,
-			                 "built for ABI %.40s, this kernel has %s; build it anew",
-			                 abi, MODULE_ABI);
-	return n ? 0 : load_fail(l->err, -ENOEXEC,
-	                         "no ABI stamp; a module includes module/api.h (docs/MODULES.md)");
-}
-
-/* The build whose kernel has what the module calls; modinfo without it means: any kernel. */
-static int check_build(struct loading *l)
-{
-	const char *build;
-	u32 cursor = 0;
-
-	while ((build = elf_modinfo_next(&l->view, "build", &cursor)))
-		if (*build && !streq(build, MODULE_BUILD))
-			return load_fail(l->err, -ENOEXEC, "built with %.20s, which this kernel was not; "
-			                 "boot one that was (make run %.20s), or build the module without",
-			                 build, build);
-	return 0;
-}
-
 static int check_file(struct loading *l, const void *file, u32 size)
 {
 	int e = elf_check(file, size, &l->view, l->err);
 
 	if (!e)
-		e = check_abi(l);
-	if (!e)
-		e = check_build(l);
+		e = module_check_stamp(&l->view, l->err);
 	if (!e)
 		e = elf_layout(&l->view, l->err);
 	return e;

@@ -101,6 +101,10 @@ int module_load(const char *file_name, const void *file, u32 size, const char *p
 int module_load_by_name(const char *name, const char *params, struct module **out,
                         struct load_error *err) must_use;
 
+/* Was it built with this kernel's headers, and with flags that the argument of an unload allows? `v` has
+ * passed elf_check(). 0, -ENOEXEC and a line that names what differs. */
+int module_check_stamp(const struct elf_view *v, struct load_error *err) must_use;
+
 /* modprobe: 0 when it is LIVE, loaded now or before. One that is being loaded is waited for,
  * one that is being unloaded for a few seconds; the errors of module_load(), or -EBUSY. May
  * sleep. */

@@ -119,6 +119,19 @@ const struct command lsmod_command = {
 	"lsmod", "lsmod [-v] [-j]", "list the modules; -v: with their entry points", lsmod_run, NULL,
 };
 
+/* Of its first source file; a difference in another one is in the last line. */
+static void print_stamp(const struct elf_view *v)
+{
+	const char *build = elf_modinfo(v, "build", 0), *stamp;
+	struct load_error why;
+	u32 cursor = 0;
+
+	stamp = elf_stamp_next(v, &cursor);
+	printk("%-12s %s\n", "abi:", stamp ? stamp : "none");
+	printk("%-12s %s%s\n", "kernels:", build && *build ? "those made with " : "any", build ? build : "");
+	printk("%-12s %s\n", "this one:", module_check_stamp(v, &why) ? why.text : "takes it");
+}
+
 static int modinfo_run(int argc, char **argv)
 {
 	struct load_error why;
@@ -138,13 +151,14 @@ static int modinfo_run(int argc, char **argv)
 		kfree(v);
 		return shell_error(err, "modinfo: %s: %s", argv[1], why.text);
 	}
-	static const char *const keys[] = { "description", "license", "abi", "depends", "needs", "parm" };
+	static const char *const keys[] = { "description", "license", "depends", "needs", "parm" };
 	printk("%-12s %s, %u bytes\n", "file:", argv[1], size);
 	for (u32 i = 0; i < ARRAY_SIZE(keys); i++) {
 		const char *value;
 		for (u32 n = 0; (value = elf_modinfo(v, keys[i], n)); n++)
 			printk("%s:%*s%s\n", keys[i], 12 - (int)strlen(keys[i]), "", value);
 	}
+	print_stamp(v);
 	kfree(v);
 	return 0;
 }

@@ -16,10 +16,17 @@ static void must(bool held)
 static void ask_everything(const struct loaded *o)
 {
 	struct elf_symbol_info s;
-	u32 cursor = 0, a, b;
+	struct elf_code code;
+	u32 cursor = 0, a, b, sum = 0;
 
 	while (elf_symbol_next(&o->view, &cursor, &s))
 		must(s.offset <= o->view.image_size && s.size <= o->view.image_size - s.offset);
+	for (cursor = 0; elf_probe_next(&o->view, &cursor, &code);)
+		for (u32 i = 0; i < code.size; i++)
+			sum += code.bytes[i];		/* within the file, says ASan */
+	for (cursor = 0; elf_stamp_next(&o->view, &cursor);)
+		;
+	must(sum <= 255 * (u64)o->view.size * o->view.nr_symbols);
 	if (elf_section(&o->view, ".exports", &a, &b))
 		must(a <= o->view.image_size && b <= o->view.image_size - a);
 	if (elf_symbol(&o->view, "init_module", &a))

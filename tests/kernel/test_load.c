@@ -206,9 +206,30 @@ static int refuses_files(u8 *file, u32 size)
 	CHECK(unload("lab_rat") == 0);
 	for (u32 cut = 0; cut < size; cut += 61)
 		CHECK(module_load("cut.ko", file, cut, "", NULL, &why) == -ENOEXEC && says("cut.ko: "));
-	CHECK(patch(file, size, "abi=quiesce-1", "abi=quiesce-0"));
+	CHECK(patch(file, size, "quiesce-2", "quiesce-0"));
 	CHECK(module_load("old.ko", file, size, "", NULL, &why) == -ENOEXEC);
-	CHECK(says("old.ko: built for ABI quiesce-0, this kernel has quiesce-1"));
+	CHECK(says("old.ko: built for ABI quiesce-0, this kernel has quiesce-2"));
+	CHECK(patch(file, size, "quiesce-0", "quiesce-2"));
+	/* As restored it has no headers but those before. */
+	CHECK(module_load("old.ko", file, size, "", NULL, &why) == -ENOEXEC);
+	CHECK(says("old.ko: built with other headers than this kernel's (in: entry lib mm module sched smp x86)"));
+	return 0;
+}
+
+/* A file as it was, but for its stamp. */
+static int refuses_stamps(u8 *file, u32 size)
+{
+	CHECK(patch(file, size, "abi_local", "abi_lokal"));
+	CHECK(module_load("old.ko", file, size, "", NULL, &why) == -ENOEXEC && says("the function abi_local, which shows"));
+	CHECK(patch(file, size, "abi_lokal", "abi_local"));
+	CHECK(patch(file, size, " sched:", " sched:0"));	/* which ends there */
+	CHECK(module_load("old.ko", file, size, "", NULL, &why) == -ENOEXEC);
+	CHECK(says("old.ko: built with other headers than this kernel's (in: sched); build it anew"));
+	return 0;
+}
+
+static int refuses_machine(u8 *file, u32 size)
+{
 	file[18] = 62;				/* e_machine */
 	CHECK(module_load("old.ko", file, size, "", NULL, &why) == -ENOEXEC && says("machine 62"));
 	return 0;
@@ -228,9 +249,12 @@ static int with_copy(int (*body)(u8 *file, u32 size))
 
 static int refuses_copies(void)
 {
-	int err = with_copy(refuses_files);
+	int (*const refuses[])(u8 *file, u32 size) = { refuses_files, refuses_needs, refuses_stamps, refuses_machine };
+	int err = 0;
 
-	return err ? err : with_copy(refuses_needs);
+	for (u32 i = 0; !err && i < ARRAY_SIZE(refuses); i++)
+		err = with_copy(refuses[i]);
+	return err;
 }
 
 int test_load_files(void)

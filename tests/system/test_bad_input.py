@@ -126,8 +126,8 @@ DAMAGED = {
     "reltype": (in_section(".rel.init.text", "<B", 4, 99), r"relocation 0 of .*: type 99 \(unknown\) is not"),
     "undefined": (replace(b"chrdev_register\0", b"chrdev_regretted"[:15] + b"\0"),
                   "undefined symbol chrdev_regrette"),
-    "abi": (replace(b"abi=quiesce", b"abi=squeeze"), "built for ABI squeeze-1, this kernel has quiesce-1"),
-    "noabi": (replace(b"abi=quiesce", b"abx=quiesce"), "no ABI stamp; a module includes module/api.h"),
+    "abi": (replace(b"quiesce-2", b"squeeze-2"), "built for ABI squeeze-2, this kernel has quiesce-2"),
+    "noabi": (replace(b".stamp\0", b".stomp\0"), "no ABI stamp; a module includes module/api.h"),
 }
 
 

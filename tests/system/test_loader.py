@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from accounts import ask, json_lines, lines, wait_until
-from machine import BUILD
+from machine import BUILD, ROOT
 from test_build import make
 
 SOURCES = {
@@ -117,3 +117,93 @@ def test_files_that_are_no_modules(boot, folder, tmp_path):
     assert re.search(r"section \d+ \(\.ctors\): constructors are not run; use module_init\(\)", ask(m, "insmod ctor").output)
     assert "LLVM bitcode, no machine code; build it without -flto" in ask(m, "insmod bitcode").output
     assert "compiled for link-time optimisation; build it without -flto" in ask(m, "insmod lto").output
+
+
+# -- the stamp -------------------------------------------------------------------------------
+
+# What the Makefile has, less what these tests vary.
+BASE = ("-std=gnu11 -march=i686 -O2 -ffreestanding -fno-pic -fno-pie -fno-asynchronous-unwind-tables -fno-common "
+        f"-I{ROOT} -I{ROOT}/kernel -I{BUILD}/made -c").split()
+RIGHT = ("-fno-stack-protector -fcf-protection=none -fno-omit-frame-pointer -fno-optimize-sibling-calls "
+         "-ftrivial-auto-var-init=zero -mgeneral-regs-only").split()
+CLANG = "clang --target=i686-elf -Wno-unused-command-line-argument".split()
+TAKEN = "-enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang"
+
+# What is compiled differently, and the flag that the loader has to name.
+BENT = {
+    "nothing": ([], None), "small": (["-Os"], None), "plain": (["-O0"], None), "fast": (["-O3"], None), "debug": (["-Og", "-g"], None),
+    "frame": (["-fomit-frame-pointer"], "-fomit-frame-pointer"),
+    "tail": (["-foptimize-sibling-calls"], "-foptimize-sibling-calls"),
+    "regparm": (["-mregparm=3"], "-mregparm"),
+    "pops": (["-mrtd"], "-mrtd"),
+    "words": (["-ftrivial-auto-var-init=uninitialized"], "-ftrivial-auto-var-init=uninitialized"),
+    "wordsmall": (["-ftrivial-auto-var-init=uninitialized", "-Os"], "-ftrivial-auto-var-init=uninitialized"),
+    "wordplain": (["-ftrivial-auto-var-init=uninitialized", "-O0"], "-ftrivial-auto-var-init=uninitialized"),
+    "cet": (["-fcf-protection=branch"], "-fcf-protection"),
+    "guard": (["-fstack-protector-strong"], "-fstack-protector"),
+}
+
+
+def stamped(compiler, folder, tag):
+    """Compiles one module in each way; returns options that bring them, and the flag that each shows."""
+    source = folder / f"{tag}.c"
+    source.write_text(FRAME.format("M(return 0;)"))
+    options, wanted = [], {}
+
+    def compile_as(name, flags, flag):
+        out = folder / f"{tag}{name}.ko"
+        subprocess.run([*compiler, *BASE, *flags, source, "-o", out], check=True)
+        options.extend(["--module", str(out)])
+        wanted[f"{tag}{name}"] = flag
+
+    for name, (flags, flag) in BENT.items():
+        compile_as(name, [*RIGHT, *flags], flag)
+    compile_as("vector", [*(f for f in RIGHT if f != "-mgeneral-regs-only"), "-msse2"], "-msse")
+    return options, wanted
+
+
+def test_stamp_names_the_flag(boot, tmp_path):
+    """Each flag that the argument about unloads rests on, by two compilers at any level of optimisation."""
+    kinds = {"gcc": ["i686-linux-gnu-gcc"]}
+    if shutil.which("clang"):
+        # clang 16 takes it, later ones refuse it
+        takes = subprocess.run([*CLANG, TAKEN, "-x", "c", "-c", "/dev/null", "-o", "/dev/null"], stderr=subprocess.DEVNULL)
+        kinds["clang"] = CLANG + ([TAKEN] if takes.returncode == 0 else [])
+    options, wanted = [], {}
+    for tag, compiler in kinds.items():
+        more, flags = stamped(compiler, tmp_path, tag)
+        options, wanted = options + more, wanted | flags
+    m = boot("--direct", *options, cpus=1)
+    for name, flag in wanted.items():
+        said = ask(m, f"insmod {name}")
+        if flag is None:
+            assert said.status == "ok", (name, said)
+            continue
+        assert re.fullmatch(rf"insmod: {name}: built with (-msse )?{flag}( -m80387)?, which a module must not be; "
+                            r"build it with make M=folder\n", said.output), (name, said)
+    assert lines(m, "modinfo gccnothing")[-2:] == ["kernels:     any", "this one:    takes it"]
+    assert "built with -mrtd" in lines(m, "modinfo gccpops")[-1]
+
+
+def test_stamp_is_made_of_the_headers(tmp_path):
+    """A change that a module can see changes its folder's word, a comment none, another checkout none."""
+    def words(change=None):
+        copy = tmp_path / "tree"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(f"{ROOT}/kernel", copy / "kernel")
+        shutil.copytree(f"{ROOT}/lib", copy / "lib")
+        if change:
+            path, old, new = change
+            text = (copy / path).read_text()
+            assert old in text
+            (copy / path).write_text(text.replace(old, new, 1))
+        text = subprocess.run([f"{ROOT}/tools/abi", "kernel/module/api.h"], cwd=copy, check=True,
+                              stdout=subprocess.PIPE, text=True).stdout
+        return dict(word.split(":") for word in re.search(r'"(.*)"', text).group(1).split())
+
+    with open(f"{BUILD}/made/module_headers.h", encoding="utf-8") as f:
+        built = dict(word.split(":") for word in re.search(r'"(.*)"', f.read()).group(1).split())
+    assert words() == built
+    assert words(("kernel/sched/sched.h", "#pragma once", "#pragma once\n/* Another\n word. */")) == built
+    changed = words(("kernel/sched/sched.h", "#pragma once", "#pragma once\nextern int one_more;"))
+    assert {folder for folder in built if changed[folder] != built[folder]} == {"sched"}

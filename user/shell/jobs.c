@@ -46,7 +46,7 @@ static void heed_ctrl_c(void)
 /* No more than there is room for: the rest waits in the kernel, and beyond that in the sender. */
 static void take_keys(void)
 {
-	u8 c;
+	u8 c = 0;
 
 	while (typeahead_room() && syscall(SYS_CONSOLE_READ, keyboard, address(&c), 1, 0) > 0)
 		typeahead_put(c);

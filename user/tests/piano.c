@@ -9,7 +9,7 @@ static u32 keyboard;
 
 static void play(u32 bits)
 {
-	char key;
+	char key = 0;
 
 	(void)bits;
 	while (syscall(SYS_CONSOLE_READ, keyboard, address(&key), 1, 0) == 1) {
