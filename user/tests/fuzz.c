@@ -1,7 +1,11 @@
 /* Every system call with random and hostile arguments: `fuzz SEED CALLS [PROCESSES]`. Each
  * process has all authority but what would end the run (power, commands, ports, module
  * calls with a sound name), and two threads; their handles, memory and ends meet each
- * other. The kernel has to stay up and lose nothing: tests/kernel/test_user.c. */
+ * other. The kernel has to stay up and lose nothing: tests/kernel/test_user.c.
+ *
+ * A process closes its own handles sooner or later, and overwrites its own memory; so it lives
+ * for LIFE calls at most, and the next one takes its place until CALLS have been made there. They
+ * count in memory of the parent, where the count survives them. */
 #include "lib/parse.h"
 #include "lib/prng.h"
 #include "lib/string.h"
@@ -12,13 +16,21 @@
 #include "user/lib/syscall.h"
 
 #define MAX_PROCESSES 8u
-#define ENDED 1u
-#define PATIENCE 2000u			/* notifications, of which an alarm brings 50 a second */
+#define LIFE          1000u		/* calls */
+#define ENDED         1u
+#define LOOK_US       10000u
+#define PATIENCE      4u		/* looks at a count that does not move */
+#define MAX_FRUITLESS 1000u		/* lives, without a call */
+#define TALLY_AT      0x30000000u	/* below what SYS_MAP chooses: no argument leads there */
 
+/* Written by the two threads of a process, read by its parent. */
+struct tally { volatile u32 calls[2]; };
+
+static struct tally *tally;		/* in a child: its own */
+static u32 oldest;			/* the first of the tasks that may be ended */
 static u8 room[8192] aligned(4096);	/* sound memory for arguments */
 static u8 stack[8192];
 static struct prng prng[2];		/* of the first thread and the second */
-static u32 calls_made;			/* both count, so it is a lower bound */
 
 /* A word that means something, or nothing. */
 static u32 word(struct prng *p)
@@ -80,9 +92,23 @@ static void answer_somebody(struct prng *p)
 		(void)syscall(SYS_REPLY, 0, word(p), word(p), word(p));
 }
 
+/* Takes away what the program itself runs on; that would end a life early. */
+static bool unmaps_itself(u32 at, u32 pages)
+{
+	return at < 0x40000000 || at >= 0xb0000000 || pages > (0xb0000000 - at) / 4096;
+}
+
+static void random_structure(struct prng *p)
+{
+	for (u32 i = 0; i < 10; i++)
+		((u32 *)room)[i] = word(p);
+}
+
 static void storm(struct prng *p, u32 n)
 {
-	for (; n--; calls_made++) {
+	volatile u32 *count = &tally->calls[p - prng];
+
+	for (; *count < n; (*count)++) {
 		enum syscall nr = prng_below(p, NR_SYSCALLS + 1);
 		u32 ebx = handle(p), w0 = word(p), w1 = word(p), w2 = word(p);
 
@@ -91,17 +117,18 @@ static void storm(struct prng *p, u32 n)
 			if (nr == SYS_CALL)	/* and must not wait for itself */
 				ebx = HANDLE_SERVICE;
 		}
-		if (spared(p, nr, &ebx))
-			continue;
+		while (spared(p, nr, &ebx))
+			nr = prng_below(p, NR_SYSCALLS + 1);
 		if (nr == SYS_MEMORY && prng_below(p, 100))
 			w0 %= 32;	/* zeroing megabytes takes its time */
-		if (nr == SYS_UNMAP && w0 < 0x40000000)
-			continue;	/* the program itself */
-		if (!prng_below(p, 4)) {	/* a structure of such words */
-			for (u32 i = 0; i < 10; i++)
-				((u32 *)room)[i] = word(p);
+		if (!prng_below(p, 4)) {
+			random_structure(p);
 			w0 = (u32)room;
 		}
+		if (nr == SYS_TASK_END && w0 < oldest)
+			w0 = oldest;	/* the run's own tasks are older */
+		if (nr == SYS_UNMAP && unmaps_itself(w0, w1))
+			w0 = 0x40000000 + prng_below(p, 64) * 4096;
 		(void)syscall_words(nr, &ebx, &w0, &w1, &w2);
 	}
 }
@@ -111,83 +138,159 @@ static void second_thread(void *arg)
 	storm(&prng[1], *(u32 *)arg);
 }
 
-static int storm_of(u32 seed, u32 calls)
+/* HANDLE_FIRST_FREE is the parent's page of counts. */
+static int storm_of(u32 seed, u32 calls, u32 place)
 {
-	int e = endpoint_create();
-	u32 half = calls / 2;
+	struct map_args map = { .memory = HANDLE_FIRST_FREE, .address = TALLY_AT, .pages = 1, .rights = RIGHT_READ | RIGHT_WRITE };
+	int at = syscall(SYS_MAP, 0, address(&map), 0, 0), e = endpoint_create();
+	u32 half = (calls + 1) / 2;
 
+	if (at != (int)TALLY_AT)
+		return -ENOMEM;
+	handle_close(HANDLE_FIRST_FREE);
+	tally = (struct tally *)TALLY_AT + place % MAX_PROCESSES;
 	prng_seed(&prng[0], seed);
 	prng_seed(&prng[1], seed ^ 0x5555);
 	(void)!thread_start(second_thread, &half, stack, sizeof(stack));
 	/* A thread may wait for an answer for ever: its process ends with the first one. */
 	(void)ipc_alarm((u32)e, 1, 1000);
 	storm(&prng[0], half);
-	return (int)calls_made;
+	return 0;
 }
+
+/* -- the parent ------------------------------------------------------------------------- */
 
 /* Those who may take part: the end of the run is the parent's. */
 #define STORM_AUTHORITY (RIGHT_GIVE | AUTH_DEVICES | AUTH_IRQ | AUTH_PHYS | AUTH_PROCESS | AUTH_INFO | AUTH_MODULES)
 
-static int start_one(u32 seed, u32 calls, u32 endpoint)
-{
-	char args[64];
+struct place {
+	int process;			/* of the life that it is in; <= 0: none */
+	u32 made;			/* by lives that are over */
+	u32 seen, looks;		/* of the count, and how often it has not moved */
+	u32 lives, fruitless;
+};
 
-	snprintf(args, sizeof(args), "fuzz storm %u %u", seed, calls);
+static struct place places[MAX_PROCESSES];
+static u32 counts;			/* handle of the page */
+
+static int start_one(u32 seed, u32 calls, u32 place, u32 endpoint)
+{
+	char args[80];
+
+	snprintf(args, sizeof(args), "fuzz storm %u %u %u %u", seed, calls, place, oldest);
 	return spawn(&(struct spawn){
 		.program = "fuzz", .args = args, .ended_bits = ENDED, .supervisor = endpoint,
 		.gift = { { HANDLE_KERNEL, HANDLE_KERNEL, STORM_AUTHORITY },
-		          { HANDLE_SERVICE, endpoint, RIGHT_CALL | RIGHT_GIVE } },
+		          { HANDLE_SERVICE, endpoint, RIGHT_CALL | RIGHT_GIVE },
+		          { HANDLE_FIRST_FREE, counts, RIGHT_READ | RIGHT_WRITE } },
 	});
 }
 
-/* One after the other comes to its end, by itself or by ours; calls and faults that come
- * meanwhile are answered with what is at hand. Returns the calls that were made. */
-static u32 wait_for_ends(u32 endpoint, int *process, u32 n, u32 calls)
+static u32 counted(const struct tally *t) { return t->calls[0] + t->calls[1]; }
+
+/* The life is over: it counts. */
+static void bury(struct place *p, struct tally *t)
 {
-	u32 rounds = 0, sum = 0;
+	u32 made = MIN(counted(t), LIFE);
 
-	for (;;) {
-		struct process_status s;
-		u32 ebx = endpoint, w0 = FAULT_END, w1 = 0, w2 = 0, left = 0;
-
-		for (u32 i = 0; i < n; i++) {
-			if (process[i] < 0 || process_status((u32)process[i], &s))
-				continue;
-			if (s.ended) {
-				sum += s.code > 0 && (u32)s.code <= calls ? (u32)s.code : 0;
-				handle_close((u32)process[i]);
-				process[i] = -ESRCH;
-				continue;
-			}
-			left++;
-			if (rounds > PATIENCE)
-				process_end((u32)process[i], 0);
-		}
-		if (!left)
-			return sum;
-		(void)ipc_alarm(endpoint, 2, 20000);
-		if (syscall_words(SYS_REPLY_RECEIVE, &ebx, &w0, &w1, &w2) == GOT_NOTIFICATION)
-			rounds++;
-	}
+	handle_close((u32)p->process);
+	p->process = 0;
+	p->made += made;
+	p->fruitless = made ? 0 : p->fruitless + 1;
+	t->calls[0] = t->calls[1] = p->seen = p->looks = 0;
 }
 
-PROGRAM_HELP("fuzz SEED CALLS [PROCESSES]", "every system call with random and hostile arguments");
+/* Ends one that waits for what never comes. */
+static void look_at(struct place *p, struct tally *t)
+{
+	struct process_status s;
+	u32 now = counted(t);
+
+	if (process_status((u32)p->process, &s) || s.ended) {
+		bury(p, t);
+		return;
+	}
+	p->looks = now == p->seen ? p->looks + 1 : 0;
+	p->seen = now;
+	if (p->looks > PATIENCE)
+		process_end((u32)p->process, 0);
+}
+
+/* Keeps `n` places busy until each has made so many calls. Calls and faults that come meanwhile
+ * are answered with what is at hand. */
+static int run_places(u32 seed, u32 n, u32 calls, u32 endpoint)
+{
+	for (u32 busy = 1; busy; ) {
+		u32 ebx = endpoint, w0 = FAULT_END, w1 = 0, w2 = 0;
+
+		busy = 0;
+		for (u32 i = 0; i < n; i++) {
+			struct place *p = &places[i];
+
+			if (p->process > 0)
+				look_at(p, &tally[i]);
+			if (p->process <= 0 && p->made < calls) {
+				if (p->process == -EPERM || p->fruitless > MAX_FRUITLESS)
+					return p->process ?: -EIO;
+				p->process = start_one(seed * 64 + i + 977 * p->lives++, MIN(calls - p->made, LIFE), i, endpoint);
+				p->fruitless += p->process <= 0;
+			}
+			busy += p->process > 0 || p->made < calls;
+		}
+		(void)ipc_alarm(endpoint, 2, LOOK_US);
+		if (busy && syscall_words(SYS_REPLY_RECEIVE, &ebx, &w0, &w1, &w2) == GOT_GIFT)
+			handle_close(w2);
+	}
+	return 0;
+}
+
+static int make_counts(void)
+{
+	int memory = syscall(SYS_MEMORY, 0, 1, 0, 0);
+	struct map_args map = { .memory = (u32)memory, .pages = 1, .rights = RIGHT_READ | RIGHT_WRITE };
+
+	if (memory < 0)
+		return memory;
+	counts = (u32)memory;
+	tally = (struct tally *)syscall(SYS_MAP, 0, address(&map), 0, 0);
+	return IS_ERR(tally) ? PTR_ERR(tally) : 0;
+}
+
+static int run(u32 seed, u32 calls, u32 n)
+{
+	int e = endpoint_create(), err = e < 0 ? e : make_counts();
+	struct process_status self = { .id = 0 };
+	u32 made = 0, lives = 0;
+
+	(void)process_status(HANDLE_SELF, &self);
+	oldest = self.id + 1;
+	if (!err)
+		err = run_places(seed, n, calls, (u32)e);
+	for (u32 i = 0; i < n; i++) {
+		made += places[i].made;
+		lives += places[i].lives;
+	}
+	printf("fuzz: %u calls by %u processes\n", made, lives);
+	if (err == -EPERM)
+		printf("fuzz: it may not start processes, as no program of the prompt may; `test user_fuzz` runs it\n");
+	else if (err)
+		printf("fuzz: no process makes a call (%s)\n", errno_text(err));
+	return err;
+}
+
+PROGRAM_HELP("fuzz SEED CALLS [PROCESSES]", "every system call with random and hostile arguments; PROCESSES at once make CALLS each");
 
 int main(int argc, char **argv)
 {
-	u32 seed = 1, calls = 1000, n = 4;
-	int process[MAX_PROCESSES];
+	u32 seed = 1, calls = 1000, n = 4, place;
 
-	if (argc > 3 && streq(argv[1], "storm") && !parse_u32(argv[2], &seed) && !parse_u32(argv[3], &calls))
-		return storm_of(seed, calls);
+	if (argc > 5 && streq(argv[1], "storm") && !parse_u32(argv[2], &seed) && !parse_u32(argv[3], &calls) &&
+	    !parse_u32(argv[4], &place) && !parse_u32(argv[5], &oldest))
+		return storm_of(seed, calls, place);
 	if ((argc > 1 && parse_u32(argv[1], &seed)) || (argc > 2 && parse_u32(argv[2], &calls)) ||
 	    (argc > 3 && parse_u32(argv[3], &n)) || !n || n > MAX_PROCESSES) {
 		printf("usage: fuzz SEED CALLS [PROCESSES]\n");
 		return -EINVAL;
 	}
-	int e = endpoint_create();
-	for (u32 i = 0; i < n; i++)
-		process[i] = start_one(seed * 64 + i, calls, (u32)e);
-	printf("fuzz: %u calls and more\n", wait_for_ends((u32)e, process, n, calls));
-	return 0;
+	return run(seed, calls, n);
 }
