@@ -657,14 +657,20 @@ static int stuck(u32 irq)
 
 int test_entry_irq_stuck(void) { return stuck(LEVEL_IRQ); }
 
-/* An edge that comes while the line is masked is lost: the poll has all handlers look. */
+/* An edge that comes while the line is masked is lost: the poll has all handlers look. On a crowded
+ * host the first poll may come before the edge; then the line is silent by now, and has to be stuck again. */
 static int lost_edge_body(void)
 {
 	struct irq_info line;
 
-	CHECK(!get_it_stuck(TEST_IRQ));
-	WRITE_ONCE(stuck_mine, 1);
-	CHECK_SOON(!READ_ONCE(stuck_mine));
+	for (u32 tries = 1; ; tries++) {
+		CHECK(tries < 20);
+		CHECK(!get_it_stuck(TEST_IRQ));
+		WRITE_ONCE(stuck_mine, 1);
+		CHECK_SOON(!READ_ONCE(stuck_mine) || (find_line(TEST_IRQ, &line) && !line.polled));
+		if (!atomic_xchg(&stuck_mine, 0))
+			break;
+	}
 	CHECK_SOON(find_line(TEST_IRQ, &line) && !line.polled && !line.masked);
 	return 0;
 }

@@ -99,7 +99,8 @@ static bool is_found(u32 n, u32 at, u32 word)
 	bool found = err == -EBUSY && request.report.nr_insiders && request.report.insider[0].task_id == still.task->id;
 
 	if (!found)
-		printk("word %u of %u, 0x%08x: %s\n", at, n, word, errno_name(err));
+		printk("word %u of %u, 0x%08x: %s, %u inside; %s\n", at, n, word, errno_name(err),
+		       request.report.nr_insiders, request.report.error);
 	return found;
 }
 
