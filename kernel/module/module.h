@@ -33,7 +33,7 @@ struct module {
 	u32 *use_count;			/* in its data, its own to keep; NULL: it keeps none */
 	char *names;			/* symbol names, core memory */
 	struct module_symbol *symbol;	/* sorted by address; NULL: none */
-	u32 nr_symbols;
+	u32 nr_symbols, names_size;
 	const struct source_row *lines;	/* in its image, checked; NULL: none (x86/symbols.h) */
 	const char *const *line_files;
 	u32 nr_lines;

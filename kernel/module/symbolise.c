@@ -43,7 +43,7 @@ void symbolise_remove(struct module *m)
 static const struct module_symbol *find_symbol(const struct module *m, u32 addr)
 {
 	u32 low = 0, high = READ_ONCE(m->nr_symbols);
-	/* The graveyard may just have taken the table over; it keeps it for long. */
+	/* The graveyard may just have taken the table over: it keeps it until this CPU has answered (graveyard_fill()). */
 	const struct module_symbol *table = READ_ONCE(m->symbol);
 
 	while (table && low < high) {

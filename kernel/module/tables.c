@@ -241,6 +241,7 @@ static int read_names(struct loading *l)
 	if (!m->names || !m->symbol)
 		return load_fail(l->err, -ENOMEM, "no memory for its symbol names");
 	memcpy(m->names, v->names, v->names_size);
+	m->names_size = v->names_size;
 	/* Last come the file's first, its local symbols: of two names of one place
 	 * the last is shown, and blink_init says more than init_module. */
 	for (u32 i = n; i-- && elf_symbol_next(v, &cursor, &s); )

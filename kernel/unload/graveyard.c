@@ -30,10 +30,11 @@ struct grave {
 	u64 died_at;
 	char *names;
 	struct module_symbol *symbol;	/* sorted by address */
-	u32 nr_symbols;
+	u32 nr_symbols, names_size;
 	u32 text_start, text_size;
 
-	/* Under grave_lock. */
+	/* Under grave_lock, as are the names from `settled` on. */
+	bool settled;			/* no CPU looks at the names for a backtrace any more */
 	struct freed_image image;	/* laboratory mode: what to map back */
 	bool lent;			/* its frames are still the module's */
 	bool haunted;			/* some of it was mapped back */
@@ -130,6 +131,7 @@ u64 graveyard_dig(struct module *m, const char *unloader, const char *strategy_n
 	new.names = m->names;
 	new.symbol = m->symbol;
 	new.nr_symbols = m->nr_symbols;
+	new.names_size = m->names_size;
 	u64 number = dig(&new);
 	m->names = NULL;
 	m->symbol = NULL;
@@ -165,6 +167,70 @@ void graveyard_clear(void)
 	}
 }
 
+/* -- giving up ----------------------------------------------------------------- */
+
+static u32 table_bytes(const struct grave *g)
+{
+	return g->symbol ? g->names_size + g->nr_symbols * sizeof(g->symbol[0]) : 0;
+}
+
+static u32 all_table_bytes(void)
+{
+	u32 bytes = 0;
+
+	for (u32 i = 0; i < GRAVEYARD_SIZE; i++)
+		bytes += table_bytes(&graves[i]);
+	return bytes;
+}
+
+static bool is_short(u32 part)
+{
+	return frame_available() < frame_total() / part;
+}
+
+/* Moves what the oldest grave has of names, or of pages, to *out. False: none has any. Caller holds grave_lock. */
+static bool take_from_oldest(bool pages, struct grave *out)
+{
+	for (u32 i = 0; i < GRAVEYARD_SIZE - (u32)pages; i++) {
+		struct grave *g = place_of(last_grave + 1 + i);
+
+		if (!g->number || !g->settled || (pages ? !g->image.frame : !g->symbol))
+			continue;
+		*out = (struct grave){ .base = g->base, .haunted = g->haunted };
+		if (pages) {
+			out->image = g->image;
+			g->image = (struct freed_image){ 0 };
+			g->haunted = false;
+		} else {
+			out->names = g->names;
+			out->symbol = g->symbol;
+			g->names = NULL;
+			g->symbol = NULL;
+			g->nr_symbols = 0;
+		}
+		return true;
+	}
+	return false;
+}
+
+/* See GRAVEYARD_SHARE. Not in interrupts. */
+static void give_up(void)
+{
+	u32 most = frame_total() / GRAVEYARD_SHARE * PAGE_SIZE;
+	struct grave part;
+	bool found;
+
+	do {
+		bool names_short = is_short(NAMES_SHORT), pages_short = is_short(PAGES_SHORT);
+		u32 flags = spin_lock_irqsave(&grave_lock);
+		found = ((names_short || all_table_bytes() > most) && take_from_oldest(false, &part)) ||
+		        (pages_short && take_from_oldest(true, &part));
+		spin_unlock_irqrestore(&grave_lock, flags);
+		if (found)
+			clear_grave(&part);
+	} while (found);
+}
+
 /* False: it has made room since for another, which is not to get these.
  *
  *	CPU 0 (unloads A)		CPU 1 (unloads others)
@@ -181,6 +247,7 @@ static bool lay_in(u64 number, const struct freed_image *image, bool lent)
 	if (there) {
 		g->image = *image;
 		g->lent = lent;
+		g->settled = !lent;
 	}
 	spin_unlock_irqrestore(&grave_lock, flags);
 	return there;
@@ -202,6 +269,7 @@ void graveyard_fill(u64 number, struct freed_image *image)
 		kfree(image->frame);
 	}
 	*image = (struct freed_image){ 0 };
+	give_up();
 }
 
 /* -- a late use ----------------------------------------------------------------- */

@@ -3,6 +3,12 @@
 #include "module/module.h"
 
 #define GRAVEYARD_SIZE 32
+/* Of all memory, so much at most is for the names of the dead: 1/64. When less than an eighth is free they are
+ * given up, the oldest first; when less than 1/32, the kept pages, too, but for the last grave's. What was
+ * unloaded, by whom and when stays known: a late use is then reported by its distance from the start. */
+#define GRAVEYARD_SHARE 64
+#define NAMES_SHORT     8
+#define PAGES_SHORT     32
 
 enum use_kind { USE_READ, USE_WRITE, USE_FETCH };
 
@@ -31,7 +37,8 @@ u64  graveyard_dig(struct module *m, const char *unloader, const char *strategy_
 u64  graveyard_dig_init(struct module *m, const char *strategy_name);
 /* Lays the module's frames in (laboratory mode), with their contents: for the time of the unmapping,
  * while they are still the module's, and for good. `image` may be empty. If the grave has made
- * room, what is filled in is freed. Not in interrupts. */
+ * room, what is filled in is freed. With the second one the module is unmapped, and all CPUs have answered: from
+ * now on its grave gives up what it keeps where memory is short (GRAVEYARD_SHARE). Not in interrupts. */
 void graveyard_lend(u64 number, const struct freed_image *image);
 void graveyard_fill(u64 number, struct freed_image *image);
 /* Gives back all that is kept of the dead; late uses are still counted. May sleep. */

@@ -45,6 +45,10 @@ MODULE_LICENSE("MIT");
 """
 
 
+# More than 200 KiB of names and symbols.
+SOURCES["fat"] = "M(return 0;)\n" + "".join(f"__attribute__((used)) static void {'long_' * 30}{n}(void) {{ }}\n" for n in range(1200))
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     where = tmp_path_factory.mktemp("elsewhere")
@@ -74,6 +78,19 @@ def test_names_dependencies_and_init(machine):
                                               "makes it, MODULE_NO_INIT() does without\n")
     lines(m, "insmod purpose; rmmod purpose pair null mathlib")
     lines(m, "insmod library; rmmod library")
+
+
+def test_names_of_the_dead_are_bounded(boot, folder):
+    """A machine of 8 MiB loads a module with 200 KiB of names as often as it likes, and still knows the dead."""
+    m = boot("--direct", "--module", str(folder / "fat.ko"), "--mem", "8", cpus=1)
+    free = []
+    for _ in range(3):
+        lines(m, "; ".join(["insmod fat; rmmod fat"] * 11))
+        free.append(json_lines(m, "mem -j")[0]["frames_free"])
+    assert abs(free[1] - free[2]) < 16, free
+    assert len([row for row in json_lines(m, "graveyard -j") if row["grave"] == "fat"]) == 32
+    lines(m, "graveyard -c")
+    assert json_lines(m, "mem -j")[0]["frames_free"] - free[2] < 2048 / 64 + 16
 
 
 def test_modprobe_waits_for_what_comes_and_goes(machine):
