@@ -90,9 +90,9 @@ $(BUILD)/obj/boot/refuse.c.o: CFLAGS := $(filter-out -march=%,$(CFLAGS)) -march=
 # These define memcpy and memset: a loop in them must not become a call of them.
 $(BUILD)/obj/lib/string.c.o: CFLAGS += $(if $(CLANG),-fno-builtin,-fno-tree-loop-distribute-patterns)
 # Programs know nothing of the kernel but lib/abi.h.
-$(BUILD)/obj/user/% $(if $(U),$(BUILD)/obj/$(U_DIR)/%): CFLAGS := $(filter-out -Ikernel,$(CFLAGS))
-# One program carries two files with it.
-$(BUILD)/obj/user/tests/carrier.c.o: CFLAGS += -Wa,-I$(BUILD)
+$(BUILD)/obj/user/% $(if $(U),$(BUILD)/obj/$(U_DIR)/%): private CFLAGS := $(filter-out -Ikernel,$(CFLAGS))
+# One program carries two files with it. Their flags are their own, whichever is asked for first: private.
+$(BUILD)/obj/user/tests/carrier.c.o: private CFLAGS += -Wa,-I$(BUILD)
 $(BUILD)/obj/user/tests/carrier.c.o: $(BUILD)/modules/null.ko $(BUILD)/user/hello
 # Drivers as servers find there what they know by the names of the kernel.
 $(BUILD)/obj/server/%: CFLAGS := $(filter-out -Ikernel,$(CFLAGS)) -Iuser/driver
