@@ -98,6 +98,12 @@ def test_server_that_crashes_is_started_again(boot):
     assert "after 1 comes 2\n" in said and "(EPIPE: " in said
     second = servers(m)["parrot"]
     assert (second["state"], second["restarts"]) == ("running", 1) and second["task"] != first["task"]
+    # Four threads that fault at once are one failure.
+    for restarts in 2, 3:
+        m.send("ask crash-all\r")
+        said = m.wait_for_prompt()
+        assert len(re.findall(r"^init: parrot ", said, re.M)) == 1, said
+        wait_until(m, lambda n=restarts: (servers(m)["parrot"]["state"], servers(m)["parrot"]["restarts"]) == ("running", n))
     lines(m, "stop parrot")
     assert state(m, "parrot") == "stopped"
     assert ask(m, "stop parrot").status == "ESRCH" and ask(m, "ask 1").status == "ENOENT"

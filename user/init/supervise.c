@@ -262,12 +262,14 @@ static void tell_failure(struct supervised *s)
 }
 
 /* The program ends only after the answer, so the reason stands before what its
- * clients say when their calls end. */
+ * clients say when their calls end. Several threads may fault before the first answer: that is one failure. */
 int note_fault(u32 index, const struct call *c)
 {
 	if (index >= nr_supervised)
 		return FAULT_END;
 	struct supervised *s = &supervised[index];
+	if (s->last_words[0])
+		return FAULT_END;
 	fault_text(c, s->last_words, sizeof(s->last_words));
 	if (s->started)
 		tell_failure(s);

@@ -1,4 +1,4 @@
-/* Asks `parrot`: ask [-w] NUMBER | reverse TEXT | crash | exit. -w: waits until there is one. */
+/* Asks `parrot`: ask [-w] NUMBER | reverse TEXT | crash | crash-all | exit. -w: waits until there is one. */
 #include "user/tests/parrot.h"
 #include "lib/options.h"
 #include "lib/parse.h"
@@ -29,7 +29,7 @@ static int reverse(u32 parrot, char *text)
 	return 0;
 }
 
-PROGRAM_HELP("ask [-w] NUMBER | reverse TEXT | crash | exit",
+PROGRAM_HELP("ask [-w] NUMBER | reverse TEXT | crash | crash-all | exit",
              "ask the server parrot; -w: wait until there is one");
 
 int main(int argc, char **argv)
@@ -45,6 +45,8 @@ int main(int argc, char **argv)
 		err = reverse((u32)parrot, argv[2]);
 	else if (argc == 2 && streq(argv[1], "crash"))
 		err = ipc_ask((u32)parrot, PARROT_CRASH, 0, 0);
+	else if (argc == 2 && streq(argv[1], "crash-all"))
+		err = ipc_ask((u32)parrot, PARROT_CRASH_ALL, 0, 0);
 	else if (argc == 2 && streq(argv[1], "exit"))
 		err = ipc_ask((u32)parrot, PARROT_EXIT, 0, 0);
 	else if (argc == 2 && !parse_u32(argv[1], &number))

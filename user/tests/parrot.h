@@ -6,4 +6,5 @@ enum parrot_call {
 	PARROT_REVERSE,		/* a text, granted to be read and written */
 	PARROT_CRASH,		/* by writing to address 0 */
 	PARROT_EXIT,		/* without an error */
+	PARROT_CRASH_ALL,	/* by a thread on each of four CPUs, at once */
 };
