@@ -13,26 +13,16 @@ static void endpoint_opened(struct object *o, u32 rights)
 		to_endpoint(o)->receivers_left++;
 }
 
-/* Watches that no receiver is left to report to. */
-static void drop_closed_badges(struct endpoint *e)
-{
-	while (!list_empty(&e->closed)) {
-		struct badge_watch *w = list_first(&e->closed, struct badge_watch, node);
-
-		list_del(&w->node);
-		kfree(w);
-	}
-}
-
 static void endpoint_badge_closed(struct object *o, struct badge_watch *w)
 {
 	struct endpoint *e = to_endpoint(o);
 
+	if (!e->receivers_left) {
+		kfree(w);
+		return;
+	}
 	list_add_tail(&e->closed, &w->node);
-	if (e->receivers_left)
-		tell_receiver(e);
-	else
-		drop_closed_badges(e);
+	tell_receiver(e);
 }
 
 /* The last one who could receive has gone: who waits here waits for nothing. */
@@ -50,16 +40,22 @@ static void endpoint_closed(struct object *o, u32 rights)
 		e->server->received_at = NULL;
 	e->server = NULL;
 	e->bits = 0;
-	drop_closed_badges(e);
 }
 
-/* No handles: nobody waits here. No references: nobody sets the alarm. */
+/* No handles: nobody waits here. No references: nobody sets the alarm. Closed badges that were not received
+ * go here, without the lock: there may be as many as memory has room for. */
 static void endpoint_destroy(struct object *o)
 {
 	struct endpoint *e = to_endpoint(o);
 
 	ktimer_cancel_sync(&e->alarm);
-	DEBUG_ASSERT(!e->server && list_empty(&e->callers) && list_empty(&e->receivers) && list_empty(&e->closed));
+	DEBUG_ASSERT(!e->server && list_empty(&e->callers) && list_empty(&e->receivers));
+	while (!list_empty(&e->closed)) {
+		struct badge_watch *w = list_first(&e->closed, struct badge_watch, node);
+
+		list_del(&w->node);
+		kfree(w);
+	}
 	kfree(e);
 	atomic_add(&nr_endpoints, -1u);
 }

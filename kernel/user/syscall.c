@@ -1,6 +1,7 @@
 #include "user/syscall.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/frame.h"
 #include "mm/heap.h"
 #include "sched/sched.h"
 #include "user/entry.h"
@@ -120,7 +121,8 @@ static int sys_dup(struct regs *r)
 	if (r->ebx & DUP_WATCH) {
 		if (!as.badge)
 			return -EINVAL;
-		as.watch = kzalloc(sizeof(*as.watch));
+		/* Its handle may be closed and the event not be received: no number of handles bounds them. */
+		as.watch = frame_available() > frames_for_the_kernel() ? kzalloc(sizeof(*as.watch)) : NULL;
 		if (!as.watch)
 			return -ENOMEM;
 		as.watch->badge = as.badge;
