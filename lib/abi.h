@@ -75,7 +75,8 @@
 #define GOT_GIFT         2	/* as GOT_CALL, and word 2 is a handle that was given */
 #define GOT_CLOSED       3	/* EBX: a badge (DUP_WATCH) of which no handle is left: no call comes
 				 * with it any more */
-/* Notifications and closed badges on one side and calls on the other take turns, when both wait. */
+/* Events on one side and calls on the other take turns, when both wait; so do, among events, notifications
+ * and closed badges. */
 
 /* w0 of the calls that the kernel makes to a process's supervisor in its name. */
 #define FAULT_PAGE       0xf0000001u	/* | FAULT_WRITE, FAULT_FETCH; w1 address, w2 EIP */

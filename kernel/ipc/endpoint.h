@@ -55,6 +55,7 @@ struct endpoint {
 	u32 bits, badges;		/* notifications since the last one was received, and by whom */
 	struct list closed;		/* badge_watch.node: badges that have no handle any more */
 	bool call_next;			/* the last one received was an event: calls go first now */
+	bool bits_next;			/* the last event was a closed badge: bits go first now */
 	struct list callers, receivers;	/* user_thread.waiting; never both */
 	struct user_thread *server;	/* who received last: callers lend it their priority */
 	u32 alarm_bits;

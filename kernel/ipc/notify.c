@@ -8,7 +8,8 @@ int take_event(struct endpoint *e, struct user_thread *me)
 {
 	DEBUG_ASSERT(spin_held(&ipc_lock));
 	e->call_next = true;
-	if (likely(list_empty(&e->closed))) {
+	if (likely(list_empty(&e->closed)) || (e->bits && e->bits_next)) {
+		e->bits_next = false;
 		me->words->w0 = e->bits;
 		me->regs->ebx = e->badges;
 		e->bits = e->badges = 0;
@@ -18,6 +19,7 @@ int take_event(struct endpoint *e, struct user_thread *me)
 	me->regs->ebx = w->badge;
 	list_del(&w->node);
 	kfree(w);
+	e->bits_next = true;
 	return GOT_CLOSED;
 }
 

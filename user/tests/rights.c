@@ -178,6 +178,12 @@ static int test_watch(void)
 	CHECK(receive(e, MSG_NONBLOCK) == -EAGAIN);
 	process_end((u32)holder, 0);
 	CHECK(receive(e, 0) == GOT_CLOSED && got_badge == 8);
+	/* Bits take turns with closed badges, of which clients can make as many as they like. */
+	for (u32 i = 0; i < 3; i++)
+		handle_close((u32)handle_watch(e, RIGHT_CALL, 20 + i));
+	CHECK(receive(e, 0) == GOT_CLOSED && !ipc_notify(e, 1) && receive(e, 0) == GOT_NOTIFICATION && got.w0 == 1);
+	CHECK(!ipc_notify(e, 2) && receive(e, 0) == GOT_CLOSED && receive(e, 0) == GOT_NOTIFICATION && got.w0 == 2);
+	CHECK(receive(e, 0) == GOT_CLOSED && got_badge == 22 && receive(e, MSG_NONBLOCK) == -EAGAIN);
 	/* A watch without a receiver is no leak: the balance sheet says so. */
 	CHECK(handle_watch(e, RIGHT_CALL, 9) > 0);
 	handle_close((u32)handle_watch(e, RIGHT_CALL, 10));
