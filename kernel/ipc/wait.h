@@ -106,7 +106,7 @@ void lend(struct user_thread *t, u32 prio);
 /* Of those who came first to `e`, the most urgent; NULL: nobody calls. Caller holds ipc_lock. */
 struct user_thread *next_caller(struct endpoint *e);
 
-/* Serves nobody any more; who is queued for it lends on. Caller holds ipc_lock. */
+/* One that it served is gone; those that it serves or that are queued for it lend on. Caller holds ipc_lock. */
 void give_back_lent(struct user_thread *me);
 static always_inline void give_back(struct user_thread *me)
 {

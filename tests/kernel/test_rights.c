@@ -11,6 +11,7 @@ int test_rights_turns(void) { return run_rights("rights turns"); }
 int test_rights_receive(void) { return run_rights("rights receive"); }
 int test_rights_watch(void) { return run_rights("rights watch"); }
 int test_rights_gone(void) { return run_rights("rights gone"); }
+int test_rights_lent(void) { return run_rights("rights lent"); }
 int test_rights_close(void) { return run_rights("rights close"); }
 int test_rights_flags(void) { return run_rights("rights flags"); }
 int test_rights_twice(void) { return run_rights("rights twice"); }

@@ -2,6 +2,7 @@
  * the kernel's own tests (tests/kernel/test_rights.c), which compare a balance sheet afterwards. The
  * status is 0, or the line of what is not so. */
 #include "lib/string.h"
+#include "user/lib/info.h"
 #include "user/lib/ipc.h"
 #include "user/lib/process.h"
 #include "user/lib/program_help.h"
@@ -264,6 +265,49 @@ static int test_close(void)
 	return end_of(client);
 }
 
+/* -- a caller that is ended while it is served ---------------------------------------------- */
+
+static u32 priority_of(int task)
+{
+	struct info_task t;
+
+	for (u32 i = 0; !info(INFO_TASK, i, &t, sizeof(t)); i++)
+		if (t.id == (u32)task)
+			return t.prio;
+	return 0;
+}
+
+static volatile bool served;
+
+static void compute(void *endpoint)
+{
+	(void)syscall(SYS_PRIORITY, 0, 4, 0, 0);
+	if (receive((u32)endpoint, 0) == GOT_CALL)
+		served = true;
+	for (;;)
+		(void)syscall(SYS_YIELD, 0, 0, 0, 0);
+}
+
+/* A server that does not answer does not keep what a client lent that has ended. */
+static int test_lent(void)
+{
+	u32 e = (u32)endpoint_create();
+	int server = thread_start(compute, (void *)e, stacks[0], sizeof(stacks[0])), client;
+
+	CHECK(server > 0);
+	client = spawn(&(struct spawn){
+		.program = "rights", .args = "rights ask", .supervisor = here, .ended_bits = ENDED,
+		.gift = { { HANDLE_SERVICE, e, RIGHT_GIVE | RIGHT_CALL } },
+	});
+	CHECK(client > 0);
+	while (!served)
+		(void)sleep_us(1000);
+	CHECK(priority_of(server) > 4);
+	process_end((u32)client, 0);
+	CHECK(!end_of(client) && priority_of(server) == 4);
+	return 0;
+}
+
 /* -- flags ------------------------------------------------------------------------------------- */
 
 static int test_flags(void)
@@ -466,7 +510,7 @@ int main(int argc, char **argv)
 {
 	static const struct { const char *name; int (*fn)(void); } what[] = {
 		{ "masks", test_masks }, { "turns", test_turns }, { "receive", test_receive }, { "watch", test_watch },
-		{ "gone", test_gone }, { "close", test_close }, { "flags", test_flags }, { "twice", test_twice },
+		{ "gone", test_gone }, { "lent", test_lent }, { "close", test_close }, { "flags", test_flags }, { "twice", test_twice },
 		{ "family", test_family }, { "task-end", test_task_end }, { "stacks", test_stacks }, { "wx", test_wx },
 		{ "copied", test_copy }, { "sit", do_sit }, { "hold", do_hold }, { "ask", do_ask }, { "parent", do_parent },
 		{ "parent-again", do_parent_again }, { "crowd", do_crowd }, { "copy", do_copy },
