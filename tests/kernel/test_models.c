@@ -232,15 +232,21 @@ static void is_inside(void *unused)
 
 static int parks_with_registers(void)
 {
+	u32 insiders, tries = 0;
+	bool late;
+
 	CHECK(start_on(1, is_inside) == 0);
-	parking[1].sp = other.task->scan_top;
-	CHECK(sync_hold_how("trap:parks", 1, (struct sync_how){ .only = other.task->id, .for_ns = PARKS_NS }) == 0);
-	bool quiet = look_while_held(true, NULL);
-	u32 insiders = look->in.nr_insiders;
-	inspection_end(&look->in);
-	sync_reset();
+	do {
+		parking[1].sp = other.task->scan_top;
+		CHECK(sync_hold_how("trap:parks", 1, (struct sync_how){ .only = other.task->id, .for_ns = PARKS_NS }) == 0);
+		CHECK(!look_while_held(true, NULL));
+		insiders = look->in.nr_insiders;
+		late = look->in.silent != 0;	/* a CPU of a crowded host, which is late: that look decides nothing */
+		inspection_end(&look->in);
+		sync_reset();
+	} while (late && ++tries < 20);
 	CHECK(stop_other() == 0);
-	CHECK(!quiet && insiders >= 1);
+	CHECK(insiders >= 1);
 	return 0;
 }
 

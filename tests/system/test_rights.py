@@ -9,8 +9,8 @@ COM2 = "--extra=-chardev null,id=com2 -device isa-serial,index=1,chardev=com2"
 
 
 def said(m, *words):
-    """What the rogue says of its try."""
-    return ask(m, "rogue " + " ".join(words)).output.splitlines()
+    """What the rogue says of its try; what init or a server says meanwhile is another matter."""
+    return [line for line in ask(m, "rogue " + " ".join(words)).output.splitlines() if line.startswith(f"rogue: {words[0]}: ")]
 
 
 def use(m, device):
