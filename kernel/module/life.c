@@ -165,6 +165,13 @@ static void free_record(struct module *m)
 	kfree(m);
 }
 
+static void note_loader(struct module *m, u32 file_size)
+{
+	m->loader_id = current->id;
+	strlcpy(m->loader, current->name, sizeof(m->loader));
+	m->file_size = file_size;
+}
+
 int module_new(struct loading *l, const char *params)
 {
 	struct module *m = kzalloc(sizeof(*m));
@@ -177,6 +184,8 @@ int module_new(struct loading *l, const char *params)
 	strlcpy(m->owner.name, l->name, sizeof(m->owner.name));
 	note_parts(m, &l->view);
 	note_modinfo(m, &l->view);
+	if (l->handed)
+		note_loader(m, l->handed);
 	m->frames = kzalloc(range_pages(m) * sizeof(m->frames[0]));
 	m->params = kmalloc(strlen(params) + 1);
 	if (!m->frames || !m->params)

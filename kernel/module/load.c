@@ -220,7 +220,7 @@ static int load(struct loading *l, const void *file, u32 size, const char *param
 	return e;
 }
 
-static int load_file(const char *file_name, const void *file, u32 size, const char *params,
+static int load_file(const char *file_name, const void *file, u32 size, bool handed, const char *params,
                      const struct loading *parent, struct module **out, struct load_error *err)
 {
 	struct loading *l = kmalloc(sizeof(*l));
@@ -234,6 +234,7 @@ static int load_file(const char *file_name, const void *file, u32 size, const ch
 	l->file_name = file_name;
 	l->parent = parent;
 	l->depth = parent ? parent->depth + 1 : 0;
+	l->handed = handed ? size : 0;
 	l->err = err;
 	l->mod = NULL;
 	l->value = NULL;
@@ -252,7 +253,12 @@ out:
 int module_load(const char *file_name, const void *file, u32 size, const char *params,
                 struct module **out, struct load_error *err)
 {
-	return load_file(file_name, file, size, params, NULL, out, err);
+	return load_file(file_name, file, size, false, params, NULL, out, err);
+}
+
+int module_load_handed(const char *file_name, const void *file, u32 size, const char *params, struct load_error *err)
+{
+	return load_file(file_name, file, size, true, params, NULL, NULL, err);
 }
 
 int load_by_name(const char *name, const char *params, const struct loading *parent,
@@ -263,7 +269,7 @@ int load_by_name(const char *name, const char *params, const struct loading *par
 
 	if (archive_find(name, &file, &size))
 		return load_fail(err, -ENOENT, "%.40s: no such module in the boot archive", name);
-	return load_file(name, file, size, params, parent, out, err);
+	return load_file(name, file, size, false, params, parent, out, err);
 }
 
 int module_load_by_name(const char *name, const char *params, struct module **out,

@@ -9,6 +9,7 @@ struct loading {
 	char name[MODULE_NAME_LEN];
 	const struct loading *parent;	/* whose dependency this is; NULL: nobody's */
 	u32 depth;
+	u32 handed;			/* bytes of the file, if the calling task handed it over; 0: it did not */
 	struct load_error *err;
 	struct module *mod;
 	u32 *value;			/* of each symbol of the file */

@@ -42,6 +42,9 @@ struct module {
 	u32 nr_exported;
 	char *params;			/* "name=value ..." as given, core memory */
 	char description[80], license[24];
+	u32 loader_id;			/* the task that handed its file over; 0: it is the boot archive's */
+	char loader[TASK_NAME_LEN];
+	u32 file_size;
 	struct module *dep[MAX_DEPS];	/* those whose symbols it uses */
 	u32 nr_deps;
 
@@ -97,6 +100,9 @@ void modules_init(void);
  * -ELOOP (it needs itself), -EINTR, or what init returned. May sleep. */
 int module_load(const char *file_name, const void *file, u32 size, const char *params,
                 struct module **out, struct load_error *err) must_use;
+/* The same; the module notes that the calling task handed the file over. */
+int module_load_handed(const char *file_name, const void *file, u32 size, const char *params,
+                       struct load_error *err) must_use;
 /* The same by name, from the boot archive ("uart" or "uart.ko"). */
 int module_load_by_name(const char *name, const char *params, struct module **out,
                         struct load_error *err) must_use;

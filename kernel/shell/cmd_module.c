@@ -85,13 +85,17 @@ static void list_one(const struct module *m, bool json, bool verbose)
 		json_u64(&j, "entries", entries_count((struct owner *)&m->owner));
 		json_str(&j, "used_by", users);
 		json_str(&j, "in_the_way", m->in_the_way);
+		json_str(&j, "from", m->loader_id ? "memory" : "archive");
+		json_u64(&j, "from_task", m->loader_id);
 		json_end(&j);
 		return;
 	}
-	printk("%-12s %8u  %-9s %5u  0x%08x  %s%s\n", m->owner.name, bytes, module_state_name(m),
-	       files, m->owner.base, users, m->in_the_way);
+	printk("%-12s %8u  %-9s %5u  0x%08x  %s%s%s\n", m->owner.name, bytes, module_state_name(m),
+	       files, m->owner.base, users, m->in_the_way, m->loader_id ? " (handed over)" : "");
 	if (!verbose)
 		return;
+	if (m->loader_id)
+		printk("    its file, %u bytes, was handed over by task %u (%s)\n", m->file_size, m->loader_id, m->loader);
 	entries_each((struct owner *)&m->owner, describe_entry, NULL);
 	if (module_init_pages(m))
 		printk("    init section, %u bytes%s\n", module_init_pages(m) * PAGE_SIZE,
@@ -132,6 +136,38 @@ static void print_stamp(const struct elf_view *v)
 	printk("%-12s %s\n", "this one:", module_check_stamp(v, &why) ? why.text : "takes it");
 }
 
+/* A loaded module of that name whose file is not the archive's: says so. False: there is none. */
+static bool print_handed(const char *name)
+{
+	char wanted[MODULE_NAME_LEN];
+	struct module *m;
+
+	if (module_name_of(name, wanted))
+		return false;
+	mutex_lock(&modules_mutex);
+	m = module_find(wanted);
+	if (m && !m->loader_id)
+		m = NULL;
+	if (m)
+		printk("%-12s %s, %u bytes, from memory of task %u (%s)\n%-12s %s\n%-12s %s\n", "loaded:", m->owner.name,
+		       m->file_size, m->loader_id, m->loader, "description:", m->description, "license:", m->license);
+	mutex_unlock(&modules_mutex);
+	return m;
+}
+
+static void print_file(const char *name, u32 size, const struct elf_view *v)
+{
+	static const char *const keys[] = { "description", "license", "depends", "needs", "parm" };
+
+	printk("%-12s %s, %u bytes\n", "file:", name, size);
+	for (u32 i = 0; i < ARRAY_SIZE(keys); i++) {
+		const char *value;
+		for (u32 n = 0; (value = elf_modinfo(v, keys[i], n)); n++)
+			printk("%s:%*s%s\n", keys[i], 12 - (int)strlen(keys[i]), "", value);
+	}
+	print_stamp(v);
+}
+
 static int modinfo_run(int argc, char **argv)
 {
 	struct load_error why;
@@ -141,26 +177,19 @@ static int modinfo_run(int argc, char **argv)
 
 	if (argc != 2)
 		return usage_error("modinfo");
+	bool handed = print_handed(argv[1]);
 	if (archive_find(argv[1], &data, &size))
-		return shell_error(-ENOENT, "modinfo: %s is not in the boot archive", argv[1]);
+		return handed ? 0 : shell_error(-ENOENT, "modinfo: %s is not in the boot archive", argv[1]);
 	v = kzalloc(sizeof(*v));
 	if (!v)
 		return shell_error(-ENOMEM, "modinfo: no memory");
 	int err = elf_check(data, size, v, &why);
-	if (err) {
-		kfree(v);
-		return shell_error(err, "modinfo: %s: %s", argv[1], why.text);
-	}
-	static const char *const keys[] = { "description", "license", "depends", "needs", "parm" };
-	printk("%-12s %s, %u bytes\n", "file:", argv[1], size);
-	for (u32 i = 0; i < ARRAY_SIZE(keys); i++) {
-		const char *value;
-		for (u32 n = 0; (value = elf_modinfo(v, keys[i], n)); n++)
-			printk("%s:%*s%s\n", keys[i], 12 - (int)strlen(keys[i]), "", value);
-	}
-	print_stamp(v);
+	if (err)
+		shell_error(err, "modinfo: %s: %s", argv[1], why.text);
+	else
+		print_file(argv[1], size, v);
 	kfree(v);
-	return 0;
+	return err;
 }
 
 const struct command modinfo_command = {

@@ -147,6 +147,7 @@ static bool has_keyboard(const struct object *k)
 static int sys_console_read(struct regs *r)
 {
 	u32 to = r->esi, len = r->edi, done = 0;
+	bool polled = false;
 	struct object *k = handle_get(current->user->handles, r->ebx, &keyboard_kind, RIGHT_READ, NULL);
 	int err;
 
@@ -156,6 +157,11 @@ static int sys_console_read(struct regs *r)
 	err = len && !user_range(to, len) ? -EFAULT : 0;
 	while (!err && done < len && has_keyboard(k)) {
 		int c = next_char();
+		if (c < 0 && !polled) {		/* it may lie in the port since the last tick */
+			polled = true;
+			console_poll_input();
+			c = next_char();
+		}
 		u8 byte = (u8)c;
 		if (c < 0)
 			break;

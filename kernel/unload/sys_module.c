@@ -63,7 +63,7 @@ static int load_inside(void *request)
 	struct request *q = request;
 
 	if (q->image)
-		return module_load(q->name, q->image, q->args.image_len, q->params, NULL, &q->why);
+		return module_load_handed(q->name, q->image, q->args.image_len, q->params, &q->why);
 	return q->args.flags & MODULE_PROBE ? module_probe(q->name, q->params, &q->why) :
 	       module_load_by_name(q->name, q->params, NULL, &q->why);
 }

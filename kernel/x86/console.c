@@ -242,8 +242,8 @@ static struct source {
 	u32  (*driver_visits)(void);
 	/* Atomic. */
 	bool claimed;
-	/* The poller's; a claim resets it. */
-	u32 neglected;			/* polls that found the same thing lying there */
+	/* Under poll_lock; a claim resets it. */
+	u32 neglected;			/* ticks that found the same thing lying there */
 	u32 visits_seen;
 } sources[CONSOLE_NR_SOURCES] = {
 	[CONSOLE_SERIAL] = {
@@ -279,12 +279,14 @@ void console_source_release(enum console_source s)
 /* Does its driver still look after it? One that was torn out by force, or whose
  * interrupt is held back, lets characters lie; from then on the core takes them,
  * until the driver shows itself again. */
-static bool driver_attends(struct source *src)
+static bool driver_attends(struct source *src, bool tick)
 {
 	u32 visits = src->driver_visits();
 
 	if (!load_acquire(&src->claimed))
 		return false;
+	if (!tick)
+		return src->neglected < NEGLECT_POLLS;
 	if (visits != src->visits_seen) {
 		src->visits_seen = visits;
 		src->neglected = 0;
@@ -294,9 +296,9 @@ static bool driver_attends(struct source *src)
 	return src->neglected < NEGLECT_POLLS;
 }
 
-static void poll_source(struct source *src)
+static void poll_source(struct source *src, bool tick)
 {
-	if (!src->present() || driver_attends(src))
+	if (!src->present() || driver_attends(src, tick))
 		return;
 	for (u32 i = 0; i < POLL_BURST && console_input_room(); i++) {
 		int byte = src->read();
@@ -321,13 +323,27 @@ static void redraw_for_a_while(void)
 		;
 }
 
+static struct rawlock poll_lock;	/* two pollers might deliver bytes in another order */
+
+static void poll_sources(bool tick)
+{
+	u32 flags;
+
+	if (!raw_trylock(&poll_lock, &flags))
+		return;
+	for (u32 i = 0; i < CONSOLE_NR_SOURCES; i++)
+		poll_source(&sources[i], tick);
+	raw_unlock(&poll_lock, flags);
+}
+
+void console_poll_input(void) { poll_sources(false); }
+
 void console_poll(void)
 {
 	u32 flags;
 
 	polled = true;
-	for (u32 i = 0; i < CONSOLE_NR_SOURCES; i++)
-		poll_source(&sources[i]);
+	poll_sources(true);
 	if (raw_trylock(&output_lock, &flags)) {
 		redraw_for_a_while();
 		raw_unlock(&output_lock, flags);

@@ -65,6 +65,9 @@ void console_source_release(enum console_source s);
 /* Called from the boot CPU's timer interrupt: polls what nobody claimed, and
  * redraws the screen. */
 void console_poll(void);
+/* Takes what lies in sources that nobody claimed, before the next tick would: for a reader that
+ * expects more. Any context. */
+void console_poll_input(void);
 
 /* The lock of the console's UART, shared between the polled writer and a
  * driver: interrupts off, returns the flags for unlock. */

@@ -8,6 +8,7 @@
 #include "user/lib/service.h"
 #include "user/lib/stdio.h"
 #include "user/lib/time.h"
+#include "user/shell/sent.h"
 #include "user/shell/shell.h"
 
 int reject_options(int argc, char **argv)
@@ -138,6 +139,8 @@ static int start_run(int argc, char **argv)
 		return err;
 	if (argc != 2)
 		return usage_error("start");
+	if (sent_find(argv[1], true))
+		printf("start: %s: init starts the boot archive's; the one that was sent runs by its name\n", argv[1]);
 	err = ask_init(INIT_START, argv[1], authority | AUTH_CONSOLE);
 	switch (err) {
 	case 0:       return 0;
@@ -246,7 +249,7 @@ static const struct builtin reboot_builtin = {
 
 const struct builtin *const builtins[] = {
 	&cat_builtin, &dev_builtin, &echo_builtin, &fg_builtin, &help_builtin, &insmod_builtin, &jobs_builtin, &kill_builtin,
-	&modprobe_builtin, &poweroff_builtin, &reboot_builtin, &rmmod_builtin, &run_builtin,
+	&modinfo_builtin, &modprobe_builtin, &poweroff_builtin, &reboot_builtin, &receive_builtin, &rmmod_builtin, &run_builtin,
 	&servers_builtin, &sleep_builtin, &start_builtin, &stop_builtin, NULL,
 };
 

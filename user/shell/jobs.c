@@ -5,12 +5,15 @@
 #include "user/lib/process.h"
 #include "user/lib/stdio.h"
 #include "user/lib/syscall.h"
+#include "user/lib/time.h"
 #include "user/lib/words.h"
+#include "user/shell/sent.h"
 #include "user/shell/shell.h"
 #include "user/shell/typeahead.h"
 
 #define BIT_KEY   (1u << 0)
 #define BIT_ENDED (1u << 1)
+#define LOOK_US   200u
 
 struct job {
 	u32 process;			/* handle; 0: this place is free */
@@ -146,6 +149,27 @@ u8 next_key(void)
 	return (u8)c;
 }
 
+/* Looks by itself in between: the kernel takes what lies in the serial port at a tick or when it is asked, and
+ * the port's FIFO holds what comes in 1.4 ms (16 characters at 115200 baud). */
+int next_key_within(u32 us, bool heed)
+{
+	u64 end = 0;
+	int c;
+
+	for (;;) {
+		take_keys();
+		c = typeahead_get();
+		if (c >= 0)
+			return c;
+		if (heed && interrupted)
+			return -EINTR;
+		if (end && clock_ns() >= end)
+			return -ETIMEDOUT;
+		end = end ?: clock_ns() + (u64)us * 1000;
+		(void)sleep_us(LOOK_US);
+	}
+}
+
 /* -- running ------------------------------------------------------------------------ */
 
 static struct job *free_place(void)
@@ -157,7 +181,7 @@ static struct job *free_place(void)
 	return NULL;
 }
 
-int job_start(const char *program, int argc, char **argv, u32 authority, bool background)
+int job_start(const char *program, int argc, char **argv, u32 authority, bool background, const struct sent *file)
 {
 	static char line[MAX_LINE + 64];	/* quotes make it longer */
 	bool command = streq(program, "shell");
@@ -177,9 +201,11 @@ int job_start(const char *program, int argc, char **argv, u32 authority, bool ba
 		/* A command at the prompt is the shell at work; programs are what it has to end. */
 		.priority = command && !background ? 0 : PRIORITY_NORMAL,
 		.text = why, .text_size = sizeof(why),
+		.image = file && !command ? file->data : NULL, .image_len = file ? file->len : 0,
 		.gift = {
 			{ HANDLE_KERNEL, HANDLE_KERNEL, authority },
 			{ HANDLE_INIT, HANDLE_INIT, RIGHTS_ALL },
+			{ HANDLE_SENT, file && command ? file->memory : 0, RIGHT_READ | RIGHT_GIVE },
 		},
 	});
 	if (process < 0)		/* a command has another way to run without memory */
@@ -191,6 +217,15 @@ int job_start(const char *program, int argc, char **argv, u32 authority, bool ba
 	if (background)
 		printf("[task %u] %s\n", j->task, j->name);
 	return (int)(j - jobs) + 1;
+}
+
+bool job_runs(const char *name)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(jobs); i++) {
+		if (jobs[i].process && streq(jobs[i].name, name))
+			return true;
+	}
+	return false;
 }
 
 /* -- job control -------------------------------------------------------------------- */

@@ -1,9 +1,12 @@
-/* insmod, modprobe, rmmod. Named and worded as on Linux. */
+/* insmod, modprobe, modinfo, rmmod. Named and worded as on Linux. */
+#include "lib/elf_format.h"
 #include "lib/math64.h"
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "user/lib/info.h"
 #include "user/lib/stdio.h"
+#include "user/lib/words.h"
+#include "user/shell/sent.h"
 #include "user/shell/shell.h"
 
 /* -- insmod, modprobe --------------------------------------------------------------- */
@@ -41,6 +44,17 @@ static int ask_kernel(enum syscall call, const char *name, struct module_args *a
 	return err;
 }
 
+static bool is_loaded(const char *name)
+{
+	char loaded[MODULE_NAME_MAX + 1];
+
+	for (u32 i = 0; !info(INFO_MODULE, i, loaded, sizeof(loaded)); i++) {
+		if (streq(loaded, name))
+			return true;
+	}
+	return false;
+}
+
 static int load(int argc, char **argv, u32 flags)
 {
 	char params[256], text[512];
@@ -49,7 +63,17 @@ static int load(int argc, char **argv, u32 flags)
 	if (join_params(argc, argv, params, sizeof(params)))
 		return complain(-E2BIG, "%s: the parameters are longer than %u characters",
 		                argv[0], (u32)sizeof(params) - 1);
+	const struct sent *s = sent_find(argv[1], false);
 	struct module_args a = { .params = address(params), .params_len = strlen(params), .flags = flags };
+	if (s) {
+		if ((flags & MODULE_PROBE) && is_loaded(s->name))
+			return 0;
+		a.flags &= ~MODULE_PROBE;	/* there is none of the archive to be found */
+		a.image = address(s->data);
+		a.image_len = s->len;
+		if (in_archive(s->name, false))
+			printf("%s: %s: the one that was sent, not the boot archive's\n", argv[0], s->name);
+	}
 	err = ask_kernel(SYS_MODULE_LOAD, argv[1], &a, text, sizeof(text));
 	return err < 0 ? complain(err, "%s: %s", argv[0], text) : 0;
 }
@@ -64,7 +88,7 @@ static int insmod_run(int argc, char **argv)
 }
 
 const struct builtin insmod_builtin = {
-	"insmod", "insmod MODULE [PARAM=VALUE...]", "load a module from the boot archive",
+	"insmod", "insmod MODULE [PARAM=VALUE...]", "load a module, as it was sent (tools/send) or from the boot archive",
 	insmod_run, true, complete_module_file,
 };
 
@@ -89,6 +113,65 @@ const struct builtin modprobe_builtin = {
 	"modprobe", "modprobe [-r] MODULE [PARAM=VALUE...]",
 	"load a module unless it is there; -r: remove it and what only it used",
 	modprobe_run, true, complete_module_file,
+};
+
+/* -- modinfo ------------------------------------------------------------------------ */
+
+/* Prints "key=value" if that key is of interest. */
+static void print_entry(const char *entry)
+{
+	static const char *const keys[] = { "description", "license", "depends", "needs", "parm" };
+	const char *value = strchr(entry, '=');
+
+	for (u32 i = 0; value && i < ARRAY_SIZE(keys); i++) {
+		u32 len = strlen(keys[i]);
+		if (len == (u32)(value - entry) && !strncmp(entry, keys[i], len))
+			printf("%s:%*s%s\n", keys[i], 12 - (int)len, "", value + 1);
+	}
+}
+
+static bool inside(u32 start, u32 len, u32 size) { return start <= size && len <= size - start; }
+
+/* The kernel checks the file when it is loaded. */
+static void print_modinfo(const u8 *file, u32 size)
+{
+	const struct elf32_ehdr *h = (const struct elf32_ehdr *)file;
+	const struct elf32_shdr *section, *names;
+
+	if (size < sizeof(*h) || h->shoff % 4 || h->shentsize != sizeof(*section) ||
+	    !inside(h->shoff, h->shnum * sizeof(*section), size) || h->shstrndx >= h->shnum)
+		return;
+	section = (const struct elf32_shdr *)(file + h->shoff);
+	names = &section[h->shstrndx];
+	for (u32 i = 0; i < h->shnum; i++) {
+		const char *text = (const char *)file + section[i].offset;
+		u32 len = section[i].size, name = names->offset + section[i].name;
+
+		if (!inside(name, sizeof(".modinfo"), size) || !inside(section[i].offset, len, size) ||
+		    strncmp((const char *)file + name, ".modinfo", sizeof(".modinfo")) || !len || text[len - 1])
+			continue;
+		for (u32 at = 0; at < len; at += strlen(text + at) + 1)
+			print_entry(text + at);
+	}
+}
+
+static int modinfo_run(int argc, char **argv)
+{
+	const struct sent *s = argc == 2 ? sent_find(argv[1], false) : NULL;
+	char line[MAX_LINE];
+
+	if (!s)
+		return join_words(argc, argv, line, sizeof(line)) ? usage_error("modinfo") :
+		       syscall(SYS_COMMAND, HANDLE_KERNEL, address(line), strlen(line), 0);
+	printf("%-12s %s, %u bytes, sent%s\n", "file:", s->name, s->len,
+	       in_archive(s->name, false) ? "; `insmod` takes it, not the boot archive's" : "");
+	print_modinfo(s->data, s->len);
+	return 0;
+}
+
+const struct builtin modinfo_builtin = {
+	"modinfo", "modinfo MODULE", "what a module file says of itself, and where a loaded one came from",
+	modinfo_run, false, complete_module_file,
 };
 
 /* -- rmmod -------------------------------------------------------------------------- */

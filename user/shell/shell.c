@@ -1,5 +1,6 @@
 /* Lines, and what runs them. */
 #include "user/shell/shell.h"
+#include "user/shell/sent.h"
 #include "lib/abi.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -58,17 +59,26 @@ static int run_here(int argc, char **argv)
 	return syscall(SYS_COMMAND, HANDLE_KERNEL, address(line), strlen(line), 0);
 }
 
+/* What was sent and goes before the archive's: the program, or the module that the command would load. */
+static const struct sent *sent_for(const struct builtin *b, int argc, char **argv)
+{
+	if (!b)
+		return sent_find(argv[0], true);
+	return (b == &insmod_builtin || b == &modprobe_builtin) && argc > 1 ? sent_find(argv[1], false) : NULL;
+}
+
 static int run_words(int argc, char **argv, bool background)
 {
 	const struct builtin *b = builtin_find(argv[0]);
+	const struct sent *file = sent_for(b, argc, argv);
 
 	if (b && !b->apart && !background)
 		return b->run(argc, argv);
 	bool command = b || is_kernel_command(argv[0]);
 	if (!command && !is_program(argv[0]))
 		return complain(-ENOENT, "%s: no such command; `help` lists them", argv[0]);
-	int job = command ? job_start("shell", argc, argv, RIGHTS_ALL, background) :
-	                    job_start(argv[0], argc, argv, AUTH_CONSOLE | AUTH_DEVICES, background);
+	int job = command ? job_start("shell", argc, argv, RIGHTS_ALL, background, file) :
+	                    job_start(argv[0], argc, argv, AUTH_CONSOLE | AUTH_DEVICES, background, file);
 	/* All that is lost is Ctrl-C. */
 	if (job == -ENOMEM && command && !background)
 		return run_here(argc, argv);
@@ -198,8 +208,10 @@ PROGRAM_HELP("shell COMMAND", "the prompt, which init starts; `help` lists its c
 
 int main(int argc, char **argv)
 {
-	if (!streq(argv[0], "shell"))
+	if (!streq(argv[0], "shell")) {
+		sent_inherit();
 		return run_here(argc, argv);
+	}
 	int err = jobs_init();
 	if (err < 0)
 		return complain(err, "shell: no keys: %s", errno_text(err));

@@ -28,7 +28,7 @@ struct builtin {
 extern const struct builtin *const builtins[];			/* up to NULL */
 const struct builtin *builtin_find(const char *name);		/* NULL: none */
 extern const struct builtin insmod_builtin, modprobe_builtin, rmmod_builtin;
-extern const struct builtin cat_builtin, dev_builtin, help_builtin;
+extern const struct builtin cat_builtin, dev_builtin, help_builtin, modinfo_builtin, receive_builtin;
 
 /* Prints an error line; returns `err`, for `return complain(...)`. */
 int  complain(int err, const char *fmt, ...) printf_like(2, 3);
@@ -46,16 +46,21 @@ int  run_in_background(int argc, char **argv);
 
 /* The endpoint at which the shell hears of keys and jobs. Called once. */
 int  jobs_init(void) must_use;
+struct sent;
 /* Starts a program: the number of its job, or a negative error, with which nothing of it
- * has run. `authority`: AUTH_* that it gets. */
-int  job_start(const char *program, int argc, char **argv, u32 authority, bool background);
+ * has run. `authority`: AUTH_* that it gets. `file`, or NULL: the program's, or for a command (program
+ * "shell") the module that it is to load, in place of the archive's. */
+int  job_start(const char *program, int argc, char **argv, u32 authority, bool background, const struct sent *file);
 /* Ctrl-C since the line began? */
 extern bool interrupted;
 void begin_line(void);
 void end_line(void);
 /* A key; waits. Background jobs may end meanwhile, and say so. */
 u8   next_key(void);
+/* Waits for so many us: the key, -ETIMEDOUT, or -EINTR after a Ctrl-C, if `heed`. */
+int  next_key_within(u32 us, bool heed) must_use;
 int  jobs_list(void);
+bool job_runs(const char *name);	/* in the background */
 /* Waits for job %number, which Ctrl-C ends: its exit code, or a negative error. */
 int  job_foreground(u32 number);
 int  job_kill(u32 number);
@@ -77,6 +82,8 @@ bool complete_module_file(u32 i, char *out, u32 size);
 bool complete_loaded(u32 i, char *out, u32 size);
 bool complete_program(u32 i, char *out, u32 size);
 bool complete_command(u32 i, char *out, u32 size);
+/* Is there a file of that name in the boot archive? */
+bool in_archive(const char *name, bool program);
 
 /* -- parsing (parse.c) -------------------------------------------------------------- */
 
