@@ -6,6 +6,7 @@
 #include "mm/heap.h"
 #include "mm/kmap.h"
 #include "mm/modspace.h"
+#include "sched/sched.h"
 #include "shell/ktest.h"
 #include "smp/ipi.h"
 #include "tests/kernel/on_cpu.h"
@@ -153,6 +154,25 @@ int test_mm_heap(void)
 	return 0;
 }
 
+/* Frames that the heap has given back do not count as its own: a wrong kfree() of what lies there now is found. */
+int test_mm_freed_slabs_are_untagged(void);
+int test_mm_freed_slabs_are_untagged(void)
+{
+	static void *p[64];
+	u32 tagged = 0;
+
+	for (u32 i = 0; i < ARRAY_SIZE(p); i++) {
+		p[i] = kmalloc(2048);
+		CHECK(p[i]);
+	}
+	for (u32 i = 0; i < ARRAY_SIZE(p); i++)
+		kfree(p[i]);
+	for (u32 i = 0; i < ARRAY_SIZE(p); i++)
+		tagged += frame_tag(virt_to_phys(p[i])) != 0;
+	CHECK(tagged < ARRAY_SIZE(p) / 2);	/* one slab is kept, another one may be in use */
+	return 0;
+}
+
 static void free_frames(const paddr_t *frames, u32 n)
 {
 	while (n--)
@@ -253,6 +273,35 @@ int test_mm_alloc_fail_nth(void)
 	CHECK(!kmalloc(16) && alloc_fail_delivered());
 	alloc_fail_nth(1);
 	CHECK(!frame_alloc());
+	return 0;
+}
+
+static struct { volatile bool go; void *p; } neighbour;
+
+static void allocates(void *unused)
+{
+	(void)unused;
+	while (!neighbour.go)
+		sleep_ms(1);
+	neighbour.p = kmalloc(16);
+}
+
+/* It fails for the task that has asked for it, and for no other. */
+int test_mm_alloc_fails_for_one_task(void);
+int test_mm_alloc_fails_for_one_task(void)
+{
+	neighbour.go = false;
+	neighbour.p = NULL;
+	struct task *t = task_create("neighbour", PRIO_NORMAL, allocates, NULL);
+	CHECK(!IS_ERR(t));
+	alloc_fail_nth(1);
+	neighbour.go = true;
+	int err = task_join(t, clock_ns() + 20 * NSEC_PER_SEC);
+	bool delivered = alloc_fail_delivered();
+	alloc_fail_nth(0);
+	task_put(t);
+	kfree(neighbour.p);
+	CHECK(!err && !delivered && neighbour.p);
 	return 0;
 }
 

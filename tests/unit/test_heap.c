@@ -117,6 +117,24 @@ static void test_one_empty_slab_is_kept(void **state)
 	drop_spare(c);
 }
 
+/* A slab that was full serves again once one of its objects is free. */
+static void test_full_slab_is_found_again(void **state)
+{
+	struct slab_class *c = &classes[7];
+	void *p[SLAB_MAX_OBJECTS];
+	u32 n = c->nr_objects;
+
+	(void)state;
+	for (u32 i = 0; i < n; i++)
+		p[i] = take(c);
+	assert_null(slab_alloc(c));
+	give(c, p[3]);
+	assert_ptr_equal(slab_alloc(c), p[3]);
+	for (u32 i = 0; i < n; i++)
+		give(c, p[i]);
+	drop_spare(c);
+}
+
 static void test_wrong_frees_change_nothing(void **state)
 {
 	struct slab_class *c = &classes[2];
@@ -196,6 +214,7 @@ int main(void)
 		cmocka_unit_test_setup(test_capacity, start),
 		cmocka_unit_test_setup(test_objects_do_not_overlap, start),
 		cmocka_unit_test_setup(test_one_empty_slab_is_kept, start),
+		cmocka_unit_test_setup(test_full_slab_is_found_again, start),
 		cmocka_unit_test_setup(test_wrong_frees_change_nothing, start),
 		cmocka_unit_test_setup(test_poison, start),
 		cmocka_unit_test_setup(test_random_use, start),

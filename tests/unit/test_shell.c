@@ -252,6 +252,14 @@ static void what_is_too_long_rings(void **state)
 	assert_int_equal(strlen(line), EDIT_MAX - 2);
 }
 
+/* The first test: no line has been typed yet. */
+static void history_is_empty_at_first(void **state)
+{
+	(void)state;
+	type("typed" UP "\r");
+	assert_string_equal(line, "typed");
+}
+
 static void history_of_lines(void **state)
 {
 	(void)state;
@@ -357,7 +365,7 @@ static void authority_and_jobs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(editing), cmocka_unit_test(given_up),
+		cmocka_unit_test(history_is_empty_at_first), cmocka_unit_test(editing), cmocka_unit_test(given_up),
 		cmocka_unit_test(damaged_lines_are_not_run), cmocka_unit_test(a_line_wider_than_the_screen),
 		cmocka_unit_test(typed_ahead), cmocka_unit_test(what_is_too_long_rings), cmocka_unit_test(history_of_lines),
 		cmocka_unit_test(completing), cmocka_unit_test(commands_of_a_line),
