@@ -8,6 +8,9 @@ static int run_rights(const char *args) { return run_test_program("rights", args
 
 int test_rights_masks(void) { return run_rights("rights masks"); }
 int test_rights_turns(void) { return run_rights("rights turns"); }
+int test_rights_calls(void) { return run_rights("rights calls"); }
+int test_rights_alarm(void) { return run_rights("rights alarm"); }
+int test_rights_servers(void) { return run_rights("rights servers"); }
 int test_rights_receive(void) { return run_rights("rights receive"); }
 int test_rights_watch(void) { return run_rights("rights watch"); }
 int test_rights_gone(void) { return run_rights("rights gone"); }

@@ -52,6 +52,7 @@ int test_ipc_priority_is_lent(void) { return run_test_program("meddle", "meddle 
 int test_ipc_priority_is_kept(void) { return run_test_program("meddle", "meddle notified"); }
 int test_ipc_gift_without_room(void) { return run_test_program("meddle", "meddle gift"); }
 int test_ipc_call_waits_for_successor(void) { return run_test_program("meddle", "meddle successor"); }
+int test_ipc_call_is_not_for_the_ended(void) { return run_test_program("meddle", "meddle late"); }
 int test_ipc_copy_while_unmapped(void) { return run_test_program("meddle", "meddle copy"); }
 
 /* Its threads may end while a server copies, or somebody maps: what comes later is told so. */
@@ -401,6 +402,33 @@ static int unload_under_handler(struct unload *u)
 	CHECK(was_inside(&u->report, "spin"));
 	sync_release("labrat:timer");
 	return 0;
+}
+
+/* A thread that is made while its process ends would not be killed: the list has been gone through. */
+static int makes_no_late_thread(void)
+{
+	struct process_plan plan = { .name = "spin", .args = "spin", .priority = PRIO_NORMAL };
+	const char *why;
+	struct process *p = process_new(&plan, &why);
+
+	CHECK(!IS_ERR(p));
+	p->state = PROCESS_ENDING;
+	int late = thread_create(p, p->entry, p->stack, 0);
+	if (late == -ESRCH)
+		p->state = PROCESS_NEW;
+	process_end(p, 0);
+	object_put(&p->object);
+	CHECK(late == -ESRCH);
+	return 0;
+}
+
+int test_user_late_thread(void)
+{
+	struct balance_sheet before = balance_take(), after;
+	int err = makes_no_late_thread();
+
+	after = balance_after(&before, PATIENCE_NS);
+	return balance_compare("late thread", &before, &after) ? err : -EIO;
 }
 
 static int handler_is_found(const char *name)

@@ -383,6 +383,66 @@ static int test_successor(void)
 	return err ? err : succeeds(kill_child, receiver_stack);
 }
 
+/* The same, where the one that is ended was about to look for a call:
+ *
+ *	taker (no room)			give, then a caller	this one
+ *					call with a gift
+ *	receive: lets go of ipc_lock,
+ *	gets no room
+ *					call: queued
+ *								ends the taker
+ *	has ipc_lock: must take no call
+ *								receives
+ */
+static int do_taker(void)
+{
+	u32 mine = (u32)handle_dup((u32)endpoint_create(), RIGHT_CALL | RIGHT_GIVE, 0);
+	int got;
+
+	while (handle_dup(mine, RIGHT_GIVE, 0) > 0)
+		;
+	do
+		got = syscall(SYS_RECEIVE, HANDLE_SERVICE | MSG_NONBLOCK, 0, 0, 0);
+	while (got == -EAGAIN);			/* nobody has called yet */
+	return got;
+}
+
+static volatile int given;
+
+static void give_to_taker(void *unused)
+{
+	struct message m = { 0, 0, gift, 0 };
+
+	(void)unused;
+	given = ipc_call(to_successor, MSG_GIVE, &m);
+	(void)syscall(SYS_THREAD_EXIT, 0, 0, 0, 0);
+}
+
+static int test_late(void)
+{
+	int got = -EAGAIN;
+
+	gift = (u32)handle_dup((u32)endpoint_create(), RIGHT_CALL | RIGHT_GIVE, 0);
+	to_successor = (u32)endpoint_create();
+	given = 1;
+	CHECK(!lab("sync hold ipc:room"));
+	int taker = child("meddle taker", 0, to_successor, here);
+	CHECK(taker > 0 && thread_start(give_to_taker, NULL, stack, sizeof(stack)) > 0);
+	CHECK(!lab("sync wait ipc:room"));
+	CHECK(thread_start(call_successor, NULL, receiver_stack, sizeof(receiver_stack)) > 0);
+	(void)sleep_us(5000);
+	process_end((u32)taker, 0);
+	CHECK(!lab("sync release ipc:room"));
+	while (got == -EAGAIN && caller_got > 0) {
+		(void)syscall(SYS_YIELD, 0, 0, 0, 0);
+		got = given > 0 ? -EAGAIN : syscall(SYS_RECEIVE, to_successor | MSG_NONBLOCK, 0, 0, 0);
+	}
+	CHECK(given == -EMFILE && got == GOT_CALL && !syscall(SYS_REPLY, 0, 0, 0, 0));
+	while (caller_got > 0)
+		(void)syscall(SYS_YIELD, 0, 0, 0, 0);
+	return caller_got;
+}
+
 /* -- a number that is no gift ---------------------------------------------------------------- */
 
 /* A driver's server would use, and close, its own endpoint (or interrupt). At the prompt,
@@ -420,7 +480,8 @@ int main(int argc, char **argv)
 	static const struct { const char *name; int (*fn)(void); } what[] = {
 		{ "priority", test_priority }, { "notified", test_notified }, { "copy", test_copy }, { "affinity", test_affinity },
 		{ "last", do_last }, { "middle", do_middle }, { "call", do_call }, { "spin", do_spin },
-		{ "grant", do_grant }, { "gift", test_gift }, { "successor", test_successor }, { "forged", test_forged },
+		{ "grant", do_grant }, { "gift", test_gift }, { "successor", test_successor },
+		{ "late", test_late }, { "taker", do_taker }, { "forged", test_forged },
 	};
 
 	for (u32 i = 0; argc > 1 && i < ARRAY_SIZE(what); i++) {

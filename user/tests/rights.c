@@ -101,6 +101,107 @@ static int test_turns(void)
 	return 0;
 }
 
+/* -- calls -------------------------------------------------------------------------------------- */
+
+static volatile int results[2];
+
+struct caller { u32 handle, word; };
+
+static void calls_by(void *arg)
+{
+	const struct caller *c = arg;
+	struct message m = { c->word, 0, 0, 0 };
+
+	results[c->word] = 1;
+	int err = ipc_call(c->handle, 0, &m);
+	results[c->word] = err ? err : -(int)m.w0;
+	(void)syscall(SYS_THREAD_EXIT, 0, 0, 0, 0);
+}
+
+/* A receive that did not wait has left nothing at the endpoint: the next call comes to the next receive. A
+ * call comes with the badge of the handle that it came by. */
+static int test_calls(void)
+{
+	u32 e = (u32)endpoint_create();
+	struct caller caller[2] = { { (u32)handle_dup(e, RIGHT_CALL, 7), 0 }, { (u32)handle_dup(e, RIGHT_CALL, 9), 1 } };
+
+	for (u32 i = 0; i < 2; i++) {
+		CHECK(receive(e, MSG_NONBLOCK) == -EAGAIN);
+		results[i] = 0;
+		CHECK(thread_start(calls_by, &caller[i], stacks[i], sizeof(stacks[i])) > 0);
+		while (!results[i])
+			(void)sleep_us(1000);
+		(void)sleep_us(2000);		/* it has called */
+		CHECK(receive(e, 0) == GOT_CALL && got.w0 == i && got_badge == (i ? 9 : 7));
+		CHECK(!syscall(SYS_REPLY, 0, 40 + i, 0, 0));
+		while (results[i] == 1)
+			(void)sleep_us(1000);
+		CHECK(results[i] == -40 - (int)i);
+	}
+	return 0;
+}
+
+static u32 server_id;
+
+static u32 prio_of(u32 id)
+{
+	struct info_task t;
+
+	for (u32 i = 0; !info(INFO_TASK, i, &t, sizeof(t)); i++)
+		if (t.id == id)
+			return t.prio;
+	return 0;
+}
+
+/* Tells at which priority it works, once; then ends in the middle of a call. */
+static void serves(void *endpoint)
+{
+	(void)syscall(SYS_PRIORITY, 0, PRIORITY_LOW, 0, 0);
+	(void)receive((u32)endpoint, 0);
+	(void)syscall(SYS_REPLY, 0, prio_of(server_id), 0, 0);
+	(void)receive((u32)endpoint, 0);
+	(void)syscall(SYS_THREAD_EXIT, 0, 0, 0, 0);
+}
+
+/* A server works at its client's priority, and only for as long as that waits; the client of one that ends hears
+ * of it, and so does a caller when there is no receiver any more. */
+static int test_servers(void)
+{
+	u32 e = (u32)endpoint_create();
+	struct caller late = { (u32)handle_dup(e, RIGHT_CALL, 7), 0 };
+	struct message m = { 0, 0, 0, 0 };
+
+	server_id = (u32)thread_start(serves, (void *)e, stacks[0], sizeof(stacks[0]));
+	while (prio_of(server_id) != PRIORITY_LOW)
+		(void)sleep_us(1000);
+	CHECK(!ipc_call(e, 0, &m) && m.w0 == PRIORITY_NORMAL && prio_of(server_id) == PRIORITY_LOW);
+	CHECK(ipc_call(e, 0, &m) == -EPIPE);
+	results[0] = 0;
+	CHECK(thread_start(calls_by, &late, stacks[1], sizeof(stacks[1])) > 0);
+	while (!results[0])
+		(void)sleep_us(1000);
+	(void)sleep_us(2000);
+	handle_close(e);
+	for (u32 i = 0; i < 1000 && results[0] == 1; i++)
+		(void)sleep_us(1000);
+	return results[0] == -EPIPE ? 0 : __LINE__;
+}
+
+/* Set anew, it rings once, at the new time. */
+static int test_alarm(void)
+{
+	u32 e = (u32)endpoint_create();
+
+	CHECK(!ipc_alarm(e, 1, 2000) && !ipc_alarm(e, 2, 20000));
+	(void)sleep_us(10000);
+	CHECK(receive(e, MSG_NONBLOCK) == -EAGAIN);
+	CHECK(receive(e, 0) == GOT_NOTIFICATION && got.w0 == 2);
+	CHECK(!ipc_alarm(e, 4, 2000) && !ipc_alarm(e, 4, 0));	/* never mind */
+	(void)sleep_us(10000);
+	CHECK(receive(e, MSG_NONBLOCK) == -EAGAIN);
+	return 0;
+}
+
 /* -- receivers ----------------------------------------------------------------------------- */
 
 static int do_sit(void) noreturn;
@@ -510,6 +611,7 @@ int main(int argc, char **argv)
 {
 	static const struct { const char *name; int (*fn)(void); } what[] = {
 		{ "masks", test_masks }, { "turns", test_turns }, { "receive", test_receive }, { "watch", test_watch },
+		{ "calls", test_calls }, { "alarm", test_alarm }, { "servers", test_servers },
 		{ "gone", test_gone }, { "lent", test_lent }, { "close", test_close }, { "flags", test_flags }, { "twice", test_twice },
 		{ "family", test_family }, { "task-end", test_task_end }, { "stacks", test_stacks }, { "wx", test_wx },
 		{ "copied", test_copy }, { "sit", do_sit }, { "hold", do_hold }, { "ask", do_ask }, { "parent", do_parent },

@@ -13,6 +13,8 @@
 #define CHECK(cond) do { if (!(cond)) return __LINE__; } while (0)
 
 #define KERNEL_TEXT 0xc0100000u
+#define MODULES     0xe0000000u
+#define TOP_PRIORITY 31u
 #define ENDED       (1u << 31)
 
 /* -- children ----------------------------------------------------------------------------- */
@@ -237,7 +239,8 @@ static int test_pointers(void)
 static int test_authority(void)
 {
 	static const struct { enum syscall nr; u32 w0, w1; } needs[] = {
-		{ SYS_POWER, POWER_OFF, 0 }, { SYS_MODULE_LOAD, 0, 0 }, { SYS_MODULE_UNLOAD, 0, 0 },
+		{ SYS_POWER, POWER_OFF, 1 },	/* with status 0 it would be as if the test had passed */
+		{ SYS_MODULE_LOAD, 0, 0 }, { SYS_MODULE_UNLOAD, 0, 0 },
 		{ SYS_PORTS, 0x60, 1 }, { SYS_IRQ, 1, 0 }, { SYS_MEMORY_PHYS, 0xfec00, 1 },
 		{ SYS_PROCESS, 0, 0 }, { SYS_CONSOLE_WRITE, 0, 1 }, { SYS_TASK_END, 0, 0 },
 		{ SYS_CONSOLE_BIND, 0, 0 }, { SYS_COMMAND, 0, 1 }, { SYS_INFO, 0, 0 }, { SYS_OPEN, 0, 1 },
@@ -252,6 +255,10 @@ static int test_authority(void)
 		CHECK(syscall(needs[i].nr, 0, needs[i].w0, needs[i].w1, 0) == -EBADF);
 	}
 	CHECK(syscall(SYS_MEMORY_PHYS, HANDLE_KERNEL, 0x100, 1, 0) == -EPERM);	/* the kernel's image */
+	/* Nor is a thread more urgent than its process, nor a number of a driver's an address of a module. */
+	CHECK(syscall(SYS_PRIORITY, 0, TOP_PRIORITY, 0, 0) == -EPERM && syscall(SYS_PRIORITY, 0, 0, 0, 0) == -EPERM);
+	CHECK(syscall(SYS_IOCTL, 0, MODULES, 0, 0) == -EINVAL && syscall(SYS_IOCTL, 0, 0, MODULES, 0) == -EINVAL);
+	CHECK(syscall(SYS_IOCTL, 0, 0, 0, 0) == -EBADF);
 	CHECK(handle_dup((u32)powerless, RIGHTS_ALL, 0) > 0);	/* no more than it had */
 	int more = handle_dup((u32)powerless, RIGHTS_ALL, 0);
 	CHECK(syscall(SYS_POWER, (u32)more, POWER_OFF, 0, 0) == -EPERM);
@@ -374,6 +381,7 @@ static int test_info(void)
 /* -- what drivers need -------------------------------------------------------------------------------------------- */
 
 static void out_post(void) { __asm__ volatile("outb %%al, $0x80" :: "a"(0)); }
+static void out_next(void) { __asm__ volatile("outb %%al, $0x81" :: "a"(0)); }	/* a page register, of no channel that is used */
 
 static int test_ports(void)
 {
@@ -388,6 +396,11 @@ static int test_ports(void)
 			CHECK(run_child("ring3 do out") == -EFAULT);	/* 0x80 is ours, not its */
 		(void)syscall(SYS_YIELD, 0, 0, 0, 0);
 	}
+	/* One more, which a CPU that has loaded the others does not know yet. */
+	ports = syscall(SYS_PORTS, HANDLE_KERNEL, 0x81, 1, 0);
+	out_post();
+	CHECK(ports > 0 && syscall(SYS_PORTS_ENABLE, (u32)ports, 0, 0, 0) == 0);
+	out_next();
 	return 0;
 }
 
