@@ -1,5 +1,6 @@
 #include "sched/ktimer.h"
 #include "sched/rq.h"
+#include "sched/sync.h"
 #include "x86/atomic.h"
 #include "x86/panic.h"
 
@@ -111,6 +112,7 @@ bool ktimer_cancel_sync(struct ktimer *t)
 	while (runs_anywhere(t)) {
 		cpu_relax();
 		was_queued |= ktimer_cancel(t);
+		sync_point("ktimer:cancels");
 	}
 	return was_queued | ktimer_cancel(t);
 }

@@ -3,10 +3,13 @@
  *
  * It sleeps in the core for `nap` microseconds, then passes `rounds` times through a PAUSE, where the explorer lets
  * other CPUs run. Then it gives up the CPU inside, `times` times, and waits a little in between.
+ * With keeps=1 open() stays with preemption off, with keeps=2 with interrupts off, when it is counted no more and until
+ * stage.go is set: a task that no walk over runnable tasks finds, and one that no interrupt reaches.
  * With wipe=1 it gives it up once, in a frame that is gone afterwards, overwrites what that left on the stack, and
  * waits: then nothing but EIP says that it is inside. That is what the second look at on_cpu is for
  * (unload/inspect.c, inspect_task()). */
 #include "module/api.h"
+#include "entry/stage.h"
 
 static u32 times = 4;
 module_param(times, uint);
@@ -18,6 +21,8 @@ static u32 rounds = 100;
 module_param(rounds, uint);
 static bool work;
 module_param(work, bool);
+static u32 keeps;
+module_param(keeps, uint);
 
 /* open() counts itself, as drivers of 2.4 did. */
 MODULE_COUNTS_ITSELF();
@@ -68,12 +73,28 @@ static noinline void inside(void *unused)
 		give_way();
 }
 
+static noinline void keep_the_cpu(void)
+{
+	u32 flags = keeps == 2 ? irq_save() : 0;
+
+	preempt_disable();
+	stage.at = 1;
+	while (!stage.go)
+		cpu_relax();
+	preempt_enable();
+	if (keeps == 2)
+		irq_restore(flags);
+}
+
 static int loiter_open(struct file *f)
 {
 	(void)f;
 	MOD_INC_USE_COUNT;
-	inside(NULL);
+	if (!keeps)
+		inside(NULL);
 	MOD_DEC_USE_COUNT;
+	if (keeps)
+		keep_the_cpu();
 	return -EAGAIN;
 }
 

@@ -352,6 +352,32 @@ int test_load_dependency(void)
 	return balanced("dependency", loads_dependency);
 }
 
+/* An unload that has claimed the module, and has not got as far as GOING: nothing is bound to it any more. */
+static int claim(const char *name, bool on)
+{
+	mutex_lock(&modules_mutex);
+	struct module *m = module_find(name);
+	if (m)
+		m->unloading = on;
+	mutex_unlock(&modules_mutex);
+	return m ? 0 : -ENOENT;
+}
+
+static int refuses_claimed(void)
+{
+	CHECK(load("mathlib", "", NULL) == 0 && claim("mathlib", true) == 0);
+	int err = load("primes", "", NULL);
+	CHECK(claim("mathlib", false) == 0);
+	CHECK(err == -EBUSY && says("primes: needs mathlib, which is being unloaded"));
+	CHECK(load("primes", "", NULL) == 0);
+	return 0;
+}
+
+int test_load_binds_to_none_that_goes(void)
+{
+	return balanced("claimed", refuses_claimed);
+}
+
 /* -- two at once ------------------------------------------------------------- */
 
 struct loader { const char *name, *params; struct load_error why; int result; struct task *task; };

@@ -319,6 +319,61 @@ static void core_count(void *arg)
 	atomic_add(&core_runs, 1);
 }
 
+static int core_called(void *data, void *arg)
+{
+	(void)data, (void)arg;
+	return 7;
+}
+
+static LIB_TEXT int lib_makes_callback(void) { return callback_register("made", core_called, NULL); }
+
+static void calls_it(void *unused)
+{
+	(void)unused;
+	(void)!callback_call(id, NULL);
+}
+
+static void core_notified(u32 event, void *data, void *arg) { (void)event, (void)data, (void)arg; }
+
+static LIB_TEXT struct notifier *lib_makes_notifier(void)
+{
+	return notifier_register(&test_chain, "made", core_notified, NULL, 0);
+}
+
+static void calls_chain(void *unused)
+{
+	(void)unused;
+	notifier_call(&test_chain, 0, NULL);
+}
+
+/* A task that is about to enter by `fn`, held at `where`. */
+static int caller_shows(void (*fn)(void *), const char *where)
+{
+	CHECK(!sync_hold(where, 1));
+	struct task *caller = task_create("caller", PRIO_NORMAL, fn, NULL);
+	CHECK(!IS_ERR(caller) && !sync_wait_held(where, clock_ns() + PATIENCE));
+	CHECK_SOON(tasks_that_show() == 1);
+	sync_release(where);
+	CHECK(!task_join(caller, clock_ns() + PATIENCE));
+	task_put(caller);
+	return 0;
+}
+
+static int callers_shown_body(void)
+{
+	id = lib_makes_callback();
+	CHECK(id > 0 && tasks_that_show() == 0);
+	CHECK(!caller_shows(calls_it, "callback:call"));
+	n = lib_makes_notifier();
+	CHECK(!IS_ERR(n));
+	return caller_shows(calls_chain, "notifier:call");
+}
+
+int test_owners_callers_shown(void)
+{
+	return with_both(callers_shown_body);
+}
+
 static int shown_body(void)
 {
 	core_runs = 0;

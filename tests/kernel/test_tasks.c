@@ -5,6 +5,7 @@
 #include "sched/ktimer.h"
 #include "sched/mutex.h"
 #include "sched/rq.h"
+#include "sched/sync.h"
 #include "sched/wait.h"
 #include "sched/way_out.h"
 #include "shell/ktest.h"
@@ -135,6 +136,50 @@ int test_task_wake_all_wakes_all(void)
 	return err;
 }
 
+/* The record of a waiter lies on its stack, and stays for as long as the waker uses it:
+ *
+ *	CPU 0 (waker: lock held)	CPU 1 (waiter, awake)
+ *	takes it off the list
+ *					finishes: has to wait for the lock
+ *	wakes w->task
+ *	unlocks
+ *					its frame is gone
+ */
+static struct { struct waiter *w; volatile bool go, finished; } early;
+
+static void finishes_early(void *unused)
+{
+	struct waiter w;
+
+	(void)unused;
+	wait_prepare(&bench, &w);
+	early.w = &w;
+	while (!early.go)
+		cpu_relax();
+	wait_finish(&w);
+	early.finished = true;
+}
+
+static int record_of_waiter_stays(void)
+{
+	early.w = NULL;
+	early.go = early.finished = false;
+	struct task *t = task_create_on(1, "early", PRIO_NORMAL, finishes_early, NULL);
+	CHECK(!IS_ERR(t));
+	for (u64 end = clock_ns() + PATIENCE; !READ_ONCE(early.w) && !clock_passed(end); )
+		sleep_ms(1);
+	CHECK(READ_ONCE(early.w));
+	u32 flags = spin_lock_irqsave(&bench.lock);
+	list_del(&early.w->node);
+	early.go = true;
+	for (u64 end = clock_ns() + NSEC_PER_MSEC; !clock_passed(end) && !early.finished; )
+		cpu_relax();
+	bool too_early = early.finished;
+	spin_unlock_irqrestore(&bench.lock, flags);
+	CHECK(!finish(t) && !too_early);
+	return 0;
+}
+
 static void runs_once(void *arg) { *(volatile bool *)arg = true; }
 
 /* A sign to end wakes nobody who must not be woken: one that was not started does not run. */
@@ -243,13 +288,14 @@ int test_task_priority_goes_back(void) { return priority_goes_back(); }
 static struct ktimer again;
 static volatile bool in_timer, cancelled;
 
-/* Until somebody waits for its end; then it arms itself once more. */
+/* Until a task waits for its end; then it arms itself once more. */
 static void arms_again(struct ktimer *t)
 {
 	in_timer = true;
-	for (u32 i = 0; i < 2000 || !cancelled; i++)
+	while (!cancelled)
 		cpu_relax();
 	ktimer_arm(t, clock_ns() + NSEC_PER_SEC);
+	in_timer = false;
 }
 
 static void arms(void *unused)
@@ -259,32 +305,74 @@ static void arms(void *unused)
 	sleep_ms(5);
 }
 
+static void cancels(void *unused)
+{
+	(void)unused;
+	ktimer_cancel_sync(&again);
+}
+
+static bool in_timer_soon(bool expected)
+{
+	for (u64 end = clock_ns() + PATIENCE; in_timer != expected && !clock_passed(end); )
+		sleep_ms(1);
+	return in_timer == expected;
+}
+
+/* It arms itself behind the last look of the canceller, and has ended at the next:
+ *
+ *	CPU 0 (cancels)			last CPU (timer interrupt)
+ *	runs there: waits
+ *	not queued
+ *					arms itself
+ *					returns
+ *	runs nowhere: takes it out
+ */
 static int cancel_is_final(void)
 {
 	in_timer = cancelled = false;
 	ktimer_init(&again, arms_again);
 	struct task *t = task_create_on(nr_cpus - 1, "arms", PRIO_NORMAL, arms, NULL);
-	CHECK(!IS_ERR(t));
-	for (u64 end = clock_ns() + PATIENCE; !in_timer && !clock_passed(end); )
-		sleep_ms(1);
+	CHECK(!IS_ERR(t) && in_timer_soon(true));
+	CHECK(!sync_hold("ktimer:cancels", 1));
+	struct task *canceller = task_create_on(0, "cancels", PRIO_NORMAL, cancels, NULL);
+	CHECK(!IS_ERR(canceller) && !sync_wait_held("ktimer:cancels", clock_ns() + PATIENCE));
 	cancelled = true;
-	ktimer_cancel_sync(&again);
+	CHECK(in_timer_soon(false));
+	sleep_ms(1);			/* and its interrupt has ended */
+	sync_release("ktimer:cancels");
+	CHECK(!finish(canceller));
 	bool armed = ktimer_cancel(&again);
-	CHECK(!finish(t) && in_timer && !armed);
+	CHECK(!finish(t) && !armed);
 	return 0;
 }
 
-/* The best of some: a host may be busy. */
-int test_task_short_sleeps_are_short(void)
+static volatile bool busy, over;
+
+static void keeps_busy(void *unused)
+{
+	(void)unused;
+	busy = true;
+	while (!over)
+		cpu_relax();
+}
+
+/* The best of some: a host may be busy. Beside a task that runs: an idle CPU looks for its next timer anyway. */
+static int short_sleeps_are_short(void)
 {
 	u64 best = ~0ull;
 
+	busy = over = false;
+	struct task *t = task_create_on(0, "busy", PRIO_LOW, keeps_busy, NULL);
+	CHECK(!IS_ERR(t));
+	for (u64 end = clock_ns() + PATIENCE; !busy && !clock_passed(end); )
+		sleep_ms(1);
 	for (u32 i = 0; i < 20; i++) {
 		u64 begun = clock_ns();
 		sleep_ns(100 * NSEC_PER_USEC);
 		best = MIN(best, clock_ns() - begun);
 	}
-	CHECK(best < 5 * NSEC_PER_MSEC);
+	over = true;
+	CHECK(!finish(t) && best < 5 * NSEC_PER_MSEC);
 	return 0;
 }
 
@@ -375,6 +463,8 @@ static int keeping_to(u32 cpu, u32 least, int (*body)(void))
 	return ON_CPU(cpu, least, body());
 }
 
+int test_task_waiter_stays_for_its_waker(void) { return keeping_to(0, 2, record_of_waiter_stays); }
+int test_task_short_sleeps_are_short(void) { return keeping_to(0, 1, short_sleeps_are_short); }
 int test_task_cancel_is_final(void) { return keeping_to(0, 2, cancel_is_final); }
 int test_task_each_has_its_own_grace_period(void) { return keeping_to(2, 3, each_has_its_own_period); }
 

@@ -24,6 +24,7 @@
  * check: trail  UNLOCKED         "it rests", and while its stack is read it is switched in
  * check: trail  CHILD_PASSES     a child counts as passed whatever its parent is
  * check: trail  MARKS_GO_BACK    a look that comes late overwrites the mark of the next inspection
+ * check: trail  NO_NOTE          a task that sees itself inside in schedule() does not void the look
  */
 
 /* park_cpu() with look_in_passing set: reads the number of the inspection, then looks, then marks.
@@ -45,7 +46,7 @@ byte look[2];
 	   atomic {								\
 		if								\
 		:: look[c] == NONE						\
-		:: look[c] == TIMELY && holds[me] -> found_passing = true	\
+		:: look[c] == TIMELY && holds[me] -> NOTE			\
 		:: look[c] == TIMELY && !holds[me] ->				\
 			printf("task %d passes schedule(): outside\n", me);	\
 			passed[me] = true					\
@@ -63,6 +64,11 @@ byte look[2];
 #define LATE_MARK	skip		/* rising_raise(): the mark is at a later number, or will be */
 #else
 #define LATE_MARK	passed[me] = false
+#endif
+#ifndef NO_NOTE
+#define NOTE	found_passing = true
+#else
+#define NOTE	skip			/* then two rounds do not suffice */
 #endif
 bool found_passing;		/* passing.found */
 #include "machine.pml"
