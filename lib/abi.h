@@ -256,6 +256,7 @@ enum info {				/* -ENOENT: beyond the last */
 	INFO_COMPLETION,		/* index; buffer holds a kernel command's name in, out: what may
 					 * follow it */
 	INFO_PROGRAM,			/* buffer holds a program's name in, struct info_command out */
+	INFO_KEYBOARD,			/* index: what kind of keyboard the machine has; beyond the last: none answered */
 };
 
 /* The note of a program's ELF file in which it describes itself: usage and gist, each with its NUL

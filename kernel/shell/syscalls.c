@@ -155,6 +155,12 @@ static int completion(const struct info_args *a, char *text, u32 size)
 	return c && c->complete && c->complete(a->index, text, size) ? 0 : -ENOENT;
 }
 
+static bool nth_keyboard(u32 i, char *text, u32 size)
+{
+	strlcpy(text, "PS/2", size);
+	return i == 0 && console_source_present(CONSOLE_KEYBOARD);
+}
+
 static int ok(bool found) { return found ? 0 : -ENOENT; }
 
 /* 0; *len: bytes of a structure, 0: it is text. */
@@ -180,6 +186,7 @@ static int find_info(u32 what, const struct info_args *a, union answer *out, u32
 	case INFO_ARCHIVE:     return ok(nth_file(a->index, out->text, size));
 	case INFO_BOOT_OPTION: return boot_option(a, out->text, size);
 	case INFO_COMPLETION:  return completion(a, out->text, size);
+	case INFO_KEYBOARD:    return ok(nth_keyboard(a->index, out->text, size));
 	default:               return -EINVAL;
 	}
 }

@@ -3,6 +3,7 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/ring.h"
+#include "lib/string.h"
 #include "x86/atomic.h"
 #include "x86/cpu.h"
 #include "x86/i8042.h"
@@ -32,7 +33,7 @@ static bool polled;			/* console_poll() runs and redraws the screen */
  * the serial port. */
 static struct rawlock output_lock;
 static u64 last_redraw;			/* under output_lock, TSC */
-static const char *kind_of_screen = "no screen";	/* fixed after init */
+static char kind_of_screen[32] = "no screen";	/* fixed after init */
 
 /* Caller holds output_lock. From the first poll on the screen is redrawn by the
  * timer interrupt: a burst of lines then costs one redraw. */
@@ -276,6 +277,8 @@ void console_source_release(enum console_source s)
 	store_release(&sources[s].claimed, false);
 }
 
+bool console_source_present(enum console_source s) { return sources[s].present(); }
+
 /* Does its driver still look after it? One that was torn out by force, or whose
  * interrupt is held back, lets characters lie; from then on the core takes them,
  * until the driver shows itself again. */
@@ -371,7 +374,7 @@ static void say_why_no_screen(const struct boot_framebuffer *fb)
 {
 	if (fb->present)
 		printk("console: the screen of %u x %u pixels, %u bits each, at %#llx cannot be used; "
-		       "choose another mode in the firmware or by GRUB's gfxmode\n",
+		       "choose another mode in the firmware or by GRUB's gfxpayload\n",
 		       fb->width, fb->height, fb->bpp, fb->addr);
 	else
 		printk("console: no screen: the loader told of none to draw on, and no VGA is in text mode\n");
@@ -388,7 +391,10 @@ void console_screen_init(const struct boot_framebuffer *fb)
 	screen_init(d);
 	replay_log();
 	screen_refresh(SCREEN_CELLS);
-	kind_of_screen = fb->present ? "framebuffer" : "VGA text";
+	if (fb->present)
+		snprintf(kind_of_screen, sizeof(kind_of_screen), "framebuffer %ux%u", fb->width, fb->height);
+	else
+		strlcpy(kind_of_screen, "VGA text", sizeof(kind_of_screen));
 }
 
 void console_keyboard_init(void)

@@ -62,6 +62,8 @@ enum console_source { CONSOLE_SERIAL, CONSOLE_KEYBOARD, CONSOLE_NR_SOURCES };
  * none. entry/console_claim.h is what modules use. Any context. */
 int  console_source_claim(enum console_source s) must_use;
 void console_source_release(enum console_source s);
+/* Has the machine one? A keyboard only if it answered at boot. Any context. */
+bool console_source_present(enum console_source s);
 /* Called from the boot CPU's timer interrupt: polls what nobody claimed, and
  * redraws the screen. */
 void console_poll(void);

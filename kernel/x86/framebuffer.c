@@ -96,7 +96,7 @@ static u32 lines_that_fit(const struct boot_framebuffer *fb)
 
 	if (lines < fb->height)
 		printk("console: of the screen's %u x %u pixels only the upper %u lines fit the window to map them; "
-		       "choose a smaller mode in the firmware or by GRUB's gfxmode\n", fb->width, fb->height, lines);
+		       "choose a smaller mode in the firmware or by GRUB's gfxpayload\n", fb->width, fb->height, lines);
 	return lines;
 }
 

@@ -47,3 +47,20 @@ def test_text_mode_says_why(undriven, tmp_path, stop):
 def test_framebuffer_says_why(undriven, tmp_path, stop):
     m = undriven(*options_of(stop, tmp_path), serial=False)
     m.on_framebuffer(STOPS[stop][1])
+
+
+NO_KEYBOARD = ["--direct", "--extra", "-machine i8042=off"]
+
+
+def test_a_machine_that_can_only_be_watched_shows_the_tour(undriven):
+    """No keyboard answers, nothing comes on the serial line for ten seconds of the guest's."""
+    m = undriven(*NO_KEYBOARD, skips_idle=True)
+    m.on_serial("for 10 s: so here is the tour.")
+    m.until(lambda: "The tour took" in m.screen(), "tour", m.screen)
+    assert "VGA text, no keyboard" in m.said()
+
+
+if ALL:                         # it takes eleven seconds
+    def test_one_that_is_spoken_to_does_not(boot):
+        m = boot(*NO_KEYBOARD, cpus=1)
+        assert m.lines("cpus") and "tour" not in "".join(m.lines("sleep 11s"))

@@ -66,8 +66,9 @@ class Picture:
 
 
 class Undriven:
-    def __init__(self, folder, *options, serial=True, image=None):
-        """image: this file in place of the one that tools/run writes its options into."""
+    def __init__(self, folder, *options, serial=True, image=None, skips_idle=False):
+        """image: this file in place of the one that tools/run writes its options into. skips_idle: while
+        all CPUs sleep its clock goes on to the next timer at once."""
         self.folder, self.serial, self.font = folder, folder / "serial", None
         self.qemu = self.monitor = None
         dry = subprocess.run([TOOL, "--build", BUILD, "--smp", "2", "--dry-run", *options],
@@ -77,6 +78,9 @@ class Undriven:
         words = shlex.split(dry.stderr)
         handed = [REDIRECTION.fullmatch(word) for word in words]
         words = [word for word, found in zip(words, handed) if not found][:-6]      # but its terminal
+        if skips_idle:
+            words[words.index("-accel") + 1] = "tcg,thread=single"
+            words += ["-icount", "shift=5,sleep=off"]
         if image:
             words[words.index("-cdrom") + 1] = image
         words += ["-monitor", f"unix:{folder}/monitor,server=on,wait=off",

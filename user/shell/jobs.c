@@ -14,6 +14,7 @@
 #define BIT_KEY   (1u << 0)
 #define BIT_ENDED (1u << 1)
 #define LOOK_US   200u
+#define BIT_ALARM (1u << 2)
 
 struct job {
 	u32 process;			/* handle; 0: this place is free */
@@ -103,12 +104,16 @@ static void look_after_jobs(void)
 	}
 }
 
+static bool alarm_rang;
+
 static void notified(u32 bits)
 {
 	if (bits & BIT_ENDED)
 		look_after_jobs();
 	if (bits & BIT_KEY)
 		take_keys();
+	if (bits & BIT_ALARM)
+		alarm_rang = true;
 }
 
 /* Only the kernel calls here, for a job that has come to a fault. */
@@ -168,6 +173,16 @@ int next_key_within(u32 us, bool heed)
 		end = end ?: clock_ns() + (u64)us * 1000;
 		(void)sleep_us(LOOK_US);
 	}
+}
+
+bool key_within(u32 us)
+{
+	alarm_rang = ipc_alarm((u32)events, BIT_ALARM, us) < 0;
+	take_keys();
+	while (typeahead_empty() && !alarm_rang)
+		wait_for_event();
+	(void)ipc_alarm((u32)events, BIT_ALARM, 0);
+	return !typeahead_empty();
 }
 
 /* -- running ------------------------------------------------------------------------ */

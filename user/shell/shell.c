@@ -10,6 +10,8 @@
 #include "user/lib/stdio.h"
 #include "user/lib/words.h"
 
+#define PROMPT "quiesce> "
+
 int complain(int err, const char *fmt, ...)
 {
 	char text[256];
@@ -160,12 +162,35 @@ static int run_boot_commands(char *rest)
 			one++;
 		if (!*one)
 			continue;
-		printf("quiesce> %s%s\n", one, background ? "&" : "");
+		printf(PROMPT "%s%s\n", one, background ? "&" : "");
 		int err = run_command(one, background);
 		if (err && !first_err)
 			first_err = err;
 	}
 	return first_err;
+}
+
+/* -- a machine that can only be watched ---------------------------------------------- */
+
+#define UNHEARD_S 10u
+
+/* Its keyboard may be on USB, for which there is no driver. So if no keyboard answered at boot and
+ * the serial line is silent, too, the prompt shows what it is there for. */
+static void show_tour_if_unheard(void)
+{
+	char kind[16];
+
+	if (info(INFO_KEYBOARD, 0, kind, sizeof(kind)) != -ENOENT)
+		return;
+	printf(PROMPT);
+	if (key_within(UNHEARD_S * 1000000)) {
+		printf("\r");		/* it is written again */
+		return;
+	}
+	printf("\nNo keyboard answered, and nothing came on the serial line for %u s: so here is the tour.\n", UNHEARD_S);
+	begin_line();
+	(void)run_boot_commands((char []){ "tour" });
+	end_line();
 }
 
 /* The kernel's option run=; unless it also said stay, the machine goes off. */
@@ -174,8 +199,10 @@ static void run_boot_option(bool again)
 	char run[MAX_LINE] = "run", stay[8] = "stay";
 
 	if (info(INFO_BOOT_OPTION, 0, run, sizeof(run))) {
-		if (!again)
+		if (!again) {
 			printf("Type `help` for the commands, `tour` for a guided run.\n");
+			show_tour_if_unheard();
+		}
 		return;
 	}
 	/* A shell before this one was to run them, and has ended. */
@@ -195,7 +222,7 @@ static void prompt(void)
 	char line[EDIT_MAX];
 
 	for (;;) {
-		if (edit_line("quiesce> ", line))
+		if (edit_line(PROMPT, line))
 			continue;
 		begin_line();
 		int status = run_line(line);

@@ -59,6 +59,8 @@ void end_line(void);
 u8   next_key(void);
 /* Waits for so many us: the key, -ETIMEDOUT, or -EINTR after a Ctrl-C, if `heed`. */
 int  next_key_within(u32 us, bool heed) must_use;
+/* Is one typed within so many microseconds? It stays there for next_key(). */
+bool key_within(u32 us);
 int  jobs_list(void);
 bool job_runs(const char *name);	/* in the background */
 /* Waits for job %number, which Ctrl-C ends: its exit code, or a negative error. */

@@ -52,9 +52,11 @@ static void drop(u32 n)
 		use(first, sizeof(first));
 }
 
+bool typeahead_empty(void) { return head == tail; }
+
 int typeahead_get(void)
 {
-	if (head == tail)
+	if (typeahead_empty())
 		return -EAGAIN;
 	u8 c = bytes[tail % size];
 	drop(1);

@@ -9,6 +9,7 @@
 bool typeahead_room(void) must_use;
 /* Behind typeahead_room(). */
 void typeahead_put(u8 c);
+bool typeahead_empty(void) must_use;
 /* The oldest; -EAGAIN: nothing. */
 int  typeahead_get(void) must_use;
 /* Forgets everything up to the last Ctrl-C; false: there is none. */

@@ -370,6 +370,7 @@ static int test_info(void)
 
 	CHECK(info(INFO_PROGRAM, 0, &program, sizeof(program)) == 0 && streq(program.usage, "ring3 TEST"));
 	CHECK(info(INFO_PROGRAM, 0, "no such program", 16) == -ENOENT);
+	CHECK(info(INFO_KEYBOARD, 1, &device, sizeof(device)) == -ENOENT);
 	while (info(INFO_DEVICE, n, &device, sizeof(device)) == 0)
 		n++;
 	CHECK(info(INFO_DEVICE, n, &device, sizeof(device)) == -ENOENT);
