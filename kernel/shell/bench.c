@@ -21,6 +21,7 @@ static void bench_init(struct bench *b, bool json)
 	b->json = json;
 	b->instructions = icount.given;
 	b->shift = icount.number;
+	console_flush();	/* a screen that is drawn anew costs what is measured meanwhile a third */
 }
 
 u32 figure(const struct bench *b, u64 cycles)
@@ -39,6 +40,7 @@ void print_figure(const struct bench *b, const char *what, struct stats *s, cons
 
 	if (!b->json) {
 		printk("%-44s median %8u, p99 %8u, max %8u %s (%u samples)\n", what, median, p99, max, of, s->n);
+		console_flush();
 		return;
 	}
 	struct json j;
@@ -51,6 +53,7 @@ void print_figure(const struct bench *b, const char *what, struct stats *s, cons
 	json_u64(&j, "max", max);
 	json_u64(&j, "samples", s->n);
 	json_end(&j);
+	console_flush();
 }
 
 /* -- load and unload ------------------------------------------------------------------ */

@@ -1,4 +1,5 @@
 #include "unload/graveyard.h"
+#include "x86/atomic.h"
 #include "lib/format.h"
 #include "lib/math64.h"
 #include "lib/string.h"
@@ -76,6 +77,13 @@ static void free_image(const struct freed_image *image)
 		modspace_release(image->va, image->pages);
 }
 
+static u32 table_bytes(const struct grave *g)
+{
+	return g->symbol ? g->names_size + g->nr_symbols * sizeof(g->symbol[0]) : 0;
+}
+
+static u32 bytes_of_tables;		/* atomic: of all that are kept, and of those about to be freed */
+
 /* The oldest grave makes room: its addresses may be handed out again, unless a CPU did
  * not answer: then they stay set aside with their frames. Not in interrupts. */
 static void clear_grave(struct grave *g)
@@ -87,6 +95,8 @@ static void clear_grave(struct grave *g)
 	}
 	if (!g->lent)
 		kfree(g->image.frame);
+	if (g->symbol)
+		atomic_sub(&bytes_of_tables, table_bytes(g));
 	kfree(g->names);
 	kfree(g->symbol);
 	memset(g, 0, sizeof(*g));
@@ -132,6 +142,7 @@ u64 graveyard_dig(struct module *m, const char *unloader, const char *strategy_n
 	new.symbol = m->symbol;
 	new.nr_symbols = m->nr_symbols;
 	new.names_size = m->names_size;
+	atomic_add(&bytes_of_tables, table_bytes(&new));
 	u64 number = dig(&new);
 	m->names = NULL;
 	m->symbol = NULL;
@@ -169,20 +180,6 @@ void graveyard_clear(void)
 
 /* -- giving up ----------------------------------------------------------------- */
 
-static u32 table_bytes(const struct grave *g)
-{
-	return g->symbol ? g->names_size + g->nr_symbols * sizeof(g->symbol[0]) : 0;
-}
-
-static u32 all_table_bytes(void)
-{
-	u32 bytes = 0;
-
-	for (u32 i = 0; i < GRAVEYARD_SIZE; i++)
-		bytes += table_bytes(&graves[i]);
-	return bytes;
-}
-
 static bool is_short(u32 part)
 {
 	return frame_available() < frame_total() / part;
@@ -204,6 +201,8 @@ static bool take_from_oldest(bool pages, struct grave *out)
 		} else {
 			out->names = g->names;
 			out->symbol = g->symbol;
+			out->nr_symbols = g->nr_symbols;
+			out->names_size = g->names_size;
 			g->names = NULL;
 			g->symbol = NULL;
 			g->nr_symbols = 0;
@@ -218,17 +217,19 @@ static void give_up(void)
 {
 	u32 most = frame_total() / GRAVEYARD_SHARE * PAGE_SIZE;
 	struct grave part;
-	bool found;
+	bool found = true;
 
-	do {
-		bool names_short = is_short(NAMES_SHORT), pages_short = is_short(PAGES_SHORT);
+	while (found) {
+		bool names = is_short(NAMES_SHORT) || READ_ONCE(bytes_of_tables) > most, pages = is_short(PAGES_SHORT);
+
+		if (likely(!names && !pages))
+			return;
 		u32 flags = spin_lock_irqsave(&grave_lock);
-		found = ((names_short || all_table_bytes() > most) && take_from_oldest(false, &part)) ||
-		        (pages_short && take_from_oldest(true, &part));
+		found = (names && take_from_oldest(false, &part)) || (pages && take_from_oldest(true, &part));
 		spin_unlock_irqrestore(&grave_lock, flags);
 		if (found)
 			clear_grave(&part);
-	} while (found);
+	}
 }
 
 /* False: it has made room since for another, which is not to get these.

@@ -23,7 +23,7 @@ PAUSE = "sleep 200ms"
 # In the environment of what a page runs, which must not run the test of the pages.
 READING = "QUIESCE_DOCS_ARE_READ"
 # What is neither wanted in a copy nor changes there.
-NOT_COPIED = shutil.ignore_patterns("unit", "fuzz", "debug", "models", "on-debian", "*.xml")
+NOT_COPIED = shutil.ignore_patterns("unit", "fuzz", "debug", "models", "on-debian", "machines", "*.xml")
 
 
 def copy_tree(files, folder):
