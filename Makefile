@@ -100,7 +100,7 @@ $(BUILD)/obj/server/%: CFLAGS := $(filter-out -Ikernel,$(CFLAGS)) -Iuser/driver
 $(BUILD)/obj/tests/%: CFLAGS += -Wno-missing-prototypes
 # What nobody waits for is built small.
 $(BUILD)/obj/tests/% $(foreach floor,shell module x86,$(BUILD)/obj/kernel/$(floor)/%) \
-$(foreach text,parse json param boot_option,$(BUILD)/obj/lib/$(text).c.o): CFLAGS += -Os
+$(foreach text,parse json param boot_option qr gf256,$(BUILD)/obj/lib/$(text).c.o): CFLAGS += -Os
 LDFLAGS := -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 --fatal-warnings
 
 # -- What there is --
