@@ -186,7 +186,7 @@ $(BUILD)/made/%.o: $(BUILD)/made/%.c $(BUILD)/flags
 
 # Linked twice: the second time with the symbol table made from the first. The table lies
 # behind the code, so no function moves; the last line makes sure of it.
-link    = $(LD) $(LDFLAGS) -T $(BUILD)/linker.ld -o $1 $(filter %.o,$^) $2
+link    = $(LD) $(LDFLAGS) --build-id=sha1 -T $(BUILD)/linker.ld -o $1 $(filter %.o,$^) $2
 table   = $(NM) -n $1 | tools/kallsyms && tools/lines $(if $(CHECKS),--objdump $(OBJDUMP) $1)
 compile = $(CC) $(CFLAGS) -c $1.c -o $1.o
 $(KERNEL): $(KERNEL_OBJ) $(BUILD)/made/no-ktests.o
@@ -209,7 +209,7 @@ $(foreach m,$(MODULES),$(eval $(call made_of,$m,$(call parts_of,$(basename $(not
 $(foreach p,$(filter-out $(SERVERS),$(PROGRAMS)),$(eval $(call made_of,$p,$(call parts_of,$(notdir $p),$(USER_SRC)))))
 $(MODULES):
 	@mkdir -p $(@D); echo "  KO    $@"
-	@$(LD) -r -o $@ $(filter %.o,$^)
+	@$(LD) -r --build-id=sha1 -o $@ $(filter %.o,$^)
 	@$(if $(CHECKS),$(add_lines))
 	@! called=$$($(NM) -u $@ | grep -Ewo '$(soft_float)') || \
 		{ echo "$@: uses floating point (calls" $$called"), which the kernel does not save: see docs/MODULES.md" >&2; exit 1; }

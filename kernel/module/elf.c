@@ -7,6 +7,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
+#define BUILD_ID_SECTION ".note.gnu.build-id"
 #define NAME "%.40s"			/* names in messages are cut */
 
 /* Does [start, start + len) lie within `size` bytes? */
@@ -183,7 +184,8 @@ static enum part part_of(const struct elf_view *v, u32 i)
 	bool init = starts_with(name, ".init.");
 
 	/* These are read from the file and never needed in memory (module/stamp.h). */
-	if (!(s->flags & SHF_ALLOC) || s->type == SHT_NULL || streq(name, ".modinfo") || starts_with(name, ".stamp"))
+	if (!(s->flags & SHF_ALLOC) || s->type == SHT_NULL || streq(name, ".modinfo") || starts_with(name, ".stamp") ||
+	    streq(name, BUILD_ID_SECTION))
 		return PART_NONE;
 	if (s->flags & SHF_EXECINSTR)
 		return init ? PART_INIT_TEXT : PART_TEXT;
@@ -213,6 +215,17 @@ static int note_unloaded(struct elf_view *v, u32 i, struct load_error *err)
 	return 0;
 }
 
+u32 build_id_of_note(const void *note, u32 size)
+{
+	u8 first[sizeof(u32)];
+
+	/* The sizes of name and ID, the type, "GNU" and a NUL: 16 bytes before the ID. */
+	if (size < 16 + sizeof(first))
+		return 0;
+	memcpy(first, (const u8 *)note + 16, sizeof(first));
+	return (u32)first[0] << 24 | (u32)first[1] << 16 | (u32)first[2] << 8 | first[3];
+}
+
 static int note_special(struct elf_view *v, u32 i, struct load_error *err)
 {
 	const struct elf32_shdr *s = &v->section[i];
@@ -228,6 +241,8 @@ static int note_special(struct elf_view *v, u32 i, struct load_error *err)
 			return bad_section(v, i, err, "a second symbol table");
 		v->symtab = i;
 	}
+	if (s->type == SHT_NOTE && streq(section_name(v, i), BUILD_ID_SECTION))
+		v->build_id = build_id_of_note(v->file + s->offset, s->size);
 	if (s->type == SHT_PROGBITS)
 		return note_unloaded(v, i, err);
 	return 0;

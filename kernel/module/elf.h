@@ -32,6 +32,7 @@ struct elf_view {			/* a file that passed elf_check() */
 	u32 names_size, section_names_size;
 	u32 symtab;				/* section numbers; 0: none */
 	u32 modinfo, stamp, probes;
+	u32 build_id;				/* the beginning of the linker's; 0: none */
 	u32 nr_got;				/* relocations that want a GOT slot */
 	u8  part[ELF_MAX_SECTIONS];		/* enum part of each section */
 	/* Filled in by elf_layout(): where each section goes, relative to the
@@ -46,6 +47,9 @@ struct elf_view {			/* a file that passed elf_check() */
  * tables, symbols, relocation targets. `file` is aligned to 4 bytes and stays
  * as it is while *v is used. 0, -ENOEXEC, -E2BIG. */
 int elf_check(const void *file, u32 size, struct elf_view *v, struct load_error *err) must_use;
+/* The first four bytes, as they are read and written (so the first is the highest), of the ID in a
+ * note that `ld --build-id` made; 0: too short for one. */
+u32 build_id_of_note(const void *note, u32 size);
 /* Decides where everything goes. 0, -E2BIG. */
 int elf_layout(struct elf_view *v, struct load_error *err) must_use;
 /* Copies the sections to `image` (image_size writable bytes, zeroed). */

@@ -116,6 +116,7 @@ static void note_parts(struct module *m, const struct elf_view *v)
 		m->part_pages[i] = ALIGN_UP(v->part_size[i], (u32)PAGE_SIZE) / PAGE_SIZE;
 	}
 	m->image_pages = v->image_size / PAGE_SIZE;
+	m->build_id = v->build_id;
 	m->owner.size = v->image_size + MODULE_HEAP_SIZE;
 }
 

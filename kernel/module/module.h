@@ -23,6 +23,7 @@ struct module {
 
 	/* Fixed once LIVE. */
 	u32 image_pages;		/* from owner.base */
+	u32 build_id;			/* tells builds of it apart; 0: it has none */
 	u32 part_start[NR_PARTS], part_pages[NR_PARTS];	/* pages, relative */
 	paddr_t *frames;		/* room for one per page of the range, for the unmapping */
 	int  (*init)(void);		/* NULL: none, or it has run */

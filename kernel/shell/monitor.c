@@ -9,6 +9,8 @@
 #include "lib/string.h"
 #include "module/module.h"
 #include "sched/sched.h"
+#include "shell/distrust.h"
+#include "shell/panic_report.h"
 #include "shell/shell.h"
 #include "smp/ipi.h"
 #include "unload/graveyard.h"
@@ -16,35 +18,10 @@
 #include "x86/console.h"
 #include "x86/machine.h"
 #include "x86/panic.h"
-#include "x86/paging.h"
 #include "x86/symbols.h"
 
-#define MAX_ELEMENTS 1000	/* of a list, which may have become a ring without its head */
 #define MAX_WORDS    4
 #define MAX_SHOWN    256	/* words of memory */
-
-/* Is [p, p + size), at most a page, memory of the kernel? Devices are not for reading. */
-static bool readable(const void *p, u32 size)
-{
-	u32 first = (u32)p, last = first + size - 1;
-
-	return first >= KERNEL_BASE && last >= first && last < FIXMAP_BASE &&
-	       kernel_translate(first) != ~0ull && kernel_translate(last) != ~0ull;
-}
-
-static void show_each(const struct list *head, u32 offset, u32 size, void (*show)(const void *element))
-{
-	const struct list *l = head->next;
-
-	for (u32 n = 0; l != head; n++, l = l->next) {
-		const void *element = (const char *)l - offset;
-		if (n == MAX_ELEMENTS || !readable(element, size)) {
-			printk("... %s at %08x\n", n == MAX_ELEMENTS ? "and so on" : "the list is broken", (u32)l);
-			return;
-		}
-		show(element);
-	}
-}
 
 /* -- commands ---------------------------------------------------------------------------- */
 
@@ -100,7 +77,7 @@ static void show_tasks(int argc, char **argv)
 {
 	(void)argc, (void)argv;
 	printk("  ID  CPU PRIO  STATE     NAME\n");
-	show_each(&tasklist, offsetof(struct task, all_node), sizeof(struct task), show_task);
+	each_readable(&tasklist, offsetof(struct task, all_node), sizeof(struct task), show_task);
 }
 
 static void show_module(const void *element)
@@ -114,7 +91,7 @@ static void show_module(const void *element)
 static void show_modules(int argc, char **argv)
 {
 	(void)argc, (void)argv;
-	show_each(&modules, offsetof(struct module, node), sizeof(struct module), show_module);
+	each_readable(&modules, offsetof(struct module, node), sizeof(struct module), show_module);
 }
 
 static void show_graves(int argc, char **argv)
@@ -149,7 +126,7 @@ static void show_memory(int argc, char **argv)
 	for (u32 i = 0; i < n; i++, at += sizeof(u32)) {
 		if (i % 4 == 0)
 			printk("%s%08x ", i ? "\n" : "", at);
-		if (readable((const void *)at, sizeof(u32)))
+		if (is_readable((const void *)at, sizeof(u32)))
 			printk(" %08x", *(const u32 *)at);
 		else
 			printk(" ????????");
@@ -165,6 +142,21 @@ static void show_log(int argc, char **argv)
 	(void)argc, (void)argv;
 	while ((n = dmesg_read(&pos, piece, sizeof(piece))))
 		console_write(piece, n);
+}
+
+static void show_code(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	const struct cpu *c;
+
+	if (streq(what, "dmesg"))
+		report_log();
+	else if (streq(what, "off"))
+		console_code(NULL);
+	else if (!streq(what, "bt"))
+		printk("qr: wants bt, dmesg or off\n");
+	else if ((c = chosen_cpu(argc - 1, argv + 1)))
+		report_cpu(c);
 }
 
 static void panic_again(int argc, char **argv)
@@ -198,6 +190,8 @@ static const struct {
 	{ "graves",   "graves              the modules that are gone, latest first", show_graves },
 	{ "x",        "x ADDRESS [WORDS]   memory; ???????? where nothing is mapped", show_memory },
 	{ "dmesg",    "dmesg               the kernel's messages so far", show_log },
+	{ "qr",       "qr bt [CPU]         the same as a code on the screen, for tools/panic", show_code },
+	{ "qr",       "qr dmesg            the last of the messages as a code; qr off: no code", show_code },
 	{ "panic",    "panic               again, in here", panic_again },
 	{ "reboot",   "reboot", reboot },
 	{ "poweroff", "poweroff", power_off },
@@ -293,4 +287,5 @@ void monitor_init(void)
 	bool wanted = monitor.given ? monitor.number : !run.given;
 
 	panic_monitor = wanted ? enter_monitor : NULL;
+	panic_report = report_panic;
 }

@@ -27,6 +27,7 @@
 
 /* -- output -------------------------------------------------------------- */
 static u32 mute_depth;			/* atomic */
+static enum console_route route = CONSOLE_TO_ALL;	/* another one while one CPU is left */
 static bool polled;			/* console_poll() runs and redraws the screen */
 
 /* Protects the log and the screen, and keeps lines whole. Outside the lock of
@@ -50,10 +51,13 @@ static void emit(const char *text, u32 len, bool keep)
 {
 	u32 flags = raw_lock(&output_lock);
 
-	if (keep)
-		log_append(text, len);
-	serial_write(text, len);
-	screen_write(text, len);
+	if (route & CONSOLE_TO_LOG) {
+		if (keep)
+			log_append(text, len);
+		serial_write(text, len);
+	}
+	if (route & CONSOLE_TO_SCREEN)
+		screen_write(text, len);
 	redraw_unless_polled();
 	raw_unlock(&output_lock, flags);
 }
@@ -121,6 +125,11 @@ void console_bust_locks(void)
 	WRITE_ONCE(mute_depth, 0);
 }
 
+void console_route(enum console_route r)
+{
+	route = r;
+}
+
 void console_flush(void)
 {
 	u32 flags = raw_lock(&output_lock);
@@ -128,6 +137,19 @@ void console_flush(void)
 	screen_refresh(SCREEN_CELLS);
 	raw_unlock(&output_lock, flags);
 	serial_drain();
+}
+
+u32 console_code_version(void)
+{
+	return screen_code_version();
+}
+
+void console_code(const struct qr *qr)
+{
+	u32 flags = raw_lock(&output_lock);
+
+	screen_code(qr);
+	raw_unlock(&output_lock, flags);
 }
 
 u32 dmesg_read(u32 *pos, char *buf, u32 len)

@@ -20,10 +20,20 @@ void printk(const char *fmt, ...) printf_like(1, 2);
 void vprintk(const char *fmt, va_list args);
 /* The same for text as it is, not kept: the prompt's echo, dmesg itself. */
 void console_write(const char *text, u32 len);
+/* Where printk goes from now on. For panic: much of what the log is to have would only push the
+ * rest off the screen. */
+enum console_route { CONSOLE_TO_LOG = 1, CONSOLE_TO_SCREEN = 2, CONSOLE_TO_ALL = 3 };
+void console_route(enum console_route route);	/* CONSOLE_TO_LOG: and to the serial line */
 /* For panic: never waits for a lock again, and ends any muting. */
 void console_bust_locks(void);
 /* Before the machine goes off: everything written is on the wire and the screen. */
 void console_flush(void);
+
+/* The largest version of a QR code that the screen can show beside text, 0: none; and one of
+ * at most that version on it, NULL: no more. For panic and its monitor. */
+struct qr;
+u32  console_code_version(void);
+void console_code(const struct qr *qr);
 
 /* Output goes nowhere while > 0 (benchmarks leave console output out). */
 void console_mute(bool on);

@@ -80,6 +80,63 @@ static void fb_cursor(u32 row, u32 col, cell_t cell)
 		draw_bits(row, col, line, 0xff, colour[cell_fg(cell)], 0);
 }
 
+static void clear(u32 x, u32 y, u32 width, u32 height)
+{
+	for (u32 line = y; line < y + height; line++) {
+		u8 *at = pixels + line * pitch + x * bytes_per_pixel;
+		for (u32 i = 0; i < width; i++, at += bytes_per_pixel)
+			put_pixel(at, colour[0]);
+	}
+}
+
+/* What lies beyond the last row and column is never drawn on; the loader's text may be there. */
+static void clear_margins(u32 width, u32 lines)
+{
+	u32 right = display.cols * GLYPH_COLS * scale, bottom = display.rows * GLYPH_ROWS * scale;
+
+	clear(right, 0, width - right, bottom);
+	clear(0, bottom, width, lines - bottom);
+}
+
+/* -- QR codes: at most half as high and as wide as the screen, unless that is too small ----------- */
+
+#define MIN_MODULE 2			/* pixels */
+
+static u32 width, height;		/* fixed after init */
+
+static u32 code_version_for(u32 pixels)
+{
+	u32 size = pixels / MIN_MODULE, rest = 17 + 2 * QR_QUIET;
+
+	return size < rest + 4 ? 0 : MIN((size - rest) / 4, (u32)QR_MAX_VERSION);
+}
+
+static void fill(u32 x, u32 y, u32 side, u32 value)
+{
+	for (u32 line = y; line < y + side; line++)
+		for (u32 i = 0; i < side; i++)
+			put_pixel(pixels + line * pitch + (x + i) * bytes_per_pixel, value);
+}
+
+static void fb_code(const struct qr *qr, u32 *rows, u32 *cols)
+{
+	clear_margins(width, height);
+	if (!qr)
+		return;
+	u32 modules = qr->size + 2 * QR_QUIET;
+	u32 side = MAX(MIN(width, height) / 2 / modules, (u32)MIN_MODULE), left = width - modules * side;
+
+	fill(left, 0, modules * side, colour[15]);
+	for (u32 r = 0; r < qr->size; r++)
+		for (u32 c = 0; c < qr->size; c++)
+			if (qr_dark(qr, r, c))
+				fill(left + (c + QR_QUIET) * side, (r + QR_QUIET) * side, side, colour[0]);
+	*rows = (modules * side + GLYPH_ROWS * scale - 1) / (GLYPH_ROWS * scale);
+	*cols = display.cols - MIN(left / (GLYPH_COLS * scale), display.cols);
+}
+
+/* -- set-up ---------------------------------------------------------------------------------- */
+
 /* The smallest with which the columns that there can be reach over three quarters of the screen: 1 up to
  * 1706 pixels, 2 up to 3413, 3 for 3840. On a 14-inch panel of that size a letter is then 1.9 mm wide. */
 static u32 choose_scale(u32 width)
@@ -100,24 +157,6 @@ static u32 lines_that_fit(const struct boot_framebuffer *fb)
 	return lines;
 }
 
-static void clear(u32 x, u32 y, u32 width, u32 height)
-{
-	for (u32 line = y; line < y + height; line++) {
-		u8 *at = pixels + line * pitch + x * bytes_per_pixel;
-		for (u32 i = 0; i < width; i++, at += bytes_per_pixel)
-			put_pixel(at, colour[0]);
-	}
-}
-
-/* What lies beyond the last row and column is never drawn on; the loader's text may be there. */
-static void clear_margins(u32 width, u32 lines)
-{
-	u32 right = display.cols * GLYPH_COLS * scale, bottom = display.rows * GLYPH_ROWS * scale;
-
-	clear(right, 0, width - right, bottom);
-	clear(0, bottom, width, lines - bottom);
-}
-
 const struct display *framebuffer_init(const struct boot_framebuffer *fb)
 {
 	u32 lines = lines_that_fit(fb);
@@ -128,6 +167,8 @@ const struct display *framebuffer_init(const struct boot_framebuffer *fb)
 	if (bytes_per_pixel < 2 || bytes_per_pixel > 4 ||
 	    fb->width < GLYPH_COLS * scale || lines < GLYPH_ROWS * scale)
 		return NULL;
+	width = fb->width;
+	height = lines;
 	pixels = fixmap(fb->addr, pitch * lines, MEMORY_SCREEN);
 	if (!pixels)
 		return NULL;
@@ -138,6 +179,8 @@ const struct display *framebuffer_init(const struct boot_framebuffer *fb)
 		.rows = MIN(lines / (GLYPH_ROWS * scale), (u32)SCREEN_MAX_ROWS),
 		.draw = fb_draw,
 		.cursor = fb_cursor,
+		.code_version = code_version_for(MIN(fb->width, lines)),
+		.code = fb_code,
 	};
 	clear_margins(fb->width, lines);
 	return &display;

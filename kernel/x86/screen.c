@@ -20,6 +20,8 @@ static u32 shown_row, shown_col;	/* where, when it is drawn */
 static u8 attr;
 static bool bright;
 
+static u32 code_rows, code_cols;	/* cells in the upper right corner that a QR code covers */
+
 static enum { TEXT, ESCAPE, CSI } state;
 static u32 param[MAX_PARAMS], nr_params;
 static u32 utf8_char, utf8_left;	/* a character that spans bytes */
@@ -216,10 +218,15 @@ void screen_write(const char *text, u32 len)
 	}
 }
 
+static bool is_covered(u32 r, u32 c)
+{
+	return r < code_rows && c + code_cols >= display->cols;
+}
+
 /* How many of `max` cells are left to draw elsewhere; -1: too few for this row. */
 static int refresh_row(u32 r, int max)
 {
-	for (u32 c = 0; c < display->cols; c++) {
+	for (u32 c = 0; c < display->cols && !is_covered(r, c); c++) {
 		if (wanted[r][c] == shown[r][c])
 			continue;
 		if (!max--)
@@ -262,9 +269,31 @@ bool screen_refresh(u32 max_cells)
 	dirty_rows = 0;
 	shown_row = row;
 	shown_col = c;
+	if (is_covered(row, c))
+		return false;
 	cursor_drawn = true;
 	display->cursor(row, c, wanted[row][c]);
 	return false;
+}
+
+u32 screen_code_version(void)
+{
+	return display ? display->code_version : 0;
+}
+
+/* All cells are drawn again, but for those that are covered now. */
+void screen_code(const struct qr *qr)
+{
+	if (!screen_code_version())
+		return;
+	code_rows = code_cols = 0;
+	display->code(qr, &code_rows, &code_cols);
+	for (u32 r = 0; r < display->rows; r++)
+		for (u32 c = 0; c < display->cols; c++)
+			shown[r][c] = (cell_t)~wanted[r][c];
+	cursor_drawn = false;
+	dirty_rows = ~0ull;
+	screen_refresh(SCREEN_MAX_ROWS * SCREEN_MAX_COLS);
 }
 
 void screen_init(const struct display *d)

@@ -1,6 +1,7 @@
 /* The screen: a terminal of character cells on top of VGA text or a linear
  * framebuffer. The caller holds the console's lock throughout. */
 #pragma once
+#include "lib/qr.h"
 #include "x86/bootinfo.h"
 
 /* A cell as VGA text memory has it: attribute (background, foreground) in the
@@ -21,6 +22,11 @@ struct display {
 	void (*draw)(u32 row, u32 col, cell_t cell);
 	/* The cursor sits on `cell`. Where it was before has been redrawn. */
 	void (*cursor)(u32 row, u32 col, cell_t cell);
+	/* The largest QR code that there is room for beside text; 0: none. */
+	u32 code_version;
+	/* Draws one over the upper right corner, with its margin, and says which cells that
+	 * covers; NULL ends it (they are drawn again). */
+	void (*code)(const struct qr *qr, u32 *rows, u32 *cols);
 };
 
 /* NULL when there is no such display. */
@@ -39,3 +45,8 @@ void screen_init(const struct display *d);
 void screen_write(const char *text, u32 len);
 /* Redraws what changed, at most `max_cells` cells; true: there is more. */
 bool screen_refresh(u32 max_cells);
+
+/* The largest version of a QR code that screen_code() can show; 0: none. */
+u32 screen_code_version(void);
+/* Shows a QR code of at most that version in the upper right corner, over the text; NULL: no more. */
+void screen_code(const struct qr *qr);

@@ -152,7 +152,7 @@ void backtrace(u32 eip, u32 ebp)
 	}
 }
 
-static u32 regs_sp(const struct regs *r)
+u32 regs_sp(const struct regs *r)
 {
 	/* A double fault does not push: trap.c fills its frame. */
 	return regs_from_user(r) || r->vector == TRAP_DF ? r->user_esp : regs_kernel_sp(r);

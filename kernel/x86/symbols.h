@@ -39,4 +39,6 @@ bool frame_up(u32 *ebp, u32 *eip);
 /* Prints the chain of return addresses that starts at frame pointer `ebp`,
  * after `eip`. Never faults: reads only mapped kernel memory. */
 void backtrace(u32 eip, u32 ebp);
+/* The stack pointer of the interrupted code. */
+u32  regs_sp(const struct regs *r);
 void print_regs(const struct regs *regs);

@@ -3,6 +3,7 @@
 #include "x86/cpu.h"
 #include "x86/paging.h"
 #include "x86/screen.h"
+#include "x86/vga_code.h"
 
 #define COLS 80
 #define ROWS 25
@@ -24,7 +25,7 @@ static volatile cell_t *cells;		/* fixed after init */
 
 static void vga_draw(u32 row, u32 col, cell_t cell)
 {
-	cells[row * COLS + col] = cell;
+	cells[row * COLS + col] = cell & vga_cell_mask;
 }
 
 static void crtc_write(u8 reg, u8 value)
@@ -44,6 +45,7 @@ static void vga_cursor(u32 row, u32 col, cell_t cell)
 
 static const struct display vga = {
 	.cols = COLS, .rows = ROWS, .draw = vga_draw, .cursor = vga_cursor,
+	.code_version = VGA_CODE_VERSION, .code = vga_code,
 };
 
 static u8 crtc_read(u8 reg)
