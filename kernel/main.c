@@ -24,6 +24,7 @@
 #include "x86/bootinfo.h"
 #include "x86/clock.h"
 #include "x86/console.h"
+#include "x86/last_log.h"
 #include "x86/machine.h"
 #include "x86/paging.h"
 #include "x86/panic.h"
@@ -152,6 +153,7 @@ void kmain(u32 magic, u32 info_phys)
 	boot_info_init(magic, info_phys);	/* what the loader knows */
 	paging_set_memory_types();
 	console_screen_init(&boot_info.fb);	/* a face, before anything can fail */
+	last_log_init();			/* what the last run said at its end */
 	read_options();
 	monitor_init();				/* where a panic ends */
 	boot_info_check();

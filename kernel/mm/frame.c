@@ -3,6 +3,7 @@
 #include "mm/memmap.h"
 #include "smp/spinlock.h"
 #include "x86/bootinfo.h"
+#include "x86/last_log.h"
 #include "x86/paging.h"
 #include "x86/panic.h"
 
@@ -29,6 +30,8 @@ static void take(u64 start, u64 end)
 
 static void read_memory_map(void)
 {
+	paddr_t start, end;
+
 	for (u32 i = 0; i < boot_info.nr_regions; i++) {
 		const struct boot_region *r = &boot_info.region[i];
 		/* A length that would wrap means "to the end". */
@@ -43,6 +46,8 @@ static void read_memory_map(void)
 	take(virt_to_phys(__kernel_start), virt_to_phys(__kernel_end));
 	for (u32 i = 0; i < boot_info.nr_modules; i++)
 		take(boot_info.module[i].start, boot_info.module[i].end);
+	last_log_place(&start, &end);
+	take(start, end);
 }
 
 /* The descriptors lie in the first run of memory that holds them. */

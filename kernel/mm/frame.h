@@ -4,7 +4,7 @@
 #include "x86/layout.h"
 
 /* Takes all usable memory below DIRECT_MAP_SIZE except the kernel image, the
- * boot modules and the first MiB. Boot CPU, once. */
+ * boot modules, the first MiB and what x86/last_log.h keeps. Boot CPU, once. */
 void frame_init(void);
 /* A frame, or 0 when there is none. Contents undefined. Any context. */
 paddr_t frame_alloc(void) must_use;

@@ -14,6 +14,7 @@
 #include "user/uaccess.h"
 #include "x86/bootinfo.h"
 #include "x86/console.h"
+#include "x86/last_log.h"
 #include "x86/machine.h"
 
 /* -- the laboratory ---------------------------------------------------------------------- */
@@ -228,6 +229,7 @@ static int sys_power(struct regs *r)
 	if (err)
 		return err;
 	(void)call_inside(reboot_inside, &status);
+	last_log_drop();
 	if (r->esi == POWER_REBOOT)
 		machine_reboot();
 	races_report();

@@ -1,4 +1,5 @@
 #include "x86/log.h"
+#include "x86/last_log.h"
 
 #define LOG_SIZE 65536u		/* a power of two: positions wrap freely */
 
@@ -11,6 +12,7 @@ void log_append(const char *text, u32 len)
 		text_of_log[end++ % LOG_SIZE] = text[i];
 	if (end - oldest > LOG_SIZE)
 		oldest = end - LOG_SIZE;
+	last_log_append(text, len);
 }
 
 u32 log_copy(u32 *pos, char *buf, u32 len)

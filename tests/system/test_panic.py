@@ -128,3 +128,43 @@ def test_sixteen_cpus_on_one_screen(boot, tmp_path):
     ask(m, "qr off")
     assert code_on_screen(m, tmp_path / "screen.ppm") == ""
     assert any(row.startswith("Quiesce") or "quiesce>" in row or "monitor>" in row for row in text_on_screen(m))
+
+
+def last_time(text):
+    """Lines that a boot showed of the run before; None: nothing of the kind."""
+    head, found, tail = text.partition("last time:\n")
+    return re.findall(r"^\| (.*)$", tail, re.M) if found else None
+
+
+def test_a_warm_reset_keeps_the_end(boot):
+    m = boot("--direct", cpus=2)
+    assert last_time(m.boot_text) is None
+    m.send("panic\r")
+    said = m.expect(MONITOR)
+    m.send("reboot\r")
+    text = m.wait_for_prompt()
+    lines = last_time(text)
+    assert re.match(r"CPU \d \(task panic\) panicked: asked for at the prompt$", lines[0])
+    report = said[said.index("Quiesce panic, build"):said.index("\nend")].replace("\r", "")
+    assert report in "\n".join(lines)
+    assert "\n2/2 CPUs\n" in text
+    # Those lines are enough for tools/panic.
+    read = tool("-", text=text)
+    assert read.returncode == 0 and "kernel/shell/" in read.stdout, read.stderr
+    # A run that ends without a word, by the reset button: its last lines, and none of the run before it.
+    qemu(m, "system_reset")
+    lines = last_time(m.wait_for_prompt())
+    assert lines[-1] == "2/2 CPUs" and not any("panicked" in line for line in lines)
+    # One that ends in good order.
+    m.send("reboot\r")
+    assert last_time(m.wait_for_prompt()) is None
+
+
+def test_a_damaged_record_is_ignored(boot):
+    """QEMU changes a byte of its text at each reset."""
+    m = boot("--direct", "--extra", "-device loader,addr=0x4000014,data=0x7f,data-len=1", cpus=1)
+    m.send("panic\r")
+    m.expect(MONITOR)
+    m.send("reboot\r")
+    text = m.wait_for_prompt()
+    assert "\n1/1 CPUs\n" in text and last_time(text) is None
