@@ -6,7 +6,7 @@
 #include "x86/machine.h"
 #include "x86/symbols.h"
 
-#define MAX_NESTED 8		/* panics of the steps and of the monitor that are survived */
+#define MAX_NESTED 12		/* panics of its steps and of the monitor that are survived */
 
 void (*panic_stop_others)(void);
 void (*panic_report)(void);
@@ -92,6 +92,17 @@ static void go_on(void)
 	machine_poweroff(STATUS_PANIC);
 }
 
+static void say_nested(u32 eip, const char *fmt, va_list args)
+{
+	char where[64];
+
+	console_route(CONSOLE_TO_ALL);
+	symbolise(eip, where, sizeof(where));
+	printk("panic inside panic, at %s: ", where);
+	vprintk(fmt, args);
+	printk("\n");
+}
+
 /* -- the way in -------------------------------------------------------------------- */
 
 /* Goes on on one CPU. Another one that panics waits for the NMI that shows its registers.
@@ -110,10 +121,7 @@ static void begin(const struct panic_place *place, const char *fmt, va_list args
 	}
 	if (depth > MAX_NESTED + 1)
 		stay_here();
-	console_route(CONSOLE_TO_ALL);
-	printk("panic inside panic: ");
-	vprintk(fmt, args);
-	printk("\n");
+	say_nested(place->eip, fmt, args);
 	go_on();
 }
 

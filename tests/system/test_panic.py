@@ -4,11 +4,14 @@ A warm reset keeps its end."""
 import os
 import re
 import shutil
+import socket
 import subprocess
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
-from machine import BUILD, ESCAPES, MONITOR, ROOT
+from machine import BUILD, MONITOR, ROOT, SCALE
+from explorer.gdbserver import GdbServer
 
 FAULTY_NULL_LOCKED = 2          # modules/tests/faulty.c: a panic inside the module
 
@@ -110,6 +113,31 @@ def test_a_report_from_a_screenshot(boot, tmp_path):
     ask(m, "qr off")
     assert code_on_screen(m, picture) == ""
     assert "wants bt, dmesg or off" in ask(m, "qr") and "9 is not a CPU" in ask(m, "qr bt 9")
+
+
+def symbols(*names):
+    with open(f"{BUILD}/quiesce.elf", "rb") as f:
+        table = ELFFile(f).get_section_by_name(".symtab")
+        return [table.get_symbol_by_name(name)[0]["st_value"] for name in names]
+
+
+def test_faults_of_the_panic_itself(boot, tmp_path):
+    """UD2 where the others are stopped and where the code is made: each costs its own step alone."""
+    m = boot("--direct", "--extra", f"-gdb unix:{tmp_path}/gdb,server=on,wait=off", cpus=2)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(60 * SCALE)
+        s.connect(f"{tmp_path}/gdb")
+        server = GdbServer(s)
+        for address in symbols("lapic_send_nmi", "qr_encode"):
+            assert server.ask(f"M{address:x},2:0f0b") == "OK"
+        server.ask("D;1")                   # it goes on
+    m.send("panic\r")
+    said = m.expect(MONITOR).replace("\r", "")
+    assert len(re.findall(r"^panic inside panic, at \w+\+0x0: invalid opcode", said, re.M)) == 2
+    steps = [said.index(text) for text in (
+        "\npanic: asked for at the prompt", "panic inside panic", ") panicked: asked for at the prompt\n  c0",
+        "Quiesce panic, build", "\nend\n", "\nThe machine has stopped")]
+    assert steps == sorted(steps) and said.index("panic inside panic", steps[2]) > steps[4]
 
 
 def test_sixteen_cpus_on_one_screen(boot, tmp_path):
