@@ -11,7 +11,7 @@ from docs_reader import HOST_PROGRAMS, is_host_command
 from machine import BUILD, ROOT
 
 TEXT = (".c", ".h", ".asm", ".py", ".pml", ".ld", ".sh", ".cfg", ".in")
-TOOLS = ("tools/run", "tools/send", "tools/explore", "tools/hazards", "tests/models/check")
+TOOLS = ("tools/run", "tools/send", "tools/explore", "tools/hazards", "tools/panic", "tests/models/check")
 NO_EVIDENCE = ("tests/system/", "docs/")    # what these say of a name does not make it exist
 PLACEHOLDER = re.compile(r"[A-Z]|\d+(ns|us|ms|s)?")
 

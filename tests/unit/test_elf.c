@@ -518,6 +518,18 @@ static void compiled_common(void **state)
 	unload_object(&l);
 }
 
+/* Two sizes, a type, "GNU", the ID. */
+static void build_id(void **state)
+{
+	static const u8 note[36] = { 4, 0, 0, 0, 20, 0, 0, 0, 3, 0, 0, 0, 'G', 'N', 'U', 0, 0x1f, 0x2e, 0x3d, 0x4c };
+
+	(void)state;
+	assert_int_equal(build_id_of_note(note, sizeof(note)), 0x1f2e3d4c);
+	assert_int_equal(build_id_of_note(note, 20), 0x1f2e3d4c);
+	assert_int_equal(build_id_of_note(note, 19), 0);
+	assert_int_equal(build_id_of_note(note, 0), 0);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest others[] = {
@@ -526,7 +538,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(odd_address), cmocka_unit_test(long_names),
 		cmocka_unit_test(changed_bytes), cmocka_unit_test(compiled_plain),
 		cmocka_unit_test(compiled_pic), cmocka_unit_test(compiled_debug),
-		cmocka_unit_test(compiled_common),
+		cmocka_unit_test(compiled_common), cmocka_unit_test(build_id),
 	};
 	struct CMUnitTest all[ARRAY_SIZE(others) + ARRAY_SIZE(faults)];
 	size_t n = 0;
