@@ -75,22 +75,33 @@ def madt(gsi_base):
     return table(b"APIC", struct.pack("<II", 0xfee00000, 1) + b"".join(entries))
 
 
+def fadt_of_a_tablet():
+    """Hardware-reduced: no PM timer, no PM1 registers, and no sleep control register either. A port stands where it
+    does not count."""
+    body = bytearray(268 - 36)
+    struct.pack_into("<I", body, 64 - 36, 0x604)        # PM1a_CNT_BLK
+    struct.pack_into("<I", body, 112 - 36, 1 << 20)     # HW_REDUCED_ACPI
+    return table(b"FACP", bytes(body))
+
+
 def places(what, *more):
     return subprocess.run([os.path.join(ROOT, "tools/places"), what, *more], text=True,
                           stdout=subprocess.PIPE).stdout.strip()
 
 
-def image_with_table(folder, signature, data):
-    """An ISO whose GRUB puts this table in the place of the firmware's."""
+def image_with_tables(folder, **tables):
+    """An ISO whose GRUB puts these tables in the place of the firmware's."""
     rescue, grub = places("mkrescue"), places("grub", "i386-pc")
     if not rescue or not grub or not shutil.which("xorriso"):
         pytest.skip("environment: no grub-mkrescue, GRUB for i386-pc or xorriso")
     iso = folder / "iso/boot/grub"
     iso.mkdir(parents=True)
-    (iso / "table").write_bytes(data)
+    for signature, data in tables.items():
+        (iso / signature).write_bytes(data)
+    files = " ".join(f"/boot/grub/{signature}" for signature in tables)
     # setparams, in run.cfg, gives words to the function that it is called in.
     (iso / "grub.cfg").write_text(f"""
-        acpi --exclude={signature} /boot/grub/table
+        acpi --exclude={','.join(tables)} {files}
         function start {{
             source /boot/grub/run.cfg
             multiboot2 /boot/grub/quiesce.elf "$@"
@@ -108,13 +119,16 @@ def image_with_table(folder, signature, data):
     return folder
 
 
-def test_high_interrupt_lines_and_nmi_entries_of_garbage(tmp_path):
-    """The RTC interrupts through GSI 208, for which there is no vector of that number."""
-    image = image_with_table(tmp_path, "APIC", madt(200))
+def test_firmware_of_other_machines(tmp_path):
+    """The RTC interrupts through GSI 208, for which there is no vector of that number; two entries for NMIs are
+    garbage; and there is no way to switch it off."""
+    image = image_with_tables(tmp_path, APIC=madt(200), FACP=fadt_of_a_tablet())
     done = run("--build", str(image), "-c", "modprobe rtc; sleep 50ms; irqs", cpus=2, timeout=60)
     assert done.status == 0
     assert "acpi: MADT entry at 0x3c (type 4): an NMI at a LINT that no CPU has 0x24; refused\n" in done.output
     assert "acpi: MADT entry at 0x42 (type 4): an NMI whose flags are reserved 0x58b; refused\n" in done.output
+    assert ("acpi: this machine cannot be switched off: its ACPI is hardware-reduced, without a sleep control register\n"
+            in done.output)
     line = re.search(r"^ +8 +208 +0x([0-9a-f]+) +\d+ +(\d+) ", done.output, re.M)
     assert line and 0x30 <= int(line.group(1), 16) < 0x80 and int(line.group(2)) > 0
 
