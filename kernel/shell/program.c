@@ -44,14 +44,19 @@ int run_program(const char *name, const char *args)
 	return IS_ERR(p) ? shell_error(PTR_ERR(p), "%s: %s", name, why) : wait_for_end(p);
 }
 
+static const char *remedy(int err)
+{
+	return err == -ENOMEM ? "give the machine more memory" :
+	       "give modules.tar to the boot loader, or say init=PROGRAM";
+}
+
 void start_init(const char *program)
 {
 	const char *why;
 	struct process *p = start_program(program, "", PRIO_HIGH, &why);
 
 	if (IS_ERR(p))
-		panic("%s, the first program: %s; give modules.tar to the boot loader, or say init=PROGRAM",
-		      program, why);
+		panic("%s, the first program: %s; %s", program, why, remedy(PTR_ERR(p)));
 	int code = wait_for_end(p);
 	panic("%s, the first program, has ended: %s%s", program, code < 0 ? errno_name(code) : "by itself",
 	      code == -ENOMEM ? "; give the machine more memory" : "");
