@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from machine import BUILD, PANICKED, ROOT, SCALE, TOOL, run
+from machine import BUILD, PANICKED, ROOT, SCALE, TOOL, run, skip_if_lacking
 
 ENOMEM = 12
 
@@ -52,6 +52,31 @@ def test_little_memory():
     assert done.status in (0, ENOMEM)
     assert "no memory" in done.output or re.search(r"[1-9]\d* refused", done.output)
     assert re.search(r"^memory: +\d+ KiB", done.output, re.M)
+
+
+# -- a register that no emulator has -------------------------------------------------
+
+# GDB in the place of MSRC001_0055: CPU 0 obeys, CPU 1 has no such register to write to.
+C1E = ["break *rdmsr_may_fault if $ecx == 0xc0010055", "break *wrmsr_may_fault if $ecx == 0xc0010055",
+       "break start_init", "continue",
+       "set $eax = 0x18000001", "set $edx = 0", "set $eip = $eip + 2", "continue",
+       "printf \"written: %#x\\n\", $eax", "continue",
+       "continue",                      # it is read back
+       "set $eax = 0x10000000", "set $edx = 0", "set $eip = $eip + 2", "continue",
+       "set $eip = msr_missing", "continue"]
+
+
+def test_c1e_is_switched_off_or_told(tmp_path):
+    log = tmp_path / "serial"
+    commands = [word for command in C1E for word in ("--gdb-command", command)]
+    done = subprocess.run([TOOL, "--build", BUILD, "--direct", "--gdb", "--smp", "2", "--cpu", "phenom", "--serial", log,
+                           "--timeout", "60", *commands], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=120 * SCALE)
+    skip_if_lacking(done.returncode, done.stdout)
+    assert "written: 0x1\n" in done.stdout, done.stdout
+    said = log.read_text()
+    assert said.count("cpu: AMD's C1E was on, which stops the timer of an idle CPU: switched off\n") == 1
+    assert said.count("cpu: C1E cannot be switched off, and an idle CPU's timer may stop") == 1
 
 
 # -- the firmware of other machines ------------------------------------------------
