@@ -49,6 +49,33 @@ def test_framebuffer_says_why(undriven, tmp_path, stop):
     m.on_framebuffer(STOPS[stop][1])
 
 
+# Width, height: what is said of it, if anything.
+SIZES = {(640, 480): "", (1366, 768): "", (1920, 1080): "", (3840, 2160): "", (5120, 2880): "",
+         (7680, 4320): "only the upper 2389 lines fit the window to map them"}
+
+
+def image_of_size(folder, width, height):
+    """The image, whose entry sets a mode. run.cfg, which tools/run writes, comes behind grub.cfg's functions."""
+    mode = f"""set timeout=0
+function quiesce {{
+	multiboot2 /boot/quiesce.elf
+	set gfxpayload={width}x{height}x32
+	module2 /boot/modules.tar modules.tar
+}}"""
+    with open(os.path.join(BUILD, "quiesce.iso"), "rb") as f:
+        data = f.read()
+    at = data.index(b"# quiesce run.cfg".ljust(4095) + b"\n")
+    image = folder / "sized.iso"
+    image.write_bytes(data[:at] + mode.encode().ljust(4095) + data[at + 4095:])
+    return str(image)
+
+
+def test_no_screen_is_said(undriven):
+    m = undriven("--direct", "--extra", "-vga none")
+    m.on_serial("quiesce> ")
+    assert "console: no screen: the loader told of none" in m.said()
+
+
 NO_KEYBOARD = ["--direct", "--extra", "-machine i8042=off"]
 
 
@@ -60,7 +87,16 @@ def test_a_machine_that_can_only_be_watched_shows_the_tour(undriven):
     assert "VGA text, no keyboard" in m.said()
 
 
-if ALL:                         # it takes eleven seconds
+if ALL:                         # they take long
+    @pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+    def test_screens_of_any_size(undriven, tmp_path, size):
+        m = undriven("--extra", "-vga none -device VGA,vgamem_mb=256", image=image_of_size(tmp_path, *size))
+        m.on_serial("quiesce> ")
+        assert f"framebuffer {size[0]}x{size[1]}" in m.said() and SIZES[size] in m.said()
+        m.on_framebuffer("quiesce>")
+        picture = m.picture()
+        assert (picture.width, picture.height) == size
+
     def test_one_that_is_spoken_to_does_not(boot):
         m = boot(*NO_KEYBOARD, cpus=1)
         assert m.lines("cpus") and "tour" not in "".join(m.lines("sleep 11s"))
