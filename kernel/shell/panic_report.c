@@ -151,7 +151,7 @@ void report_panic(void)
 	if (!version || !show_code(text, whole_lines(qr_capacity(version)), version))
 		return;
 	console_route(CONSOLE_TO_SCREEN);
-	printk("To report this, photograph the code, or read it with a phone: it is text.\n");
+	printk("To report it: photograph the code; a phone reads it as text.\n");
 }
 
 void report_cpu(const struct cpu *c)

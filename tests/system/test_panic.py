@@ -10,7 +10,7 @@ import subprocess
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from machine import BUILD, MONITOR, ROOT, SCALE
+from machine import BUILD, MONITOR, PANICKED, ROOT, SCALE, run
 from explorer.gdbserver import GdbServer
 
 FAULTY_NULL_LOCKED = 2          # modules/tests/faulty.c: a panic inside the module
@@ -196,3 +196,13 @@ def test_a_damaged_record_is_ignored(boot):
     m.send("reboot\r")
     text = m.wait_for_prompt()
     assert "\n1/1 CPUs\n" in text and last_time(text) is None
+
+
+def test_a_screenshot_of_a_run_that_panics(tmp_path):
+    """The machine switches itself off then; its screen is taken first."""
+    if not shutil.which("zbarimg"):
+        pytest.skip("environment: zbarimg is missing; remedy: apt-get install zbar-tools")
+    picture = tmp_path / "panic.png"
+    done = run("--screenshot", str(picture), "-c", "panic", cpus=16)
+    assert done.status == PANICKED
+    assert re.search(r"^  [0-9a-f]{8} panic_run\+0x\w+ +kernel/shell/\S+:\d+", tool(picture).stdout, re.M)

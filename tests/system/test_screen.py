@@ -17,10 +17,10 @@ STOPS = {
     "cmov": (["--cpu", "max,-cmov"], "this CPU has no CMOV; a Pentium Pro or later is needed."),
     "pae": (["--cpu", "max,-pae"], "this CPU has no PAE; a Pentium Pro or later is needed."),
     "tsc": (["--cpu", "max,-tsc"], "this CPU has no time stamp counter; a Pentium Pro"),
-    "apic": (["--cpu", "max,-apic"], "panic: cpu: this CPU has no local APIC, which Quiesce needs"),
-    "acpi": (["--extra", "-machine acpi=off"], "panic: no usable ACPI tables"),
-    "memory": (["--mem", "2"], "panic: memory: no room for"),
-    "archive": (["--archive", DAMAGED], "panic: init, the first program: the boot archive has no such program"),
+    "apic": (["--cpu", "max,-apic"], "cpu: this CPU has no local APIC, which Quiesce needs"),
+    "acpi": (["--extra", "-machine acpi=off"], "no usable ACPI tables"),
+    "memory": (["--mem", "2"], "memory: no room for"),
+    "archive": (["--archive", DAMAGED], "init, the first program: the boot archive has no such program"),
     "clock": (["--append", "clock=hpet", "--extra", "-machine hpet=off"], "leave out clock= on the command line"),
 }
 # One before C, one in it. GRUB itself wants more memory than the kernel.
