@@ -118,21 +118,23 @@ static void fill(u32 x, u32 y, u32 side, u32 value)
 			put_pixel(pixels + line * pitch + (x + i) * bytes_per_pixel, value);
 }
 
-static void fb_code(const struct qr *qr, u32 *rows, u32 *cols)
+static void fb_code(const struct qr *qr, u32 text_rows, struct screen_corner *covered)
 {
 	clear_margins(width, height);
 	if (!qr)
 		return;
 	u32 modules = qr->size + 2 * QR_QUIET;
 	u32 side = MAX(MIN(width, height) / 2 / modules, (u32)MIN_MODULE), left = width - modules * side;
+	u32 row = GLYPH_ROWS * scale, y = text_rows * row + modules * side <= height ? height - modules * side : 0;
 
-	fill(left, 0, modules * side, colour[15]);
+	fill(left, y, modules * side, colour[15]);
 	for (u32 r = 0; r < qr->size; r++)
 		for (u32 c = 0; c < qr->size; c++)
 			if (qr_dark(qr, r, c))
-				fill(left + (c + QR_QUIET) * side, (r + QR_QUIET) * side, side, colour[0]);
-	*rows = (modules * side + GLYPH_ROWS * scale - 1) / (GLYPH_ROWS * scale);
-	*cols = display.cols - MIN(left / (GLYPH_COLS * scale), display.cols);
+				fill(left + (c + QR_QUIET) * side, y + (r + QR_QUIET) * side, side, colour[0]);
+	covered->top = y / row;
+	covered->rows = (y + modules * side + row - 1) / row - covered->top;
+	covered->cols = display.cols - MIN(left / (GLYPH_COLS * scale), display.cols);
 }
 
 /* -- set-up ---------------------------------------------------------------------------------- */

@@ -20,7 +20,8 @@ static u32 shown_row, shown_col;	/* where, when it is drawn */
 static u8 attr;
 static bool bright;
 
-static u32 code_rows, code_cols;	/* cells in the upper right corner that a QR code covers */
+static const struct qr *code;		/* the QR code that is shown; NULL: none */
+static struct screen_corner covered;	/* by it */
 
 static enum { TEXT, ESCAPE, CSI } state;
 static u32 param[MAX_PARAMS], nr_params;
@@ -45,6 +46,8 @@ static void line_feed(void)
 {
 	if (row + 1 < display->rows) {
 		row++;
+		if (covered.top && row >= covered.top)
+			screen_code(code);
 		return;
 	}
 	memmove(wanted[0], wanted[1], sizeof(wanted[0]) * (display->rows - 1));
@@ -220,7 +223,7 @@ void screen_write(const char *text, u32 len)
 
 static bool is_covered(u32 r, u32 c)
 {
-	return r < code_rows && c + code_cols >= display->cols;
+	return r - covered.top < covered.rows && c + covered.cols >= display->cols;
 }
 
 /* How many of `max` cells are left to draw elsewhere; -1: too few for this row. */
@@ -286,8 +289,9 @@ void screen_code(const struct qr *qr)
 {
 	if (!screen_code_version())
 		return;
-	code_rows = code_cols = 0;
-	display->code(qr, &code_rows, &code_cols);
+	code = qr;
+	covered = (struct screen_corner){ 0 };
+	display->code(qr, row + 1, &covered);
 	for (u32 r = 0; r < display->rows; r++)
 		for (u32 c = 0; c < display->cols; c++)
 			shown[r][c] = (cell_t)~wanted[r][c];

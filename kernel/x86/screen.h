@@ -16,6 +16,9 @@ static inline u8 cell_bg(cell_t cell)         { return cell >> 12; }
 #define SCREEN_MAX_ROWS 64
 #define SCREEN_CELLS    (SCREEN_MAX_COLS * SCREEN_MAX_ROWS)
 
+/* Cells at the right edge of the screen: rows from `top` on. */
+struct screen_corner { u32 top, rows, cols; };
+
 /* What draws: fixed after init. */
 struct display {
 	u32 cols, rows;
@@ -24,9 +27,9 @@ struct display {
 	void (*cursor)(u32 row, u32 col, cell_t cell);
 	/* The largest QR code that there is room for beside text; 0: none. */
 	u32 code_version;
-	/* Draws one over the upper right corner, with its margin, and says which cells that
-	 * covers; NULL ends it (they are drawn again). */
-	void (*code)(const struct qr *qr, u32 *rows, u32 *cols);
+	/* Draws one with its margin, and says which cells that covers: the lower right corner, if it ends
+	 * below `text_rows` rows of text, else the upper one. NULL ends it (they are drawn again). */
+	void (*code)(const struct qr *qr, u32 text_rows, struct screen_corner *covered);
 };
 
 /* NULL when there is no such display. */
@@ -48,5 +51,6 @@ bool screen_refresh(u32 max_cells);
 
 /* The largest version of a QR code that screen_code() can show; 0: none. */
 u32 screen_code_version(void);
-/* Shows a QR code of at most that version in the upper right corner, over the text; NULL: no more. */
+/* Shows a QR code of at most that version, which has to stay in memory: below the text, if there is room, and
+ * in the upper right corner, over the oldest lines, when the text gets there. NULL: no more. */
 void screen_code(const struct qr *qr);

@@ -10,6 +10,7 @@
 #include "x86/paging.h"
 
 #define COLS        80
+#define ROWS        25
 #define TEXT_MEMORY 0xb8000
 #define FONT_MEMORY 0xa0000
 #define SECOND_SET  0x4000		/* where the map number 1 is in plane 2 */
@@ -131,20 +132,20 @@ static void load_glyph(const struct qr *qr, u32 glyph, u32 row, u32 col)
 }
 
 /* A margin of one cell all around: 4 modules left and right, 8 above and below. */
-static void show_glyphs(u32 high, u32 wide)
+static void show_glyphs(u32 top, u32 high, u32 wide)
 {
 	volatile cell_t *cells = phys_to_virt(TEXT_MEMORY);
 
 	for (u32 r = 0; r < high + 2; r++) {
 		for (u32 c = 0; c < wide + 2; c++) {
 			bool margin = r == 0 || c == 0 || r > high || c > wide;
-			cells[r * COLS + COLS - 2 - wide + c] =
+			cells[(top + r) * COLS + COLS - 2 - wide + c] =
 				margin ? make_cell(' ', MARGIN_ATTR) : make_cell((u8)((r - 1) * wide + c - 1), CODE_ATTR);
 		}
 	}
 }
 
-void vga_code(const struct qr *qr, u32 *rows, u32 *cols)
+void vga_code(const struct qr *qr, u32 text_rows, struct screen_corner *covered)
 {
 	vga_cell_mask = qr ? TEXT_BITS : 0xffff;
 	if (!qr) {
@@ -159,7 +160,8 @@ void vga_code(const struct qr *qr, u32 *rows, u32 *cols)
 			load_glyph(qr, r * wide + c, r * DOWN, c * ACROSS);
 	map_text();
 	use_second_set(true);
-	show_glyphs(high, wide);
-	*rows = high + 2;
-	*cols = wide + 2;
+	*covered = (struct screen_corner){ .rows = high + 2, .cols = wide + 2 };
+	if (text_rows + covered->rows <= ROWS)
+		covered->top = ROWS - covered->rows;
+	show_glyphs(covered->top, high, wide);
 }

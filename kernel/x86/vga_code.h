@@ -6,6 +6,6 @@
 #define VGA_CODE_VERSION 17	/* 644 bytes: what 256 glyphs can show */
 
 /* As in struct display. */
-void vga_code(const struct qr *qr, u32 *rows, u32 *cols);
+void vga_code(const struct qr *qr, u32 text_rows, struct screen_corner *covered);
 /* What text cells may have: while a code is shown, one bit chooses its glyphs. */
 extern cell_t vga_cell_mask;
