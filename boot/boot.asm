@@ -75,7 +75,7 @@ _start:
 	cli
 	cld
 	mov esp, PHYS(boot_stack_top)
-	push dword 0			; EFLAGS of nobody we know
+	push dword 0			; the loader leaves EFLAGS undefined
 	popf
 	mov ebp, eax			; the loader's magic, out of CPUID's way
 	mov edi, ebx			; and its information
@@ -128,7 +128,7 @@ _start:
 	jmp SEL_CODE:in_upper_quarter
 
 	align 8
-boot_gdt:				; accessed bits set: nobody writes here
+boot_gdt:				; accessed bits set: the CPU need not write
 	dq 0
 	dq 0x00cf9b000000ffff		; code, 4 GiB, ring 0 (SDM vol. 3, 3.4.5)
 	dq 0x00cf93000000ffff		; data

@@ -251,7 +251,7 @@ int console_getc_nonblock(void)
 	return ring_get(&input, &c) ? c : -EAGAIN;
 }
 
-/* -- who reads which source ------------------------------------------------ */
+/* -- the sources of input --------------------------------------------------- */
 static u32 keyboard_driver_visits(void) { return READ_ONCE(keyboard_visits); }
 
 static struct source {

@@ -1,4 +1,4 @@
-"""GRUB's menu, as whoever boots the image finds it: nobody but the keyboard drives it."""
+"""GRUB's menu, as it is on a PC: only the keyboard drives it."""
 
 import os
 import re

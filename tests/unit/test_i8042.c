@@ -53,7 +53,7 @@ static void keyboard(u8 byte)
 	answer(0xfa);
 	if (byte == 0xff) {
 		m.reset = true;
-		m.scanning = false;	/* until it is told, as some do */
+		m.scanning = false;	/* until 0xf4 comes, as some do */
 		if (!m.no_result)
 			say(0xaa, false);
 	} else if (byte == 0xf4) {
