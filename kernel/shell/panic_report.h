@@ -1,4 +1,4 @@
-/* A panic for a reader who is elsewhere: short enough for a QR code, and text, so that any phone shows it
+/* A panic for a reader elsewhere: short enough for a QR code, and text, so that any phone shows it
  * and a serial line carries it. tools/panic makes functions and lines of its addresses. All of it for
  * the CPU that panicked, the others stopped; no lock, no heap. */
 #pragma once

@@ -69,7 +69,7 @@ static void show_self(void)
 	backtrace(panicked_at.eip, panicked_at.ebp);
 }
 
-/* For a reader who is not here. All text is out by now. */
+/* For a reader elsewhere. All text is out by now. */
 static void report(void)
 {
 	if (panic_report)

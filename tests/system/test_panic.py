@@ -76,7 +76,7 @@ def test_a_report_from_a_screenshot(boot, tmp_path):
     code = code_on_screen(m, picture)
     assert code.startswith("Quiesce panic, build ") and code.rstrip().endswith("\nend")
     assert code.strip() in said.replace("\r", "")       # the serial line has the same
-    # The function and the line, in the module, and who called it in the kernel.
+    # The function and the line, in the module, and its callers in the kernel.
     report = tool(picture)
     assert report.returncode == 0, report.stderr
     place = line_in("modules/tests/faulty.c", "return (int)*nowhere;")
