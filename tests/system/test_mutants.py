@@ -48,11 +48,13 @@ def list_of(tmp_path, text):
 def test_quick_ones_are_caught():
     done = mutants("--only", ",".join(QUICK))
     assert done.returncode == 0 and re.search(rf"^{len(QUICK)} caught in \d+ s$", done.stdout, re.M), done.stdout + done.stderr
+    assert done.stdout.endswith(f"survived: 0 of {len(QUICK)}, 0.0 %\n")
 
 
 def test_one_that_nothing_notices_is_told(tmp_path):
     done = mutants(*list_of(tmp_path, HARMLESS + "see test spinlock_state\n"))
     assert done.returncode == 1 and re.search(r"^harmless +survived .*nothing$", done.stdout, re.M)
+    assert done.stdout.endswith("survived: 1 of 1, 100.0 %\n")
 
 
 def test_an_equivalent_one_wants_a_reason(tmp_path):

@@ -72,6 +72,9 @@ static void text_wraps_and_scrolls(void **state)
 	expect_row(1, "second");
 	expect_row(3, "fourth");
 	expect_cursor(3, 6);
+	put("\n5th");			/* shorter than the row whose place it takes */
+	expect_row(2, "fourth");
+	expect_row(3, "5th");
 }
 
 static void only_changed_cells_are_drawn(void **state)
