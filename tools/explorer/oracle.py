@@ -121,20 +121,25 @@ class Tasks:
 
     def stack_from(self, task):
         """(stack pointer, frame pointer) of the kernel's part of its stack; None: it is empty."""
-        cpu = self.on_cpu.get(task[0])
         low, top = self.get(task, "stack"), self.get(task, "kernel_top")
-        if cpu is not None:
-            r = self.registers[cpu]
-            return (r["esp"] & ~3, r["ebp"]) if low <= r["esp"] < top else None
+        for r in self.registers:        # not only cpu.task's: a CPU may stand in the middle of a switch
+            if low <= r["esp"] < top:
+                return r["esp"] & ~3, r["ebp"]
         sp = self.get(task, "sp")
+        if task[0] in self.on_cpu and self.is_in_ring_3(self.on_cpu[task[0]]):
+            return None
         # switch.asm and with_registers_on_stack() push edi, esi, ebx, ebp
         return (sp, int.from_bytes(self.memory.bytes(sp + 12, 4), "little")) if low <= sp < top else None
 
+    def is_in_ring_3(self, cpu):
+        return self.registers[cpu]["cs"] & 3
+
 
 class Oracle:
-    def __init__(self, machine, kernel, tell):
+    def __init__(self, machine, kernel, tell=lambda line: None, layout=None):
+        """layout: of FIELDS, if there is one already."""
         self.machine, self.kernel, self.tell = machine, kernel, tell
-        self.memory = Memory(machine, Layout(kernel.path, FIELDS))
+        self.memory = Memory(machine, layout or Layout(kernel.path, FIELDS))
         self.symbols = {kernel.symbol(n): n for n in
                         ("help_insiders_out", "owner_commit_gone", "graveyard_dig", "machine_poweroff")}
         self.deaths = self.inside = self.disagreements = self.looks = self.words = 0
@@ -212,12 +217,15 @@ class Oracle:
         """At one of the breakpoints. False: the machine is about to go off."""
         begun = time.monotonic()
         registers = self.machine.gdb.registers(cpu)
-        arguments = self.memory.bytes(registers["esp"] + 4, 16)
-        argument = [int.from_bytes(arguments[i:i + 4], "little") for i in range(0, 16, 4)]
         name = self.symbols[registers["eip"]]
-        getattr(self, "at_" + name)(cpu, argument)
+        getattr(self, "at_" + name)(cpu, self.arguments(registers))
         self.seconds += time.monotonic() - begun
         return name != "machine_poweroff"
+
+    def arguments(self, registers):
+        """At a function's entry: its first four."""
+        data = self.memory.bytes(registers["esp"] + 4, 16)
+        return [int.from_bytes(data[i:i + 4], "little") for i in range(0, 16, 4)]
 
     def say(self, event, target, **more):
         self.tell(json.dumps({"event": event, "module": target.name, "base": f"{target.base:#x}", **more}))
@@ -240,12 +248,23 @@ class Oracle:
         self.say("look", target, named=n, inside=len(inside), seen=len(inside & known), missed=[str(w) for w in missed],
                  excused=bool(excused))
 
-    def at_owner_commit_gone(self, cpu, argument):
-        """owner_commit_gone(owner, epoch): a look found nobody, and says so unless the epoch has changed."""
+    def overlooked(self, cpu, module):
+        """At owner_commit_gone(): what is inside of this module, although a look has found nothing."""
+        _, found = self.at_commit(cpu, self.arguments(self.machine.gdb.registers(cpu)), module)
+        return [w for w in found or () if w.kind == "inside"]
+
+    def at_commit(self, cpu, argument, module=None):
+        """owner_commit_gone(owner, epoch): a look found nothing, and says so unless the epoch has changed; then None."""
         target = self.owner(argument[0])
-        if self.memory.field(argument[0], "owner.epoch") != argument[1] | argument[2] << 32:
+        if self.memory.field(argument[0], "owner.epoch") != argument[1] | argument[2] << 32 or \
+                module not in (None, target.name):
+            return target, None
+        return target, self.look(target, self.current(cpu))
+
+    def at_owner_commit_gone(self, cpu, argument):
+        target, found = self.at_commit(cpu, argument)
+        if found is None:
             return
-        found = self.look(target, self.current(cpu))
         missed = [w for w in found if w.kind in ("inside", "possible")]
         self.disagreements += bool(missed)
         self.say("commit", target, missed=[str(w) for w in missed], left_out=self.left_out(found))

@@ -48,7 +48,10 @@ class Code:
         return {a for a, i in self.module_code.items() if i.named("pause")}
 
     def is_in_files(self, address, patterns):
-        return address in self.lines and any(p in self.lines[address][0] for p in patterns)
+        """A pattern is a part of a path, or "function()"."""
+        return address in self.lines and any(
+            self.kernel.function(address)[0] == p[:-2] if p.endswith("()") else p in self.lines[address][0]
+            for p in patterns)
 
     def in_files(self, patterns):
         """Accesses in files whose path holds one of these, and the module's."""
@@ -62,6 +65,11 @@ class Code:
         behind = {b for a, b in zip(ordered, ordered[1:])
                   if self.module_code[a].operands or self.module_code[a].named("call")}
         return entries | behind
+
+    def in_functions(self, patterns):
+        """All accesses in a "function()", shared or not."""
+        named = {p[:-2] for p in patterns if p.endswith("()")}
+        return {a for a in self.instructions if a in self.lines and self.kernel.function(a)[0] in named}
 
     def interrupts_go_off(self, patterns):
         """CLI: what was pending is served before it, or not."""
@@ -77,10 +85,13 @@ class Code:
                      if a in self.kernel.code and self.kernel.code[a].named("call")), address - 5)
 
     def entry_of(self, function):
+        """Of the module or, if it has none of that name, of the kernel."""
         for name, address, _ in self.module_symbols:
             if name == function:
                 return address
-        raise Lacking(f"{self.module}: no function {function}; there are: " +
+        if function in self.kernel.symbols:
+            return self.kernel.symbols[function]
+        raise Lacking(f"neither {self.module} nor the kernel has a function {function}; {self.module} has: " +
                       " ".join(n for n, a, _ in self.module_symbols if a in self.module_code))
 
     def where(self, address):

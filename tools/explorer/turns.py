@@ -6,6 +6,7 @@ another one. What stops a turn is a breakpoint:
     point   an access to shared memory, before it is made
     end     the machine is about to be turned off
     panic
+    check   a place where something is looked at from outside; the turn goes on, or the run ends as "wrong"
 
 CPUs take turns: one that waits or is idle gives way to the next. A CPU can be frozen at a point: it serves
 interrupts there, and goes on when none of the others can, and none wakes for some milliseconds. `late` ones
@@ -18,6 +19,7 @@ in jumps of 10 us at each stop.
 
 import copy
 import dataclasses
+import math
 
 from .gdbserver import Gone
 from .machine import PIT_PERIOD
@@ -27,6 +29,7 @@ MOST_TURNS = 6000               # of a run; then nothing is said of it, but that
 ROUNDS_AT_REST = 300            # so many rounds in which nobody can go on: it is stuck, too
 PATIENCE = 8                    # so many rounds of LONG_PERIOD others may sleep before a frozen CPU goes on
 LATE_ROUNDS = 50                # ... and a late one stays deaf: 100 ms
+MOST_AFTER_END = 300            # turns when the commands are through, for those that never come to rest
 LONG_PERIOD = 2400              # of the PIT: 2 ms, for a time-out to be waited for
 EFLAGS_IF = 0x200
 # These wait for a time, or for a device, not for another CPU.
@@ -48,6 +51,7 @@ class Event:
     pc: int
     registers: dict
     number: int = 0                     # of a point: so many times this CPU has come here, with this
+    text: str = ""                      # what is wrong
 
 
 @dataclasses.dataclass
@@ -75,6 +79,7 @@ class State:
         self.turns = self.rounds = self.switches = 0
         self.period = PIT_PERIOD
         self.ended = False              # the commands are through: the others run out
+        self.last_turn = math.inf       # ... unless they never do
 
     def copy(self):
         new = copy.copy(self)
@@ -94,10 +99,11 @@ class Turns:
         """calls_of(cpu): how many interrupts it has had from other CPUs."""
         self.machine, self.kernel, self.gdb, self.calls_of = machine, kernel, machine.gdb, calls_of
         self.idle, self.behind_halt = self.idle_loop()
-        self.end, self.panic = kernel.symbol("machine_poweroff"), kernel.symbol("panic")
+        self.end = kernel.symbol("machine_poweroff")
+        self.panics = {kernel.symbol(name) for name in ("panic", "panic_regs")}     # the second: by a fault
         self.waits = {i.address for i in kernel.code.values()
                       if i.named("pause") and kernel.function(i.address)[0] not in NOT_FOR_OTHERS}
-        self.points = set()
+        self.points, self.checks = set(), {}        # checks: {address: function(cpu) -> what is wrong there, or ""}
 
     def idle_loop(self):
         """Its CLI, which is reached with interrupts on, after HLT and after schedule(); and where HLT goes on."""
@@ -109,11 +115,11 @@ class Turns:
 
     def watch(self, points):
         self.points = set(points) - self.waits - {self.idle}
-        self.gdb.set_breakpoints(self.points | self.waits | {self.idle, self.end, self.panic})
+        self.gdb.set_breakpoints(self.points | self.waits | self.checks.keys() | self.panics | {self.idle, self.end})
 
     def kind(self, pc):
         return ("wait" if pc in self.waits else "idle" if pc == self.idle else "end" if pc == self.end
-                else "panic" if pc == self.panic else "point")
+                else "panic" if pc in self.panics else "check" if pc in self.checks else "point")
 
     # -- taking over
 
@@ -121,7 +127,7 @@ class Turns:
         """Lets the machine boot until this module has been loaded; returns the address of its struct, and on
         which CPU."""
         loaded = self.kernel.symbol("module_loaded_for_debugger")
-        self.gdb.set_breakpoints({loaded, self.panic})
+        self.gdb.set_breakpoints({loaded} | self.panics)
         while True:
             registers = self.registers_at_stop()
             if registers.get("eip") != loaded:
@@ -131,20 +137,20 @@ class Turns:
             record = self.machine.u32(registers["esp"] + 4)
             if owner_name(record) == module:
                 break
-            self.gdb.set_breakpoints({self.panic})
+            self.gdb.set_breakpoints(self.panics)
             self.gdb.step(cpu)
-            self.gdb.set_breakpoints({loaded, self.panic})
+            self.gdb.set_breakpoints({loaded} | self.panics)
         return record, cpu
 
     def begin(self, cpu, entry=None):
         """The State from which turns are taken. entry: a function that somebody has to enter first."""
         if entry is not None:
-            self.gdb.set_breakpoints({entry, self.panic})
+            self.gdb.set_breakpoints({entry} | self.panics)
             if self.registers_at_stop().get("eip") != entry:
                 raise Malformed("the machine ended before that function was entered:\n" + self.machine.console()[-600:])
             cpu = self.gdb.cpu
         self.machine.bound_jumps(PIT_PERIOD)
-        self.gdb.set_breakpoints({self.idle, self.panic})
+        self.gdb.set_breakpoints({self.idle} | self.panics)
         state = State(self.machine.smp, cpu)
         for c in range(self.machine.smp):
             registers = self.gdb.registers(c)
@@ -187,15 +193,23 @@ class Turns:
     # -- turns
 
     def next_event(self, state, most=MOST_TURNS):
-        """Goes on until a CPU comes to a point; or "end": all is over, "panic", "stuck", "long": too many turns."""
-        while state.turns < most:
+        """Goes on until a CPU comes to a point; or "end": all is over, "panic", "wrong", "stuck", "long": too many
+        turns."""
+        while state.turns < min(most, state.last_turn):
             cpu, before = state.cpu, state.at[state.cpu]
             event = self.turn(state, cpu)
             frozen = state.freeze_of(cpu)
             if event.kind == "panic":
                 return event
-            if event.kind == "end":
+            if event.kind == "check":
+                event.text = self.checks[event.pc](cpu)
+                self.moved(state, cpu)
+                if event.text:
+                    return dataclasses.replace(event, kind="wrong")
+                continue
+            if event.kind == "end" and not state.ended:
                 state.ended = True
+                state.last_turn = state.turns + MOST_AFTER_END
             if event.kind == "point" and not (frozen and frozen.place == state.at[cpu]):
                 self.moved(state, cpu)
                 event.number = state.passes[cpu, event.pc] = state.passes.get((cpu, event.pc), 0) + 1
@@ -205,7 +219,7 @@ class Turns:
             state.resting.add(cpu)
             if not self.pass_turn(state, cpu):
                 return Event("end" if state.ended else "stuck", cpu, event.pc, event.registers)
-        return Event("long", state.cpu, state.at[state.cpu].pc, {})
+        return Event("end" if state.ended else "long", state.cpu, state.at[state.cpu].pc, {})
 
     def switch(self, state, cpu):
         state.switches += cpu != state.cpu

@@ -4,6 +4,7 @@ import os
 import re
 import tempfile
 
+from . import oracle
 from .image import Kernel
 from .layout import Layout
 from .machine import Machine
@@ -30,7 +31,7 @@ class World:
         """folder: of modules (*.ko)."""
         self.schedule = schedule
         self.kernel = Kernel(os.path.join(opt.build, "quiesce.elf"))
-        self.layout = Layout(self.kernel.path, FIELDS)
+        self.layout = Layout(self.kernel.path, FIELDS + oracle.FIELDS)
         self.code = Code(self.kernel)
         self.work = tempfile.TemporaryDirectory(prefix="quiesce-")
         self.machine = Machine(runner, opt, self.work.name, runner.kernel_options(opt))
@@ -43,6 +44,8 @@ class World:
     def take_over(self, folder):
         self.turns = Turns(self.machine, self.kernel, self.calls_of)
         self.memory = self.machine.gdb.memory
+        self.oracle = oracle.Oracle(self.machine, self.kernel, layout=self.layout)
+        self.turns.checks[self.kernel.symbol("owner_commit_gone")] = self.check_commit
         name_at = self.layout.offset("module.owner.name")
         record, cpu = self.turns.take_over(self.schedule.module, lambda m: self.machine.string(m + name_at))
         table = self.kernel.symbol("cpus")
@@ -84,6 +87,11 @@ class World:
 
     # -- what happens
 
+    def check_commit(self, cpu):
+        """What the models assert: where a look commits, no task is inside."""
+        found = self.oracle.overlooked(cpu, self.schedule.module)
+        return f"{self.schedule.module} is about to be freed; {found[0]}" if found else ""
+
     def accesses(self, event):
         """Of the instruction that this CPU is about to execute."""
         if event.pc in self.code.lock_calls:
@@ -97,17 +105,22 @@ class World:
         used = re.findall(r"^use after unload: .*$", said, re.M)
         if self.machine.u32(self.kernel.symbol("nr_uses")) != self.uses:
             return "use after unload", used[-1] if used else ""
+        if event.kind == "wrong":
+            return "insider overlooked", event.text
         if event.kind == "panic":
-            at = event.registers.get("esp", 0) + 4
-            text = self.machine.string(self.machine.u32(at), 200)
-            return "panic", text
+            return "panic", self.panic_text(event)
         if event.kind == "stuck":
             return "stuck", "nobody can go on, and the commands are not through"
         return "well", ""
 
-    def watch_sharing(self, watched, patterns):
+    def panic_text(self, event):
+        """panic(format, ...), panic_regs(registers, format, ...)."""
+        nth = 2 if event.pc == self.kernel.symbol("panic_regs") else 1
+        return self.machine.string(self.machine.u32(event.registers["esp"] + 4 * nth), 200)
+
+    def watch_sharing(self, watched, patterns, in_module=True):
         """One plain run with a breakpoint at each access in the files `watched`. Returns where memory is accessed that
-        CPUs share, and where turns are to be cut: there, in the files `patterns`."""
+        CPUs share, and where turns are to be cut: there, in the files `patterns` and in the module."""
         sharing, kernel = Sharing(), self.kernel
         locks = {kernel.symbol(n) for n in LOCKS}
         unlocks = {kernel.symbol(n) for n in UNLOCKS}
@@ -123,12 +136,14 @@ class World:
                 sharing.note_lock(event.cpu, lock, call) if event.pc in locks else sharing.note_unlock(lock)
             else:
                 sharing.note(event.cpu, event.pc, self.accesses(event))
-        if event.kind != "end":
+        if event.kind in ("long", "stuck"):     # what else it comes to, the search tells, with no preemption
             raise Malformed(f"the plain run came to no good end ({self.verdict(event)[0]}); mend that first:\n"
                             + self.machine.console()[-500:])
         shared = sharing.points() | {c for c in sharing.lock_calls() if self.code.is_in_files(c, watched + patterns)}
-        cuts = {p for p in shared if p in self.code.module_code or self.code.is_in_files(p, patterns)}
-        return shared, cuts | self.code.interrupts_go_off(patterns) | self.code.inside_module()
+        cuts = {p for p in shared if self.code.is_in_files(p, patterns)}
+        cuts |= self.code.interrupts_go_off(patterns) | self.code.in_functions(patterns)
+        inside = (shared & self.code.module_code.keys()) | self.code.inside_module()
+        return shared, cuts | inside if in_module else cuts - self.code.module_code.keys()
 
     def call_of(self, event):
         """At a function's entry: (where it was called, its first argument)."""
