@@ -105,7 +105,7 @@ LDFLAGS := -nostdlib -static --build-id=none -z noexecstack -z max-page-size=409
 
 # -- What there is --
 KERNEL_SRC := $(sort $(shell find boot kernel lib -name '*.c' -o -name '*.asm'))
-KERNEL_SRC := $(filter-out $(if $(KCSAN),,kernel/check/kcsan%) $(if $(RACES),,kernel/smp/races.c) $(if $(CHECKED),,kernel/check/undefined.c) \
+KERNEL_SRC := $(filter-out $(if $(KCSAN),,kernel/check/kcsan%) $(if $(RACES),,kernel/smp/races.c) $(if $(CHECKED),,kernel/check/undefined.c kernel/entry/call_check.c) \
 	$(if $(MEMORY),,kernel/check/memory% kernel/check/shadow.c kernel/%_checked.c),$(KERNEL_SRC))
 KERNEL_OBJ := $(KERNEL_SRC:%=$(BUILD)/obj/%.o)
 KERNEL     := $(BUILD)/quiesce.elf

@@ -1,4 +1,5 @@
 /* Callbacks between modules. */
+#include "entry/call_check.h"
 #include "entry/callback.h"
 #include "entry/turnstile.h"
 #include "lib/errno.h"
@@ -158,7 +159,9 @@ int callback_call(int id, void *data)
 	ASSERT(stack_is_read());
 	sync_point("callback:call");
 	current->must_return++;		/* callback_unlink() waits for it */
+	struct call_check c = call_check_begin();
 	int result = fn(data, cb->arg);
+	(void)call_check_end(c, "callback", fn);
 	current->must_return--;
 	entry_call_end(&call);
 	turnstile_leave(ts, cb->e.slot);

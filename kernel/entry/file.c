@@ -1,4 +1,5 @@
 /* Files: how tasks use a device. Their end is in file_end.c. */
+#include "entry/call_check.h"
 #include "entry/device.h"
 #include "entry/turnstile.h"
 #include "lib/errno.h"
@@ -23,6 +24,15 @@ static bool count_opener(struct file *f, struct chrdev *d)
 	return true;
 }
 
+static int call_open(struct file *f, int (*open)(struct file *f))
+{
+	struct call_check c = call_check_begin();
+	int err = open ? open(f) : 0;
+
+	(void)call_check_end(c, "open", open);
+	return err;
+}
+
 /* The driver's open(), between an enter and a leave. The module may have gone, all
  * of it, since attach(): then the device says so, and `slot` is another's. */
 static noinline int open_counted(struct file *f)
@@ -36,7 +46,7 @@ static noinline int open_counted(struct file *f)
 		int (*open)(struct file *f) = READ_ONCE(f->dev->driver.open);
 
 		if (!READ_ONCE(f->dev->gone) && !READ_ONCE(f->dev->e.closed))
-			err = open ? open(f) : 0;
+			err = call_open(f, open);
 		if (counted)
 			ts->open_leave(slot);
 		else
@@ -130,7 +140,7 @@ static int open_device(struct file *f, const char *name)
 	if (unlikely(READ_ONCE(turnstile)))
 		err = open_counted(f);
 	else
-		err = open ? open(f) : 0;
+		err = call_open(f, open);
 	return file_opened(f, err);
 }
 
@@ -177,10 +187,17 @@ struct file *file_open(const char *name, u32 flags)
 		const struct turnstile *ts = turnstile_enter(slot);             \
 		op##_fn fn = READ_ONCE(f->to->op);                              \
 		sync_point("file:" #op);                                        \
-		int n = fn(f, __VA_ARGS__);                                     \
+		struct call_check c = call_check_begin();                       \
+		int n = CHECKED_##op(c, fn, fn(f, __VA_ARGS__));                \
 		turnstile_leave(ts, slot);                                      \
 		sync_point("file:left");                                        \
 		return n;                                                       \
+	}                                                                       \
+	static always_inline int op##_plain(struct file *f, PARAMS_##op)        \
+	{                                                                       \
+		op##_fn fn = READ_ONCE(f->to->op);                              \
+		struct call_check c = call_check_begin();                       \
+		return CHECKED_##op(c, fn, fn(f, __VA_ARGS__));                 \
 	}                                                                       \
 	int file_##op(struct file *f, PARAMS_##op)                              \
 	{                                                                       \
@@ -192,7 +209,7 @@ struct file *file_open(const char *name, u32 flags)
 		if (unlikely((u32)turnstile | sync_armed))                      \
 			n = op##_counted(f, __VA_ARGS__);                       \
 		else                                                            \
-			n = READ_ONCE(f->to->op)(f, __VA_ARGS__);               \
+			n = op##_plain(f, __VA_ARGS__);                         \
 		barrier();                                                      \
 		add_once(f->calls, -1u);                                        \
 		barrier();                                                      \
@@ -203,6 +220,9 @@ struct file *file_open(const char *name, u32 flags)
 #define PARAMS_read  void *buf, u32 len
 #define PARAMS_write const void *buf, u32 len
 #define PARAMS_ioctl u32 cmd, u32 arg
+#define CHECKED_read(c, fn, call)  call_check_size(c, "read", fn, call, len)
+#define CHECKED_write(c, fn, call) call_check_size(c, "write", fn, call, len)
+#define CHECKED_ioctl(c, fn, call) ({ int n_ = call; (void)call_check_end(c, "ioctl", fn); n_; })
 DEFINE_CALL(read, buf, len)
 DEFINE_CALL(write, buf, len)
 DEFINE_CALL(ioctl, cmd, arg)

@@ -23,6 +23,7 @@
  * freed, so the code that follows them uses the file and its device only (the file holds a
  * reference to the device). `counted` says whether the owner still exists. A call that closes
  * its own file is safe likewise: the file is kept until the call has returned. */
+#include "entry/call_check.h"
 #include "entry/device.h"
 #include "entry/turnstile.h"
 #include "lib/errno.h"
@@ -185,8 +186,10 @@ void file_release(struct file *f, release_fn release)
 	sync_point("file:close");
 	/* Under a strategy that counts entrances, an unload that did not see this one has
 	 * unregistered the device before it looked. */
+	struct call_check c = call_check_begin();
 	if (release && !READ_ONCE(f->dev->gone))
 		release(f);
+	(void)call_check_end(c, "release", release);
 	turnstile_leave(ts, slot);
 	sync_point("file:released");
 }
@@ -249,7 +252,10 @@ static bool close_later(struct file *f)
 
 int file_close(struct file *f)
 {
-	ASSERT(may_sleep() && stack_is_read());
+	if (unlikely(!may_sleep()))
+		panic("close of %s, a file of module %s, with a spin lock held, preemption or interrupts off: did a call of "
+		      "it return so? (make CHECKED=1 tells which)", f->dev->e.name, f->dev->e.owner->name);
+	ASSERT(stack_is_read());
 	if (!close_later(f))
 		close_now(f);
 	return 0;

@@ -1,4 +1,5 @@
 /* An interrupt on its way to the handlers of drivers. */
+#include "entry/call_check.h"
 #include "entry/irq_line.h"
 #include "entry/turnstile.h"
 #include "lib/format.h"
@@ -215,7 +216,11 @@ static always_inline bool handle(struct irq_record *a, u32 irq)
 {
 	irq_handler fn = READ_ONCE(a->handler);
 
-	return fn(irq, a->arg) == IRQ_HANDLED;
+	struct call_check c = call_check_begin();
+	bool handled = fn(irq, a->arg) == IRQ_HANDLED;
+
+	(void)call_check_end(c, "interrupt handler", fn);
+	return handled;
 }
 
 static noinline bool handle_counted(struct irq_record *a, u32 irq)

@@ -1,4 +1,5 @@
 /* Notifier chains. */
+#include "entry/call_check.h"
 #include "entry/notifier.h"
 #include "entry/turnstile.h"
 #include "lib/errno.h"
@@ -162,7 +163,9 @@ static u32 call_one(struct notifier_record *n, u32 event, void *data, u32 flags)
 	spin_unlock_irqrestore(&registry_lock, flags);
 	sync_point("notifier:call");
 	current->must_return++;		/* notifier_unlink() waits for it */
+	struct call_check c = call_check_begin();
 	fn(event, data, n->arg);
+	(void)call_check_end(c, "notifier", fn);
 	current->must_return--;
 	entry_call_end(&call);
 	turnstile_leave(ts, n->e.slot);

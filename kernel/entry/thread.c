@@ -1,4 +1,5 @@
 /* Kernel threads of modules: a record around a task of the core. */
+#include "entry/call_check.h"
 #include "entry/thread.h"
 #include "lib/errno.h"
 #include "lib/format.h"
@@ -79,8 +80,10 @@ static void thread_main(void *arg)
 		entry_call_begin(&call, &t->e);
 		fn = READ_ONCE(t->fn);
 		sync_point("thread:start");
+		struct call_check c = call_check_begin();
 		if (fn)
 			fn(t->arg);
+		(void)call_check_end(c, "thread", fn);
 		entry_call_end(&call);
 	} while (begins_again(t, fn != NULL));
 }

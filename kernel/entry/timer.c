@@ -1,4 +1,5 @@
 /* Timers of modules: a record around a timer of the core. */
+#include "entry/call_check.h"
 #include "entry/timer.h"
 #include "entry/turnstile.h"
 #include "lib/errno.h"
@@ -59,10 +60,13 @@ static always_inline void fire_now(struct timer_record *t)
 {
 	void (*fn)(void *arg) = READ_ONCE(t->fn);
 
-	if (likely(fn))
+	if (likely(fn)) {
+		struct call_check c = call_check_begin();
 		fn(t->arg);
-	else
+		(void)call_check_end(c, "timer", fn);
+	} else {
 		hold_back(t);
+	}
 }
 
 static noinline void fire_counted(struct timer_record *t)

@@ -1,5 +1,6 @@
 /* Deferred work. One queue, and as many workers as there are CPUs; a worker
  * runs where the scheduler puts it, so a slow item never holds up a queue. */
+#include "entry/call_check.h"
 #include "entry/work.h"
 #include "entry/turnstile.h"
 #include "lib/errno.h"
@@ -88,7 +89,9 @@ static noinline bool run_next(void)
 
 	sync_point("work:taken");
 	WRITE_ONCE(current->works_on, (u32)arg);	/* gates that its sleeps ask */
+	struct call_check c = call_check_begin();
 	fn(arg);
+	(void)call_check_end(c, "work item", fn);
 	WRITE_ONCE(current->works_on, 0);
 	entry_call_end(&call);
 	turnstile_leave(ts, w->e.slot);

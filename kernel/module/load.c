@@ -1,4 +1,5 @@
 /* insmod: from bytes in memory to a LIVE module. */
+#include "entry/call_check.h"
 #include "entry/entry.h"
 #include "entry/news.h"
 #include "lib/errno.h"
@@ -131,7 +132,10 @@ static noinline int run_init(struct loading *l)
 	module_loaded_for_debugger(m);
 	sync_point("load:coming");
 	ASSERT(stack_is_read());
+	struct call_check c = call_check_begin();
 	e = m->init ? m->init() : 0;
+	if (!call_check_end(c, "init", m->init))
+		return load_fail(l->err, -EINVAL, "init returned with a lock held, or with preemption or interrupts off");
 	if (!may_sleep())
 		panic("init of %s returned with a lock held or interrupts off", l->name);
 	sync_point("load:init-done");

@@ -45,10 +45,10 @@ static void show_backtrace(int argc, char **argv)
 {
 	const struct cpu *c = chosen_cpu(argc, argv);
 
-	if (c == this_cpu())
+	if (c == this_cpu() && !panicked_at.regs)
 		backtrace(panicked_at.eip, panicked_at.ebp);
 	else if (c)
-		backtrace(c->stopped_at->eip, c->stopped_at->ebp);
+		backtrace_regs(c == this_cpu() ? panicked_at.regs : c->stopped_at);
 }
 
 static void show_regs(int argc, char **argv)

@@ -53,14 +53,23 @@ static u32 build_id(void)
 	return build_id_of_note(__build_id, 20);
 }
 
-static void add_callers(u32 eip, u32 ebp)
+static void add_caller(u32 eip)
 {
+	caller[nr_callers++] = eip;
+	add(" %x", eip);
+}
+
+static void add_callers(const struct regs *r, u32 eip, u32 ebp)
+{
+	u32 hidden = r && !regs_from_user(r) ? hidden_caller(eip, regs_sp(r), ebp) : 0;
+
 	add("at");
 	nr_callers = 0;
-	do {
-		caller[nr_callers++] = eip;
-		add(" %x", eip);
-	} while (nr_callers < MAX_CALLERS && frame_up(&ebp, &eip));
+	add_caller(eip);
+	if (hidden)
+		add_caller(hidden - 1);
+	while (nr_callers < MAX_CALLERS && frame_up(&ebp, &eip))
+		add_caller(eip);
 	add("\n");
 }
 
@@ -102,7 +111,7 @@ static void make_report(const char *kind, const char *said, const char *cpu, con
 	if (said)
 		add("%." MAX_MESSAGE "s\n", said);
 	add("%s, %u CPUs\n", cpu, nr_cpus);
-	add_callers(eip, ebp);
+	add_callers(regs, eip, ebp);
 	add_modules(add_if_inside);
 	add_registers(regs);
 	if (said && regs)

@@ -56,7 +56,7 @@ static void show_in_full(const struct cpu *c)
 	console_route(CONSOLE_TO_LOG);
 	printk("\nCPU %u (task %s):\n", c->id, cpu_task_name(c->id));
 	print_regs(c->stopped_at);
-	backtrace(c->stopped_at->eip, c->stopped_at->ebp);
+	backtrace_regs(c->stopped_at);
 	console_route(CONSOLE_TO_ALL);
 }
 

@@ -1,4 +1,5 @@
 #include "unload/remove.h"
+#include "entry/call_check.h"
 #include "entry/news.h"
 #include "lib/errno.h"
 #include "lib/format.h"
@@ -50,8 +51,10 @@ void cleanup_module(struct unload *u)
 {
 	struct module *m = u->mod;
 
+	struct call_check c = call_check_begin();
 	if (m->exit)
 		m->exit();
+	(void)call_check_end(c, "exit", m->exit);
 	sync_point("unload:cleaned-up");
 	entries_each(&m->owner, note_forgotten, &u->report);
 	u->report.left_behind = u->report.forgotten != 0;

@@ -1,4 +1,5 @@
 #include "unload/steps.h"
+#include "entry/call_check.h"
 #include "entry/chrdev.h"
 #include "entry/news.h"
 #include "entry/thread.h"
@@ -221,9 +222,12 @@ static void bounded_exit(struct unload *u)
 {
 	struct module *m = u->mod;
 	u64 patience = u->patience_ns ? u->patience_ns : UNLOAD_PATIENCE_NS;
+	struct call_check c = call_check_begin();
 	struct way_out w;
 
-	if (!call_with_way_out((void (*)(void *))m->exit, NULL, m->owner.base, m->owner.size, patience, &w))
+	if (call_with_way_out((void (*)(void *))m->exit, NULL, m->owner.base, m->owner.size, patience, &w))
+		(void)call_check_end(c, "exit", m->exit);
+	else
 		symbolise(w.left_at, u->report.exit_left_at, sizeof(u->report.exit_left_at));
 }
 

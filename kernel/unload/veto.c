@@ -2,6 +2,7 @@
  * half-way, as an exit can. It runs in a task of its own, which may outlive the unload; the next
  * unload finds it. */
 #include "unload/veto.h"
+#include "entry/call_check.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "mm/heap.h"
@@ -26,7 +27,9 @@ static void veto_task(void *arg)
 {
 	struct veto_call *v = arg;
 
+	struct call_check c = call_check_begin();
 	v->answer = v->veto();
+	(void)call_check_end(c, "veto", v->veto);
 	put(v);
 }
 

@@ -66,7 +66,10 @@ static void show_self(void)
 		printk("  cr0 %08x  cr2 %08x  cr3 %08x  cr4 %08x\n", read_cr0(), panicked_at.cr2,
 		       read_cr3(), read_cr4());
 	}
-	backtrace(panicked_at.eip, panicked_at.ebp);
+	if (regs)
+		backtrace_regs(regs);
+	else
+		backtrace(panicked_at.eip, panicked_at.ebp);
 }
 
 /* For a reader elsewhere. All text is out by now. */

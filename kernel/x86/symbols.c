@@ -125,25 +125,43 @@ static void print_trap(u32 ebp)
 	printk("  -- %s (vector %u) at\n", trap_name(r->vector), r->vector);
 }
 
-void backtrace(u32 eip, u32 ebp)
+u32 regs_sp(const struct regs *r)
+{
+	/* A double fault does not push: trap.c fills its frame. */
+	return regs_from_user(r) || r->vector == TRAP_DF ? r->user_esp : regs_kernel_sp(r);
+}
+
+static void print_hidden_caller(const struct regs *r, u32 sp)
+{
+	u32 caller = regs_from_user(r) ? 0 : hidden_caller(r->eip, sp, r->ebp);
+
+	if (caller)
+		print_place(caller - 1);
+}
+
+static void print_chain(u32 ebp)
 {
 	bool trap = false;
 
-	print_place(eip);
 	for (u32 n = 1; is_frame(ebp); n++) {
 		const u32 *frame = (const u32 *)ebp;
 
 		if (trap)
 			print_trap(ebp);
-		if (!frame[1])
+		if (!frame[1] && !trap)		/* a trap may have come at address 0 */
 			return;
 		if (n == MAX_FRAMES) {
 			printk("  ... and so on\n");
 			return;
 		}
-		if (frame[1] != (u32)trap_return) {
+		if (trap) {
+			const struct regs *r = container_of(frame, const struct regs, ebp);
+
+			print_place(r->eip);
+			print_hidden_caller(r, regs_sp(r));
+		} else if (frame[1] != (u32)trap_return) {
 			/* The call, not what follows it: that may be another function. */
-			print_place(trap ? frame[1] : frame[1] - 1);
+			print_place(frame[1] - 1);
 		}
 		trap = frame[1] == (u32)trap_return;
 		if (frame[0] <= ebp)
@@ -152,10 +170,17 @@ void backtrace(u32 eip, u32 ebp)
 	}
 }
 
-u32 regs_sp(const struct regs *r)
+void backtrace(u32 eip, u32 ebp)
 {
-	/* A double fault does not push: trap.c fills its frame. */
-	return regs_from_user(r) || r->vector == TRAP_DF ? r->user_esp : regs_kernel_sp(r);
+	print_place(eip);
+	print_chain(ebp);
+}
+
+void backtrace_regs(const struct regs *r)
+{
+	print_place(r->eip);
+	print_hidden_caller(r, regs_sp(r));
+	print_chain(r->ebp);
 }
 
 void print_regs(const struct regs *r)

@@ -36,9 +36,14 @@ void symbolise(u32 addr, char *buf, u32 size);
 /* One frame up: *ebp becomes the caller's, *eip the place of its call (of a trap: where it
  * came). False at the end of the chain. Never faults. */
 bool frame_up(u32 *ebp, u32 *eip);
+/* The return address of code at `eip` that has no frame (yet, or any more), so that the chain from `ebp` does
+ * not show its caller; 0: it has one, or none was found. Never faults. */
+u32 hidden_caller(u32 eip, u32 esp, u32 ebp);
 /* Prints the chain of return addresses that starts at frame pointer `ebp`,
  * after `eip`. Never faults: reads only mapped kernel memory. */
 void backtrace(u32 eip, u32 ebp);
 /* The stack pointer of the interrupted code. */
 u32  regs_sp(const struct regs *r);
+/* The same of what was interrupted in ring 0; the top of its stack shows a caller that has no frame. */
+void backtrace_regs(const struct regs *regs);
 void print_regs(const struct regs *regs);

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from accounts import ask, json_lines, lines, wait_until
-from machine import BUILD, ROOT
+from machine import BUILD, PANICKED, ROOT, run
 from test_build import make
 
 SOURCES = {
@@ -45,6 +45,13 @@ MODULE_LICENSE("MIT");
 """
 
 
+SOURCES["jump"] = """static void (*volatile nowhere)(void);
+static u32 how;
+module_param(how, uint);
+__attribute__((naked)) static void leaf(void) { __asm__ volatile("push %eax; ud2; pop %eax; ret"); }
+static noinline void through(void) { if (how == 1) nowhere(); else leaf(); printk("back\\n"); }
+static void tick(void *arg) { (void)arg; through(); printk("back\\n"); }
+M(struct timer *t = timer_create("jump", tick, NULL); return IS_ERR(t) ? PTR_ERR(t) : timer_arm(t, NSEC_PER_MSEC);)"""
 # More than 200 KiB of names and symbols.
 SOURCES["fat"] = "M(return 0;)\n" + "".join(f"__attribute__((used)) static void {'long_' * 30}{n}(void) {{ }}\n" for n in range(1200))
 
@@ -91,6 +98,14 @@ def test_names_of_the_dead_are_bounded(boot, folder):
     assert len([row for row in json_lines(m, "graveyard -j") if row["grave"] == "fat"]) == 32
     lines(m, "graveyard -c")
     assert json_lines(m, "mem -j")[0]["frames_free"] - free[2] < 2048 / 64 + 16
+
+
+@pytest.mark.parametrize("how, first", [(1, "00000000 0x00000000"), (2, r"\w+ leaf\+0x1 \[jump\]")], ids=["null", "leaf"])
+def test_backtrace_from_where_no_frame_is(folder, how, first):
+    """A call of NULL, and a function without a frame: the caller is on top of the stack only."""
+    done = run("--direct", "--module", str(folder / "jump.ko"), "-c", f"insmod jump how={how}; sleep 9", cpus=1)
+    assert done.status == PANICKED
+    assert re.search(rf"^  {first}\n  \w+ through\S*\+0x\w+ \[jump\]\n  \w+ tick\+0x\w+ \[jump\]\n", done.output, re.M)
 
 
 def test_modprobe_waits_for_what_comes_and_goes(machine):

@@ -37,9 +37,12 @@ def test_status_of_the_first_failure():
     assert run("--direct", "-c", "cpus; no-such-command; cpus").status == 2      # ENOENT
 
 
-def test_time_out():
+def test_time_out(capsys):
+    """... and where each CPU is then, from outside."""
     done = run("--direct", "-c", "torture -t 1000", timeout=5)
     assert done.status == TIMED_OUT
+    said = capsys.readouterr().out
+    assert re.findall(r"^run: CPU (\d) (?:runs|halted)(?:, interrupts off)?: .*\S+\+0x[0-9a-f]+", said, re.M) == list("0123"), said
 
 
 def test_emulator_goes_with_the_runner():
