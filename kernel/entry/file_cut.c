@@ -2,9 +2,12 @@
  * released in a context where release() may do all that it may do at a close: the task whose
  * call was in progress, or a task of the core created for it. The unload only waits. */
 #include "entry/device.h"
+#include "entry/leavers.h"
 #include "lib/errno.h"
 #include "lib/format.h"
+#include "mm/heap.h"
 #include "sched/sched.h"
+#include "sched/sync.h"
 #include "smp/ipi.h"
 #include "x86/clock.h"
 #include "x86/console.h"
@@ -57,11 +60,23 @@ static void sort_out(struct file *f)
 
 /* -- 3: release ------------------------------------------------------------------------ */
 
-/* Claims an idle file and leaves the gate of `o`, which may be freed once release() has
+/* A task of the core that releases idle files. */
+struct releaser {
+	/* Fixed. */
+	struct task *task;
+	/* Under registry_lock. */
+	struct list node;		/* in releasers */
+	struct owner *owner;		/* at the gate of this one; NULL: in release() */
+};
+
+static struct list releasers = LIST_INIT(releasers);
+
+/* Claims an idle file and leaves the gate of the owner, which may be freed once release() has
  * unregistered its devices. A late call (to a stub) may be in progress on the file: then the
  * end of that call releases it. */
-static struct file *claim_idle(struct owner *o, release_fn *release)
+static struct file *claim_idle(struct releaser *r, release_fn *release)
 {
+	struct owner *o = r->owner;
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	struct file *f, *found = NULL;
 	struct chrdev *d;
@@ -74,19 +89,21 @@ static struct file *claim_idle(struct owner *o, release_fn *release)
 			else
 				file_move(f, FILES_REST);
 		}
+	r->owner = NULL;
 	owner_gate_leave_locked(o);
 	spin_unlock_irqrestore(&registry_lock, flags);
 	return found;
 }
 
 /* As file_ended(). True: the owner still exists, and the caller keeps it by its gate. */
-static bool ended_at_gate(struct file *f)
+static bool ended_at_gate(struct releaser *r, struct file *f)
 {
 	u32 flags = spin_lock_irqsave(&registry_lock);
 	struct owner *o = f->counted ? f->dev->e.owner : NULL;
 
 	if (o)
 		owner_gate_enter(o);
+	r->owner = o;
 	bool dead = file_set_ended(f);
 	spin_unlock_irqrestore(&registry_lock, flags);
 	if (dead)
@@ -96,10 +113,10 @@ static bool ended_at_gate(struct file *f)
 
 /* One file. A separate function, so that no address of the module remains on the stack of the
  * resting task. */
-static noinline struct file *release_next(struct owner *o)
+static noinline struct file *release_next(struct releaser *r)
 {
 	release_fn release;
-	struct file *f = claim_idle(o, &release);
+	struct file *f = claim_idle(r, &release);
 
 	if (f)
 		file_release(f, release);
@@ -109,25 +126,39 @@ static noinline struct file *release_next(struct owner *o)
 /* A task of the core. It starts at the gate of the owner, which keeps that from being freed. */
 static void releaser(void *arg)
 {
+	struct releaser *r = arg;
 	struct file *f;
 
+	sync_point("file:releaser");
 	do {
-		f = release_next(arg);
+		f = release_next(r);
 		wipe_dead_stack();
-	} while (f && ended_at_gate(f));
+	} while (f && ended_at_gate(r, f));
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	list_del(&r->node);
+	spin_unlock_irqrestore(&registry_lock, flags);
+	kfree(r);
 }
 
 /* Not started, and at the gate of `o`; or an error. */
 static struct task *new_releaser(struct owner *o)
 {
 	char name[TASK_NAME_LEN];
+	struct releaser *r = kzalloc(sizeof(*r));
 	struct task *t;
 
+	if (!r)
+		return ERR_PTR(-ENOMEM);
 	snprintf(name, sizeof(name), "release/%s", o->name);
-	t = task_create_stopped(name, PRIO_NORMAL, releaser, o);
-	if (IS_ERR(t))
+	t = task_create_stopped(name, PRIO_NORMAL, releaser, r);
+	if (IS_ERR(t)) {
+		kfree(r);
 		return t;
+	}
+	r->task = t;
+	r->owner = o;
 	u32 flags = spin_lock_irqsave(&registry_lock);
+	list_add_tail(&releasers, &r->node);
 	owner_gate_enter(o);
 	spin_unlock_irqrestore(&registry_lock, flags);
 	return t;
@@ -187,6 +218,33 @@ static bool has_idle(struct owner *o)
 		idle |= !list_empty(&d->files[FILES_IDLE]);
 	spin_unlock_irqrestore(&registry_lock, flags);
 	return idle;
+}
+
+static bool add_leaver(struct task *t, struct task **who, u32 n, u32 max)
+{
+	if (n == max)
+		return false;
+	task_get(t);
+	who[n] = t;
+	return true;
+}
+
+/* A file's user is there: before it ends it takes registry_lock, at the end of its call or of release(). */
+u32 owner_leavers(struct owner *o, struct task **who, u32 max)
+{
+	u32 n = 0, flags = spin_lock_irqsave(&registry_lock);
+	struct releaser *r;
+	struct chrdev *d;
+	struct file *f;
+
+	for_each_device_of(d, o)
+		list_for_each(f, &d->files[FILES_REST], node)
+			n += add_leaver(f->user, who, n, max);
+	list_for_each(r, &releasers, node)
+		if (r->owner == o)
+			n += add_leaver(r->task, who, n, max);
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return n;
 }
 
 void owner_help_release(struct owner *o)

@@ -1,12 +1,25 @@
 /* Open files as holders of a module. */
 #include "entry/device.h"
+#include "entry/leavers.h"
 #include "lib/string.h"
 #include "x86/panic.h"
 
 /* -- parties ------------------------------------------------------------------------
  * While an unload waits for holders, opens wait at the gate. A holder passes, since it may need
  * a second file before it can close the first. A party is a process (all its threads) or a
- * kernel task. Under registry_lock. */
+ * kernel task. A file whose release() has begun lets only the task pass that is in it: else
+ * the threads of a process keep the module by turns, also where all files are cut off.
+ *
+ *	thread 1		thread 2		the unload
+ *	close: RELEASING
+ *							cuts off all that are in use: none
+ *				open: its process holds
+ *				a file, so it passes
+ *	released
+ *				close: RELEASING
+ *	open: passes		...
+ *
+ * Under registry_lock. */
 
 #define NR_PARTIES 64u
 
@@ -39,7 +52,8 @@ bool file_may_join(const struct owner *o, u32 party)
 	if (!o->draining)
 		return false;
 	list_for_each(f, l, link)
-		if (f->party == party && f->dev->e.owner == o)
+		if (f->party == party && f->dev->e.owner == o &&
+		    (f->state < FILE_RELEASING || f->user == current))
 			return true;
 	return false;
 }
@@ -129,6 +143,15 @@ static struct file *first_in(struct owner *o, u32 list)
 		if (!list_empty(&d->files[list]))
 			return list_first(&d->files[list], struct file, node);
 	return NULL;
+}
+
+bool owner_has_uncut(struct owner *o)
+{
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	bool has = first_in(o, FILES_USED) != NULL;
+
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return has;
 }
 
 static void describe(const struct file *f, struct file_holder *out)

@@ -1,6 +1,7 @@
 /* rmmod -r and -f: open files are cut off and released. */
 #include "unload/cut_off.h"
 #include "entry/chrdev.h"
+#include "entry/leavers.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "sched/sync.h"
@@ -31,14 +32,46 @@ static void keep_those_who_leave(struct inspection *in)
 	in->nr_insiders = kept;
 }
 
+/* A task may hold up a release from the core's part of a call, before or behind the driver's function: no
+ * word on its stack tells. On a busy machine it waits for a CPU there, and so does a task that is to call
+ * release() and has not run yet. */
+static void add_leavers(struct inspection *in)
+{
+	struct task *t[MAX_INSIDERS];
+	u32 n = owner_leavers(in->owner, t, MAX_INSIDERS);
+
+	for (u32 i = 0; i < n; i++)
+		inspection_add(in, t[i]);
+}
+
 /* Gives them the CPU; names them when the deadline has passed. */
 static int help_them(struct unload *u, struct inspection *in)
 {
 	inspection_begin(in);
 	(void)!census_look(in);
 	keep_those_who_leave(in);
+	add_leavers(in);
 	in->silent = 0;		/* this look commits nothing */
 	return help_insiders_out(u, in);
+}
+
+static int say_why(struct unload *u, int err)
+{
+	snprintf(u->report.error, sizeof(u->report.error), "%s: %s", u->name,
+	         err == -ENOMEM ? "no memory for the task that releases its open files" :
+	                          "a CPU does not answer interrupts, so its open files were not released");
+	return err;
+}
+
+/* A CPU that is late has to be asked again (hazard C19). */
+static int cut_all(struct unload *u)
+{
+	int err;
+
+	do {
+		err = owner_cut_files(&u->mod->owner, &u->report.revoked);
+	} while (err == -EIO && !clock_passed(u->deadline));
+	return err ? say_why(u, err) : 0;
 }
 
 static int wait_for_releases(struct unload *u)
@@ -50,6 +83,11 @@ static int wait_for_releases(struct unload *u)
 
 	inspection_init(&in, u);
 	while (!err && owner_open_files(o)) {
+		/* Opened since, in a release(). */
+		if (owner_has_uncut(o))
+			err = cut_all(u);
+		if (err)
+			break;
 		if (helpers++ < MAX_HELPERS)
 			owner_help_release(o);
 		err = help_them(u, &in);
@@ -58,43 +96,45 @@ static int wait_for_releases(struct unload *u)
 	return err;
 }
 
-static int say_why(struct unload *u, int err)
+/* All that had the module open are about to run at once, and as many as there are CPUs may spin inside: the
+ * asker goes first until its unload has ended, or its patience goes by in a run queue. */
+static void go_first(struct unload *u)
 {
-	snprintf(u->report.error, sizeof(u->report.error), "%s: %s", u->name,
-	         err == -ENOMEM ? "no memory for the task that releases its open files" :
-	                          "a CPU does not answer interrupts, so its open files were not released");
-	return err;
+	task_boost(current, PRIO_TOP);
+	u->report.goes_first = true;
 }
 
-/* The asker goes first: as many as there are CPUs may spin inside, and a CPU that is late has to
- * be asked again (hazard C19). */
-static int cut_all(struct unload *u)
+void cut_off_ended(struct unload *u)
 {
-	int err;
+	if (u->report.goes_first)
+		task_unboost(current, PRIO_TOP);
+	u->report.goes_first = false;
+}
 
-	task_boost(current, PRIO_TOP);
-	do {
-		err = owner_cut_files(&u->mod->owner, &u->report.revoked);
-	} while (err == -EIO && !clock_passed(u->deadline));
-	task_unboost(current, PRIO_TOP);
+static int cut_and_wait(struct unload *u)
+{
+	int err = cut_all(u);
+
+	if (err)
+		return err;
+	sync_point("unload:cut-off");
+	if (!owner_wait_files(&u->mod->owner, QUIET_NS, u->deadline))
+		return 0;
+	err = wait_for_releases(u);
+	u->report.rolled_back = err && u->report.revoked;
 	return err;
 }
 
 int cut_files_off(struct unload *u)
 {
-	struct owner *o = &u->mod->owner;
 	int err;
 
-	if (!owner_open_files(o))
+	if (!owner_open_files(&u->mod->owner))
 		return 0;
-	err = cut_all(u);
-	if (err)
-		return say_why(u, err);
-	sync_point("unload:cut-off");
-	if (!owner_wait_files(o, QUIET_NS, u->deadline))
-		return 0;
-	err = wait_for_releases(u);
-	u->report.rolled_back = err && u->report.revoked;
+	go_first(u);
+	err = cut_and_wait(u);
+	if (!u->report.revoked)
+		cut_off_ended(u);
 	return err;
 }
 

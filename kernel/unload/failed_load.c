@@ -65,7 +65,9 @@ static u32 try_from(void *arg, u32 sp)
 	struct unload *u = arg;
 
 	u->asker_sp = sp;
-	return (u32)make_quiet(u);
+	int err = make_quiet(u);
+	cut_off_ended(u);
+	return (u32)err;
 }
 
 /* Waiters are woken when all of it is gone. */

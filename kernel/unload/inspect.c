@@ -156,6 +156,24 @@ static bool note_insider(struct inspection *in, const struct insider *found)
 	return true;
 }
 
+static bool has_insider(const struct inspection *in, const struct task *t)
+{
+	for (u32 i = 0; i < MIN(in->nr_insiders, MAX_INSIDERS); i++)
+		if (in->insider[i].task == t)
+			return true;
+	return false;
+}
+
+void inspection_add(struct inspection *in, struct task *t)
+{
+	const struct insider added = {
+		.task = t, .cpu = READ_ONCE(t->cpu), .in_core = true, .ran = (u32)READ_ONCE(t->run_cycles),
+	};
+
+	if (has_insider(in, t) || !note_insider(in, &added))
+		task_put(t);
+}
+
 /* How far up this CPU's own stack is read, in its answer. A handler of a module may be under way
  * on the stack of a task that is outside of all modules, if it was interrupted or serves calls
  * while it waits:

@@ -21,6 +21,7 @@ struct insider {
 	u32 cpu;
 	u32 offset;			/* of the word, into the module's range */
 	bool certain;			/* a return address on the frame chain, or the EIP */
+	bool in_core;			/* no word at all; yet the module waits for it: inspection_add() */
 	u32 ran;			/* cycles that it had run, low half */
 };
 
@@ -80,6 +81,9 @@ bool census_look(struct inspection *in) must_use;
 /* Have all who were found inside run since? Until then their stacks show what they showed.
  * Task context, after the turn: what it reads may change meanwhile, and then they have. */
 bool insiders_have_run(const struct inspection *in) must_use;
+/* Adds a task that no look finds, and without which the module does not come to rest, unless it is there or
+ * there are MAX_INSIDERS. Takes over the caller's reference. Task context. */
+void inspection_add(struct inspection *in, struct task *t);
 /* Has somebody been found inside, or not answered? */
 bool inspection_is_void(const struct inspection *in);
 /* Unless it is void or the epoch has changed: OWNER_GONE, and true. */

@@ -78,11 +78,15 @@ static void report_insider(struct unload *u, const struct insider *in)
 
 	if (!out || (!in->certain && (out->where[0] || !out->possible)))
 		return;
+	out->in_core = in->in_core;
 	strlcpy(out->task_name, in->task->name, sizeof(out->task_name));
 	out->cpu = in->cpu;
 	out->offset = in->offset;
-	out->possible = !in->certain;
-	symbolise(u->mod->owner.base + in->offset, out->where, sizeof(out->where));
+	out->possible = !in->certain && !in->in_core;
+	if (in->in_core)
+		strlcpy(out->where, "the end of a file that was cut off, in the core", sizeof(out->where));
+	else
+		symbolise(u->mod->owner.base + in->offset, out->where, sizeof(out->where));
 }
 
 /* Of those who are inside now, the first one whose place is known for certain;
@@ -102,6 +106,22 @@ static const struct unload_insider *whom_to_name(const struct unload_report *r,
 	return name;
 }
 
+/* Looks were made, and each was void. */
+static void say_what(struct unload *u, const struct inspection *in, const char *live)
+{
+	struct unload_report *r = &u->report;
+	u32 size = sizeof(r->error), len;
+	struct file_holder h;
+
+	len = (u32)snprintf(r->error, size, "%s: did not come to rest in time: ", u->mod->owner.name);
+	if (owner_file_holder(&u->mod->owner, &h))
+		snprintf(r->error + len, size - len, "a file of task %u (%s) has not ended%s", h.task_id, h.task_name, live);
+	else if (in->epoch_changed)
+		snprintf(r->error + len, size - len, "its records were used during each look%s", live);
+	else
+		snprintf(r->error + len, size - len, "%u running tasks did not answer a look%s", in->nr_unseen, live);
+}
+
 /* The text of a failure at step 5. */
 static int say_who(struct unload *u, const struct inspection *in, int err)
 {
@@ -111,16 +131,16 @@ static int say_who(struct unload *u, const struct inspection *in, int err)
 	u32 cpu = 0;
 
 	if (who) {
-		snprintf(r->error, sizeof(r->error), "%s: task %u (%s) %s inside, at %s%s%s",
-		         name, who->task_id, who->task_name, who->possible ? "is possibly" : "is",
-		         who->where, in->nr_insiders > 1 ? ", and others" : "", live);
+		snprintf(r->error, sizeof(r->error), "%s: task %u (%s) is %s, at %s%s%s",
+		         name, who->task_id, who->task_name,
+		         who->in_core ? "in the way" : who->possible ? "possibly inside" : "inside", who->where, in->nr_insiders > 1 ? ", and others" : "", live);
 	} else if (in->silent) {
 		for_each_cpu_in(cpu, in->silent)
 			break;
 		snprintf(r->error, sizeof(r->error),
 		         "%s: CPU %u does not answer interrupts%s", name, cpu, live);
 	} else {
-		snprintf(r->error, sizeof(r->error), "%s: did not come to rest in time%s", name, live);
+		say_what(u, in, live);
 	}
 	return err;
 }

@@ -1,5 +1,6 @@
 /* rmmod: from a name to a strategy. */
 #include "unload/unload.h"
+#include "unload/cut_off.h"
 #include "unload/veto.h"
 #include "lib/errno.h"
 #include "lib/format.h"
@@ -84,6 +85,16 @@ static u32 unload_from(void *arg, u32 sp)
 	return (u32)err;
 }
 
+static noinline void revoked(struct unload *u, int err)
+{
+	u32 len = strlen(u->report.error);
+
+	cut_off_ended(u);
+	if (err)
+		snprintf(u->report.error + len, sizeof(u->report.error) - len, "; %u open files stay cut off",
+		         u->report.revoked);
+}
+
 int module_unload(struct unload *u)
 {
 	ASSERT(may_sleep() && stack_is_read());
@@ -96,11 +107,8 @@ int module_unload(struct unload *u)
 	if (err || !u->mod)
 		return err;
 	err = (int)with_registers_on_stack(unload_from, u);
-	if (err && u->report.revoked) {
-		u32 len = strlen(u->report.error);
-		snprintf(u->report.error + len, sizeof(u->report.error) - len, "; %u open files stay cut off",
-		         u->report.revoked);
-	}
+	if (unlikely(u->report.revoked))
+		revoked(u, err);
 	modules_changed();
 	u->report.total_ns = clock_ns() - u->start;
 	return err;

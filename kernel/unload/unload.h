@@ -25,6 +25,7 @@ struct unload_insider {		/* who was found in the module */
 					 * taken for a way back in by the next inspection */
 	char where[64];			/* "reader+0x1c [uart]" */
 	bool possible;			/* a stale word may be all it is */
+	bool in_core;			/* not inside: at the end of a call, or of a file, in the core */
 };
 
 struct unload_report {
@@ -40,6 +41,7 @@ struct unload_report {
 	u32 forgotten;			/* entry points that exit left behind */
 	u32 forgotten_allocs, forgotten_bytes;
 	u32 revoked;
+	bool goes_first;		/* the asker, since it has cut files off */
 	bool rolled_back;
 	bool reregister_failed;		/* the split form */
 	bool left_behind;		/* what was forgotten is registered still, and leads nowhere */

@@ -39,7 +39,8 @@ static void add_insiders(struct lines *l, const struct unload_report *r)
 {
 	for (u32 i = 0; i < MIN(r->nr_insiders, (u32)ARRAY_SIZE(r->insider)); i++) {
 		const struct unload_insider *in = &r->insider[i];
-		add_line(l, "  inside%s: task %u (%s) on CPU %u, at %s\n", in->possible ? " (possibly)" : "",
+		add_line(l, "  %s%s: task %u (%s) on CPU %u, at %s\n", in->in_core ? "in the way" : "inside",
+		         in->possible ? " (possibly)" : "",
 		         in->task_id, in->task_name, in->cpu, in->where);
 	}
 	if (r->nr_insiders > ARRAY_SIZE(r->insider))

@@ -1,7 +1,8 @@
 /* The end of files, under trap and under census: who calls release(), when and in what context;
  * what a module may do in it; files that modules open; loads that fail while files are open. */
-#include "entry/chrdev.h"
+#include "entry/device.h"
 #include "entry/entry.h"
+#include "entry/leavers.h"
 #include "entry/stage.h"
 #include "lib/errno.h"
 #include "lib/format.h"
@@ -342,6 +343,101 @@ static int in_a_call(void)
 }
 
 int test_files_cut_off_in_a_call(void) { return with_filer("", in_a_call); }
+
+/* Two threads of a process, one in a close and one that opens: that one waits, or both keep the module by turns. */
+static int close_lets_no_other_pass(void)
+{
+	struct owner *o = owner_named("filer");
+
+	CHECK(open_one(&a, NULL) == 0);
+	u32 flags = spin_lock_irqsave(&registry_lock);
+	list_del(&a.f->link);
+	a.f->party = file_party();		/* as if of one process with this task */
+	file_join_party(a.f);
+	spin_unlock_irqrestore(&registry_lock, flags);
+	owner_set_draining(o, true);
+	struct file *f = file_open("filer", FILE_NONBLOCK);
+	CHECK(!IS_ERR(f));			/* it holds one, so it passes */
+	file_close(f);
+	CHECK(sync_hold("file:close", 1) == 0);
+	store_release(&a.go, true);
+	CHECK(sync_wait_held("file:close", from_now(PATIENCE)) == 0);
+	f = file_open("filer", FILE_NONBLOCK);
+	owner_set_draining(o, false);
+	sync_release("file:close");
+	if (!IS_ERR(f))
+		file_close(f);
+	CHECK(IS_ERR(f) && PTR_ERR(f) == -EAGAIN);
+	return end_holder(&a);
+}
+
+int test_files_close_lets_no_other_pass(void) { return with_filer("", close_lets_no_other_pass); }
+
+/* -- in the way, and not inside ------------------------------------------------------------------ */
+
+/* In the core's part of an open() of a device without one: no word of the module is on its stack. */
+static int in_the_core(void)
+{
+	CHECK(sync_hold("file:open", 1) == 0);
+	CHECK(start_holder(&a, "filer-inner", NULL) == 0);
+	CHECK(sync_wait_held("file:open", from_now(PATIENCE)) == 0);
+	CHECK(unload("filer", UNLOAD_REVOKE, BRIEF) == -EBUSY);
+	CHECK(error_says("(holder) is in the way, at the end of a file that was cut off"));
+	CHECK(error_says("still live") && error_says("1 open files stay cut off"));
+	CHECK(!current->boosts_top);
+	sync_release("file:open");
+	CHECK(end_holder(&a) == 0 && a.result == -ENODEV);
+	return unload("filer", 0, PATIENCE);
+}
+
+int test_files_holder_in_the_core_is_named(void) { return with_filer("", in_the_core); }
+
+static void rmmod_task(void *unused)
+{
+	(void)unused;
+	b.result = unload("filer", UNLOAD_REVOKE, PATIENCE);
+	b.open = current->boosts_top != 0;
+	store_release(&b.done, true);
+}
+
+/* Has the one task that the module waits for been helped? */
+static bool leaver_is_helped(void)
+{
+	struct task *t;
+	u32 n = owner_leavers(owner_named("filer"), &t, 1);
+	bool helped = n && READ_ONCE(t->prio) == PRIO_INSIDER;
+
+	if (n)
+		task_put(t);
+	return helped;
+}
+
+/* A task that is to release files waits for a CPU as long as others compute: it goes before them, and the
+ * asker before it. */
+static int releaser_is_late(void)
+{
+	CHECK(open_one(&a, NULL) == 0);
+	CHECK(sync_hold("file:releaser", 16) == 0);
+	CHECK(unload("filer", UNLOAD_REVOKE, BRIEF) == -EBUSY);
+	sync_release("file:releaser");
+	CHECK_SOON(open_files("filer") == 0);
+	CHECK(error_says("(release/filer) is in the way"));
+	CHECK(end_holder(&a) == 0);
+
+	CHECK(open_one(&a, NULL) == 0);
+	CHECK(sync_hold("file:releaser", 16) == 0);
+	b = (struct holder){ .task = task_create("rmmod", PRIO_NORMAL, rmmod_task, NULL) };
+	CHECK(!IS_ERR(b.task));
+	CHECK_SOON(leaver_is_helped());
+	CHECK(READ_ONCE(b.task->prio) == PRIO_TOP);
+	sync_release("file:releaser");
+	CHECK(task_join(b.task, from_now(PATIENCE)) == 0);
+	task_put(b.task);
+	CHECK(b.done && b.result == 0 && !b.open);
+	return end_holder(&a);
+}
+
+int test_files_releaser_goes_first(void) { return with_filer("", releaser_is_late); }
 
 /* -- whose end it is: each order ---------------------------------------------------------------- */
 
