@@ -1,5 +1,7 @@
-/* Deferred work. One queue, and as many workers as there are CPUs; a worker
- * runs where the scheduler puts it, so a slow item never holds up a queue. */
+/* Deferred work. One queue, and as many workers as there are CPUs. When an item has waited for a millisecond
+ * because all of them are in items (which may sleep, or compute), one more is started, and so on up to
+ * MAX_SPARE more; a spare one that finds nothing to do ends. No module occupies more than MAX_PER_MODULE
+ * of them, so that one whose work sleeps for long does not stop the work of others. */
 #include "entry/call_check.h"
 #include "entry/work.h"
 #include "entry/turnstile.h"
@@ -8,7 +10,10 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "sched/grace.h"
+#include "sched/ktimer.h"
 #include "sched/sync.h"
+#include "x86/clock.h"
+#include "x86/console.h"
 #include "x86/panic.h"
 
 struct work_record {
@@ -43,15 +48,62 @@ static struct work_record *to_work(struct entry *e)
 
 /* -- workers ------------------------------------------------------------------ */
 
-/* The first item that no other worker is running. Caller holds work_lock. */
+#define MAX_SPARE      64u		/* besides one for each CPU */
+#define MAX_PER_MODULE (MAX_SPARE / 2)
+#define PATIENCE_NS    (1 * NSEC_PER_MSEC)	/* of an item, until a worker is added */
+#define SPARE_IDLE_NS  (50 * NSEC_PER_MSEC)	/* then a spare worker ends */
+
+/* All under work_lock. */
+static u32 nr_kept, nr_workers, nr_busy;	/* those of the boot; all; of these, in items */
+static u32 last_worker;				/* its number, for names */
+static bool growing;				/* add_worker() will be called */
+static struct { u32 busy; char name[MODULE_NAME_LEN]; } module_at[MAX_OWNERS + 1];	/* by slot */
+
+static struct ktimer patience;
+static struct grace_callback growth = GRACE_CALLBACK(growth);
+
+static bool at_the_bound(void) { return nr_workers == nr_kept + MAX_SPARE; }
+
+/* At the bound the last worker takes nothing of a module that occupies one already. */
+static bool has_its_share(const struct work_record *w)
+{
+	u32 busy = module_at[w->e.slot].busy;
+
+	return busy >= MAX_PER_MODULE ||
+	       (busy && at_the_bound() && nr_workers - nr_busy <= 1);
+}
+
+/* The first item that no other worker is running, and whose module may have one more. Caller holds work_lock. */
 static struct work_record *first_runnable(void)
 {
 	struct work_record *w;
 
 	list_for_each(w, &queue, node)
-		if (!w->worker)
+		if (!w->worker && !has_its_share(w))
 			return w;
 	return NULL;
+}
+
+/* Caller holds work_lock. */
+static void ask_for_worker(void)
+{
+	if (growing || nr_busy < nr_workers || at_the_bound())
+		return;
+	growing = true;
+	ktimer_arm(&patience, clock_ns() + PATIENCE_NS);
+}
+
+/* Caller holds work_lock. */
+static void note_busy(struct work_record *w)
+{
+	nr_busy++;
+	if (!module_at[w->e.slot].busy++)
+		strlcpy(module_at[w->e.slot].name, w->e.owner->name, MODULE_NAME_LEN);
+	/* The next item may have been queued when this worker was still idle. */
+	if (!list_empty(&queue)) {
+		wake_one(&workers_idle);
+		ask_for_worker();
+	}
 }
 
 static bool work_is_waiting(void)
@@ -69,6 +121,7 @@ static noinline bool run_next(void)
 {
 	u32 flags = spin_lock_irqsave(&work_lock);
 	struct work_record *w = first_runnable();
+	u32 slot = w ? w->e.slot : 0;
 	struct entry_call call;
 	void (*fn)(void *arg);
 	void *arg;
@@ -80,6 +133,7 @@ static noinline bool run_next(void)
 	list_del(&w->node);
 	w->state = WORK_IDLE;
 	w->worker = current;
+	note_busy(w);
 	fn = READ_ONCE(w->fn);
 	arg = READ_ONCE(w->arg);
 	entry_call_begin(&call, &w->e);
@@ -97,35 +151,109 @@ static noinline bool run_next(void)
 	turnstile_leave(ts, w->e.slot);
 
 	flags = spin_lock_irqsave(&work_lock);
+	nr_busy--;
+	module_at[slot].busy--;
 	w->worker = NULL;		/* from here on the record may go */
 	spin_unlock_irqrestore(&work_lock, flags);
 	wake_all(&work_done);
 	return true;
 }
 
-static void worker(void *unused)
+/* It has been idle for a while. An item that was queued since, and woke this worker in vain, is seen here:
+ * both are under work_lock. */
+static bool may_end(void)
 {
-	(void)unused;
+	u32 flags = spin_lock_irqsave(&work_lock);
+	bool spare = nr_workers > nr_kept && !first_runnable();
+
+	if (spare)
+		nr_workers--;
+	spin_unlock_irqrestore(&work_lock, flags);
+	return spare;
+}
+
+static void worker(void *spare)
+{
 	current->endless = true;
-	for (;;) {
+	do {
 		while (run_next())
 			wipe_dead_stack();
-		(void)wait_event_core(&workers_idle, work_is_waiting(), WAIT_FOREVER);
-	}
+		(void)wait_event_core(&workers_idle, work_is_waiting(),
+		                      spare ? clock_ns() + SPARE_IDLE_NS : WAIT_FOREVER);
+	} while (!spare || !may_end());
+}
+
+/* 0, or -ENOMEM. Task context. */
+static int start_worker(void *spare)
+{
+	char name[TASK_NAME_LEN];
+	u32 flags = spin_lock_irqsave(&work_lock), number = spare ? last_worker++ : nr_kept;
+
+	spin_unlock_irqrestore(&work_lock, flags);
+	snprintf(name, sizeof(name), spare ? "worker/+%u" : "worker/%u", number);
+	struct task *t = task_create(name, PRIO_NORMAL, worker, spare);
+	if (IS_ERR(t))
+		return PTR_ERR(t);
+	task_put(t);
+	return 0;
+}
+
+/* Names the module that occupies most of them. */
+static void say_bound(void)
+{
+	u32 flags = spin_lock_irqsave(&work_lock), most = 0;
+	char name[MODULE_NAME_LEN];
+
+	for (u32 i = 1; i <= MAX_OWNERS; i++)
+		if (module_at[i].busy > module_at[most].busy)
+			most = i;
+	u32 busy = module_at[most].busy, all = nr_workers;
+	strlcpy(name, module_at[most].name, sizeof(name));
+	spin_unlock_irqrestore(&work_lock, flags);
+	printk("work: there are %u workers, and no more will be started; %u are in items of %s\n", all, busy, name);
+}
+
+/* In the task of grace periods: a task cannot be made in the context that queues work. */
+static void add_worker(struct grace_callback *cb)
+{
+	(void)cb;
+	u32 flags = spin_lock_irqsave(&work_lock);
+	bool wanted = nr_busy == nr_workers && !at_the_bound() && first_runnable();
+
+	growing = false;
+	nr_workers += wanted;
+	bool last = wanted && at_the_bound();
+	spin_unlock_irqrestore(&work_lock, flags);
+	if (last)
+		say_bound();
+	if (!wanted || !start_worker(&growth))
+		return;
+	flags = spin_lock_irqsave(&work_lock);
+	nr_workers--;
+	ask_for_worker();		/* later there may be memory */
+	spin_unlock_irqrestore(&work_lock, flags);
+}
+
+/* Timer interrupt. */
+static void patience_is_over(struct ktimer *unused)
+{
+	(void)unused;
+	grace_defer(&growth, add_worker);
 }
 
 void work_init(void)
 {
-	char name[TASK_NAME_LEN];
-
+	ktimer_init(&patience, patience_is_over);
 	for (u32 i = 0; i < MAX(nr_cpus, 1u); i++) {
-		snprintf(name, sizeof(name), "worker/%u", i);
-		struct task *t = task_create(name, PRIO_NORMAL, worker, NULL);
-		if (IS_ERR(t) && i == 0)
+		int err = start_worker(NULL);
+		if (err && i == 0)
 			panic("no memory for the first worker task: give the machine more memory");
-		if (IS_ERR(t))
+		if (err)
 			return;
-		task_put(t);
+		u32 flags = spin_lock_irqsave(&work_lock);
+		nr_workers++;
+		nr_kept++;
+		spin_unlock_irqrestore(&work_lock, flags);
 	}
 }
 
@@ -137,6 +265,7 @@ static void enqueue(struct work_record *w)
 	w->state = WORK_QUEUED;
 	list_add_tail(&queue, &w->node);
 	wake_one(&workers_idle);
+	ask_for_worker();
 }
 
 /* The task of grace periods, which may be late: what it comes for may have been taken

@@ -457,6 +457,82 @@ int test_entry_work_flush(void)
 	return with_fake(work_flush_body);
 }
 
+/* Items that sleep, as they may, on all workers: another one runs all the same. And as many as a module may
+ * occupy, and more: those wait for one of their own, and items of others for none of them. */
+#define SLEEPERS 40u
+
+static u32 asleep, ran;
+static bool may_wake;
+static struct work *waits_for;
+static struct wait_queue awaited = WAIT_QUEUE(awaited, "work that sleeps");
+
+static void sleeping_item(void *unused)
+{
+	(void)unused;
+	atomic_add(&asleep, 1);
+	(void)wait_event_core(&awaited, READ_ONCE(may_wake), WAIT_FOREVER);
+}
+
+static void short_item(void *unused) { (void)unused; atomic_add(&ran, 1); }
+
+/* It queues another one and waits for it, which on one CPU takes a second worker. */
+static void waiting_item(void *unused)
+{
+	(void)unused;
+	(void)work_queue(waits_for);
+	(void)!work_flush(waits_for);
+	atomic_add(&ran, 1);
+}
+
+static bool comes_to(const u32 *count, u32 n)
+{
+	u64 end = clock_ns() + 20 * NSEC_PER_SEC;
+
+	while (READ_ONCE(*count) != n && !clock_passed(end))
+		sleep_ms(1);
+	return READ_ONCE(*count) == n;
+}
+
+static int workers_body(void)
+{
+	static struct work *sleeper[SLEEPERS];
+	struct work *pair = work_create("pair", waiting_item, NULL), *fakes = work_create("fake", fake_count, NULL);
+	u32 counted = READ_ONCE(runs);
+
+	waits_for = work_create("short", short_item, NULL);
+	CHECK(!IS_ERR(pair) && !IS_ERR(waits_for) && !IS_ERR(fakes));
+	asleep = ran = 0;
+	may_wake = false;
+	for (u32 i = 0; i < nr_cpus; i++) {
+		sleeper[i] = work_create("sleeper", sleeping_item, NULL);
+		CHECK(!IS_ERR(sleeper[i]) && work_queue(sleeper[i]));
+	}
+	bool all = comes_to(&asleep, nr_cpus);
+	CHECK(work_queue(pair));
+	bool paired = comes_to(&ran, 2);
+	for (u32 i = nr_cpus; i < SLEEPERS; i++) {
+		sleeper[i] = work_create("sleeper", sleeping_item, NULL);
+		CHECK(!IS_ERR(sleeper[i]) && work_queue(sleeper[i]));
+	}
+	bool share = comes_to(&asleep, 32);
+	CHECK(work_queue(fakes));
+	bool others = false;
+	for (u32 ms = 0; ms < 20000 && !others; ms++, sleep_ms(1))
+		others = READ_ONCE(runs) != counted;
+	bool held = READ_ONCE(asleep) == 32;
+	WRITE_ONCE(may_wake, true);
+	wake_all(&awaited);
+	bool rest = comes_to(&asleep, SLEEPERS);
+	for (u32 i = 0; i < SLEEPERS; i++)
+		CHECK(work_destroy(sleeper[i]) == 0);
+	CHECK(work_destroy(pair) == 0 && work_destroy(waits_for) == 0 && work_destroy(fakes) == 0);
+	CHECK(all && paired);
+	CHECK(share && others && held && rest);
+	return 0;
+}
+
+int test_entry_work_that_sleeps(void) { return with_fake(workers_body); }
+
 /* -- interrupts -------------------------------------------------------------------------- */
 
 static bool find_line(u32 irq, struct irq_info *out)
