@@ -125,8 +125,13 @@ static void fb_code(const struct qr *qr, u32 text_rows, struct screen_corner *co
 		return;
 	u32 modules = qr->size + 2 * QR_QUIET;
 	u32 side = MAX(MIN(width, height) / 2 / modules, (u32)MIN_MODULE), left = width - modules * side;
-	u32 row = GLYPH_ROWS * scale, y = text_rows * row + modules * side <= height ? height - modules * side : 0;
+	u32 row = GLYPH_ROWS * scale, column = GLYPH_COLS * scale, y = 0;
 
+	if (modules * side + text_rows * row <= height)
+		y = height - modules * side;
+
+	/* Cells that it covers in part are not drawn any more. */
+	clear(left / column * column, y / row * row, width - left / column * column, y % row + modules * side);
 	fill(left, y, modules * side, colour[15]);
 	for (u32 r = 0; r < qr->size; r++)
 		for (u32 c = 0; c < qr->size; c++)
@@ -134,7 +139,7 @@ static void fb_code(const struct qr *qr, u32 text_rows, struct screen_corner *co
 				fill(left + (c + QR_QUIET) * side, y + (r + QR_QUIET) * side, side, colour[0]);
 	covered->top = y / row;
 	covered->rows = (y + modules * side + row - 1) / row - covered->top;
-	covered->cols = display.cols - MIN(left / (GLYPH_COLS * scale), display.cols);
+	covered->cols = display.cols - MIN(left / column, display.cols);
 }
 
 /* -- set-up ---------------------------------------------------------------------------------- */

@@ -20,8 +20,9 @@ static u32 shown_row, shown_col;	/* where, when it is drawn */
 static u8 attr;
 static bool bright;
 
-static const struct qr *code;		/* the QR code that is shown; NULL: none */
-static struct screen_corner covered;	/* by it */
+static struct screen_corner covered;	/* by a QR code */
+#define PANIC_ROWS  18			/* what a panic says last, registers and all */
+#define PROMPT_ROWS 3			/* and what its monitor says then */
 
 static enum { TEXT, ESCAPE, CSI } state;
 static u32 param[MAX_PARAMS], nr_params;
@@ -42,17 +43,27 @@ static void blank_rows(u32 from, u32 to)
 		blank(r, 0, display->cols);
 }
 
+/* Those above a code that is below the text. */
+static u32 text_rows(void)
+{
+	return covered.top ? covered.top : display->rows;
+}
+
+static void scroll(u32 by)
+{
+	u32 rows = text_rows();
+
+	memmove(wanted[0], wanted[by], sizeof(wanted[0]) * (rows - by));
+	blank_rows(rows - by, rows);
+	dirty_rows = ~0ull;
+}
+
 static void line_feed(void)
 {
-	if (row + 1 < display->rows) {
+	if (row + 1 < text_rows())
 		row++;
-		if (covered.top && row >= covered.top)
-			screen_code(code);
-		return;
-	}
-	memmove(wanted[0], wanted[1], sizeof(wanted[0]) * (display->rows - 1));
-	blank(display->rows - 1, 0, display->cols);
-	dirty_rows = ~0ull;
+	else
+		scroll(1);
 }
 
 static void put_glyph(u8 c)
@@ -284,14 +295,25 @@ u32 screen_code_version(void)
 	return display ? display->code_version : 0;
 }
 
+/* The last lines of the text move up to end above the code. */
+static void make_room_above(void)
+{
+	u32 by = row + 1 - covered.top;
+
+	memmove(wanted[0], wanted[by], sizeof(wanted[0]) * covered.top);
+	blank_rows(covered.top, display->rows);
+	row -= by;
+}
+
 /* All cells are drawn again, but for those that are covered now. */
 void screen_code(const struct qr *qr)
 {
 	if (!screen_code_version())
 		return;
-	code = qr;
 	covered = (struct screen_corner){ 0 };
-	display->code(qr, row + 1, &covered);
+	display->code(qr, MIN(row + 1 + PROMPT_ROWS, (u32)PANIC_ROWS), &covered);
+	if (covered.top && row >= covered.top)
+		make_room_above();
 	for (u32 r = 0; r < display->rows; r++)
 		for (u32 c = 0; c < display->cols; c++)
 			shown[r][c] = (cell_t)~wanted[r][c];

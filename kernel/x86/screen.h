@@ -27,8 +27,8 @@ struct display {
 	void (*cursor)(u32 row, u32 col, cell_t cell);
 	/* The largest QR code that there is room for beside text; 0: none. */
 	u32 code_version;
-	/* Draws one with its margin, and says which cells that covers: the lower right corner, if it ends
-	 * below `text_rows` rows of text, else the upper one. NULL ends it (they are drawn again). */
+	/* Draws one with its margin, and says which cells that covers: the lower right corner, if that leaves
+	 * `text_rows` above it, else the upper one. NULL ends it (they are drawn again). */
 	void (*code)(const struct qr *qr, u32 text_rows, struct screen_corner *covered);
 };
 
@@ -51,6 +51,6 @@ bool screen_refresh(u32 max_cells);
 
 /* The largest version of a QR code that screen_code() can show; 0: none. */
 u32 screen_code_version(void);
-/* Shows a QR code of at most that version, which has to stay in memory: below the text, if there is room, and
- * in the upper right corner, over the oldest lines, when the text gets there. NULL: no more. */
+/* Shows a QR code of at most that version, below the text, which then has the rows above it; a code that leaves
+ * too few for what a panic says last goes into the upper right corner, over the oldest lines. NULL: no more. */
 void screen_code(const struct qr *qr);

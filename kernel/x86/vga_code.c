@@ -161,7 +161,7 @@ void vga_code(const struct qr *qr, u32 text_rows, struct screen_corner *covered)
 	map_text();
 	use_second_set(true);
 	*covered = (struct screen_corner){ .rows = high + 2, .cols = wide + 2 };
-	if (text_rows + covered->rows <= ROWS)
+	if (covered->rows + text_rows <= ROWS)
 		covered->top = ROWS - covered->rows;
 	show_glyphs(covered->top, high, wide);
 }

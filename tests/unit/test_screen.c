@@ -28,7 +28,16 @@ static void cursor(u32 row, u32 col, cell_t cell)
 	cursor_col = col;
 }
 
-static const struct display display = { .rows = ROWS, .cols = COLS, .draw = draw, .cursor = cursor };
+/* Two rows high, at the right edge of the bottom. */
+static void code(const struct qr *qr, u32 text_rows, struct screen_corner *covered)
+{
+	if (qr && text_rows)
+		*covered = (struct screen_corner){ .top = ROWS - 2, .rows = 2, .cols = 3 };
+}
+
+static const struct display display = {
+	.rows = ROWS, .cols = COLS, .draw = draw, .cursor = cursor, .code_version = 1, .code = code,
+};
 
 static void put(const char *text)
 {
@@ -146,6 +155,26 @@ static void utf8(void **state)
 	assert_int_equal(cell_char(grid[0][3]), '!');
 }
 
+static const struct qr a_code;
+
+/* What was said last is whole, above it, and what comes scrolls there. */
+static void text_ends_above_a_code(void **state)
+{
+	(void)state;
+	put("1\n2\nthe panic\nits remedy");
+	screen_code(&a_code);
+	expect_row(0, "the panic");
+	expect_row(1, "its remedy");
+	expect_cursor(1, 9);
+	put("\nmonitor>");
+	expect_row(0, "its remedy");
+	expect_row(1, "monitor>");
+	screen_code(NULL);
+	put("\nqr off\n4th");
+	expect_row(0, "its remedy");
+	expect_row(3, "4th");
+}
+
 /* draw() asserts that nothing leaves the screen; the sanitizer sees the rest. */
 static void any_bytes_are_safe(void **state)
 {
@@ -159,6 +188,8 @@ static void any_bytes_are_safe(void **state)
 			text[j] = rand() % 4 ? common[(u32)rand() % sizeof(common)] : (char)rand();
 		screen_write(text, sizeof(text));
 		screen_refresh((u32)rand() % (ROWS * COLS + 1));
+		if (rand() % 64 == 0)
+			screen_code(rand() % 2 ? &a_code : NULL);
 	}
 }
 
@@ -171,6 +202,7 @@ int main(void)
 		cmocka_unit_test_setup(line_editor_sequences, set_up),
 		cmocka_unit_test_setup(colours, set_up),
 		cmocka_unit_test_setup(utf8, set_up),
+		cmocka_unit_test_setup(text_ends_above_a_code, set_up),
 		cmocka_unit_test_setup(any_bytes_are_safe, set_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
