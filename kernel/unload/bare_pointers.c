@@ -112,8 +112,10 @@ static int out_of_time(const struct search *s, const struct library *l)
 {
 	struct unload *u = s->u;
 
-	if (task_killed())
+	if (task_killed()) {
+		snprintf(u->report.error, sizeof(u->report.error), "%s: interrupted; still live", u->name);
 		return -EINTR;
+	}
 	if (!clock_passed(u->deadline))
 		return 0;
 	snprintf(u->report.error, sizeof(u->report.error),

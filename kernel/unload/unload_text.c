@@ -1,4 +1,5 @@
 /* What an unload did, in words. */
+#include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/math64.h"
 #include "unload/unload.h"
@@ -76,7 +77,10 @@ void unload_text(const struct unload *u, int err, bool verbose, char *text, u32 
 	struct lines l = { text, size, 0 };
 
 	text[0] = '\0';
-	if (err)
+	if (err && !u->report.error[0])		/* a strategy out of tree may have given no reason */
+		add_line(&l, "%s: %s gave no reason: %s%s", u->name, u->strategy ? u->strategy->name : "the unload",
+		         errno_text(err), verbose ? "\n" : "");
+	else if (err)
 		add_line(&l, "%s%s", u->report.error, verbose ? "\n" : "");
 	else
 		add_success(&l, u, verbose);

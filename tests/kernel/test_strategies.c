@@ -24,13 +24,28 @@
 
 static struct unload request;	/* one test at a time */
 
+/* Each refusal gives a reason, behind the module's name: `err`, or else -EPROTO. */
+static int in_words(int err)
+{
+	static char text[256];
+	u32 len = strlen(request.name);
+
+	if (!err)
+		return 0;
+	unload_text(&request, err, false, text, sizeof(text));
+	if (!strncmp(text, request.name, len) && strlen(text) > len + 8 && !strstr(text, "gave no reason"))
+		return err;
+	printk("%s: %s says \"%s\"\n", strategy->name, errno_name(err), text);
+	return -EPROTO;
+}
+
 static int unload_guinea(u32 flags, u64 patience)
 {
 	memset(&request, 0, sizeof(request));
 	strlcpy(request.name, "guinea", sizeof(request.name));
 	request.flags = flags;
 	request.patience_ns = patience;
-	return module_unload(&request);
+	return in_words(module_unload(&request));
 }
 
 static bool guinea_is_loaded(void)
@@ -120,6 +135,40 @@ static int open(void)
 }
 
 int test_strategy_open(void) { return with_each(open); }
+
+/* -- refusals --------------------------------------------------------------------------- */
+
+static int refused(const char *name, u32 flags)
+{
+	memset(&request, 0, sizeof(request));
+	strlcpy(request.name, name, sizeof(request.name));
+	request.flags = flags;
+	request.patience_ns = SHORT;
+	return in_words(module_unload(&request));
+}
+
+/* Of a module that is not there, and of one that others use, by any way to ask. */
+static int refusals(void)
+{
+	static const u32 ways[] = { 0, UNLOAD_WAIT, UNLOAD_REVOKE, UNLOAD_WAIT | UNLOAD_REVOKE };
+	struct load_error why;
+	int err = 0;
+
+	CHECK(module_load_by_name("average", "", NULL, &why) == 0);
+	for (u32 i = 0; i < ARRAY_SIZE(ways) && !err; i++) {
+		int absent = refused("no_such_module", ways[i]), used = refused("mathlib", ways[i]);
+
+		if (absent != -ENOENT || used >= 0 || used == -EPROTO) {
+			printk("flags %u: absent: %d, in use: %d\n", ways[i], absent, used);
+			err = -EIO;
+		}
+	}
+	CHECK(strategy_choose("trap") == 0);	/* whose unload leaves nothing behind */
+	CHECK(refused("average", UNLOAD_WAIT) == 0 && refused("mathlib", UNLOAD_WAIT) == 0);
+	return err;
+}
+
+int test_strategy_refusals(void) { return with_each(refusals); }
 
 /* -- inside ---------------------------------------------------------------------------- */
 
