@@ -85,3 +85,5 @@ bool elf_probe_next(const struct elf_view *v, u32 *cursor, struct elf_code *out)
 const char *elf_modinfo(const struct elf_view *v, const char *key, u32 n);
 /* One after the other; start with *cursor = 0. NULL: no more. */
 const char *elf_modinfo_next(const struct elf_view *v, const char *key, u32 *cursor);
+/* -ENOEXEC, and why: a file without an ABI stamp. Any context. */
+int load_fail_foreign(const struct elf_view *v, struct load_error *err) must_use;

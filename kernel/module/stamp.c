@@ -92,8 +92,7 @@ static int check_words(const struct elf_view *v, u32 *nr_sources, struct load_er
 	for (*nr_sources = 0; (stamp = elf_stamp_next(v, &cursor)); ++*nr_sources)
 		if (!streq(stamp, MODULE_STAMP))
 			return name_difference(stamp, err);
-	return *nr_sources ? 0 : load_fail(err, -ENOEXEC,
-	                                   "no ABI stamp; a module includes module/api.h (docs/MODULES.md)");
+	return *nr_sources ? 0 : load_fail_foreign(v, err);
 }
 
 /* The build whose kernel has what the module calls; modinfo without it means: any kernel. */

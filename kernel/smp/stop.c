@@ -70,7 +70,7 @@ static void show_in_short(const struct cpu *c)
 		symbolise(eip, name, sizeof(name));
 		if (used + 3 + strlen(name) > LINE)
 			break;
-		used += (u32)snprintf(line + used, sizeof(line) - used, " < %s" + (ebp == c->stopped_at->ebp ? 2 : 0), name);
+		used += (u32)snprintf(line + used, sizeof(line) - used, ebp == c->stopped_at->ebp ? " %s" : " < %s", name);
 	} while (frame_up(&ebp, &eip));
 	console_route(CONSOLE_TO_SCREEN);
 	printk("%s\n", line);

@@ -1,4 +1,4 @@
-// sources: kernel/module/elf.c kernel/module/elf_image.c lib/load_error.c
+// sources: kernel/module/elf.c kernel/module/elf_image.c kernel/module/foreign.c lib/load_error.c
 // cflags: -Itests/unit
 // What the loader says of files, one line each: objects FILE... (tests/loaders/debian-ko). Under the sanitizers, as all
 // tests on the host; the checks are those of kernel/module/load.c up to the stamp, and an object of another kernel has none.
@@ -28,8 +28,10 @@ static const char *verdict(struct loaded *o, const u8 *data, u32 size)
 
 	if (err == -ENOEXEC || !o->view.section)
 		return o->err.text;
-	if (!elf_stamp_next(&o->view, &cursor))
-		return "no ABI stamp";
+	if (!elf_stamp_next(&o->view, &cursor)) {
+		(void)!load_fail_foreign(&o->view, &o->err);
+		return o->err.text;
+	}
 	return err ? o->err.text : "loads";
 }
 

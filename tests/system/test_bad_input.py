@@ -90,6 +90,10 @@ def replace(old, new):
     return lambda o: o.replace(old, new)
 
 
+def both(one, other):
+    return lambda o: (one(o), other(o))
+
+
 # What is done to null.ko, and what the loader must say of it.
 DAMAGED = {
     "empty": (cut(0), "truncated: 0 bytes are no ELF header"),
@@ -128,6 +132,8 @@ DAMAGED = {
                   "undefined symbol chrdev_regrette"),
     "abi": (replace(b"quiesce-2", b"squeeze-2"), "built for ABI squeeze-2, this kernel has quiesce-2"),
     "noabi": (replace(b".stamp\0", b".stomp\0"), "no ABI stamp; a module includes module/api.h"),
+    "linux": (both(replace(b".stamp\0", b".stomp\0"), replace(b"license=MIT\0", b"vermagic=61\0")),
+              "a module of Linux 61, whose functions this kernel does not have"),
 }
 
 
@@ -146,7 +152,7 @@ def test_damaged_module_files(boot, tmp_path):
         assert re.fullmatch(rf"insmod: {name}: {complaint}.*\n", result.output), (name, result)
         # modinfo reads the same file; these are sound as files.
         result = ask(m, f"modinfo {name}")
-        if name in ("undefined", "abi", "noabi"):
+        if name in ("undefined", "abi", "noabi", "linux"):
             assert result.status == "ok" and "description:" in result.output
         else:
             assert result.status == "ENOEXEC", (name, result)
