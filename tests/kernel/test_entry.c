@@ -497,7 +497,7 @@ static int workers_body(void)
 {
 	static struct work *sleeper[SLEEPERS];
 	struct work *pair = work_create("pair", waiting_item, NULL), *fakes = work_create("fake", fake_count, NULL);
-	u32 counted = READ_ONCE(runs);
+	u32 counted = READ_ONCE(runs), tasks = READ_ONCE(nr_tasks);
 
 	waits_for = work_create("short", short_item, NULL);
 	CHECK(!IS_ERR(pair) && !IS_ERR(waits_for) && !IS_ERR(fakes));
@@ -514,7 +514,7 @@ static int workers_body(void)
 		sleeper[i] = work_create("sleeper", sleeping_item, NULL);
 		CHECK(!IS_ERR(sleeper[i]) && work_queue(sleeper[i]));
 	}
-	bool share = comes_to(&asleep, 32);
+	bool share = comes_to(&asleep, 32);	/* a module's share (work.c) */
 	CHECK(work_queue(fakes));
 	bool others = false;
 	for (u32 ms = 0; ms < 20000 && !others; ms++, sleep_ms(1))
@@ -528,6 +528,7 @@ static int workers_body(void)
 	CHECK(work_destroy(pair) == 0 && work_destroy(waits_for) == 0 && work_destroy(fakes) == 0);
 	CHECK(all && paired);
 	CHECK(share && others && held && rest);
+	CHECK_SOON(READ_ONCE(nr_tasks) <= tasks && !READ_ONCE(nr_exiting));	/* the spare workers end */
 	return 0;
 }
 
