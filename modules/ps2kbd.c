@@ -177,8 +177,8 @@ static int __init ps2kbd_init(void)
 	int err = console_claim(CONSOLE_KEYBOARD);
 
 	if (err) {
-		printk("ps2kbd: %s\n", err == -ENODEV ? "no i8042 keyboard controller"
-		                                      : "another driver has the keyboard");
+		printk("ps2kbd: %s\n", err == -ENODEV ? "no i8042 keyboard controller" :
+		                       err == -EBUSY  ? "another driver has the keyboard" : errno_text(err));
 		return err;
 	}
 	action = request_irq(KEYBOARD_IRQ, kbd_interrupt, 0, "ps2kbd", NULL);

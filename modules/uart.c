@@ -430,7 +430,7 @@ static int __init uart_init(void)
 	if (on_console) {
 		err = console_claim(CONSOLE_SERIAL);
 		if (err) {
-			printk("uart: another driver has the console's port\n");
+			printk("uart: the console's port: %s\n", err == -EBUSY ? "another driver has it" : errno_text(err));
 			return err;
 		}
 	}
