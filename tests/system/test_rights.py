@@ -100,3 +100,25 @@ def test_an_executable_that_is_none_says_why(boot, tmp_path):
     assert result.status == "ENOEXEC" and "broken: it is not an ELF file\n" in result.output
     result = ask(m, "start broken")
     assert result.status == "ENOEXEC" and "init: broken: not started: it is not an ELF file\n" in result.output
+
+
+def test_waits_for_a_service_are_not_crowded_out(boot):
+    """init keeps 32 callers waiting; 60 threads without any right want places."""
+    m = boot("--direct", cpus=2)
+    ask(m, "rogue waits parrot &")
+    ask(m, "rogue crowd x &")
+    ask(m, "rogue leave nosuch")     # init has answered behind the crowd's first calls
+    ask(m, "sleep 100ms")
+    m.send("start parrot\r")
+    text = m.wait_for_prompt()
+    assert "waits: EAGAIN" not in text, text
+    if "rogue: waits: OK" not in text:
+        m.expect("rogue: waits: OK")
+
+
+def test_closed_badges_leave_the_kernel_its_memory(boot):
+    """Records that no number of handles bounds, until memory is short: in a small machine, since that is quick."""
+    m = boot("--direct", "--mem", "8", cpus=1)
+    before = used(m)
+    assert said(m, "watches", "x") == ["rogue: watches: ENOMEM"]
+    assert_back(m, before)

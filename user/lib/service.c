@@ -1,6 +1,9 @@
 #include "user/lib/service.h"
 #include "lib/string.h"
 #include "user/lib/syscall.h"
+#include "user/lib/time.h"
+
+#define ASK_AGAIN_US 20000u
 
 static int lookup(enum init_call how, const char *name)
 {
@@ -14,7 +17,17 @@ static int lookup(enum init_call how, const char *name)
 }
 
 int service_lookup(const char *name) { return lookup(INIT_LOOKUP, name); }
-int service_wait(const char *name)   { return lookup(INIT_WAIT, name); }
+
+/* init keeps a few callers waiting and answers the oldest with -EAGAIN for a newer one, so anyone may take
+ * another's place there. It is asked again then: a place is a convenience, and nothing depends on it. */
+int service_wait(const char *name)
+{
+	int found;
+
+	while ((found = lookup(INIT_WAIT, name)) == -EAGAIN)
+		(void)sleep_us(ASK_AGAIN_US);
+	return found;
+}
 
 int service_call(struct service *s, u32 flags, struct message *m)
 {

@@ -9,7 +9,7 @@
 /* An endpoint of the service, or a negative error: -ENOENT (no server offers it); -EPERM: it is a
  * device, and our parent did not give us the right to devices (AUTH_DEVICES). */
 int service_lookup(const char *name) must_use;
-/* The same, but waits until somebody does. */
+/* The same, but waits until a server does, however many others wait. */
 int service_wait(const char *name) must_use;
 
 /* A service that is used again and again. */

@@ -154,14 +154,64 @@ static int try_priority(const char *unused)
 	return syscall(SYS_PRIORITY, 0, PRIORITY_NORMAL + 1, 0, 0);
 }
 
-PROGRAM_HELP("rogue leave|take|lives|hoard|refused|readers|keyboard|priority NAME", "try what a program has no right to");
+/* -- at the cost of others ---------------------------------------------------------------------- */
+
+/* Closed badges that are not received, until memory is short: what the kernel needs is left to it. */
+static int try_watches(const char *unused)
+{
+	int e = endpoint_create(), h = 1;
+
+	(void)unused;
+	for (u32 i = 1; h > 0; i++) {
+		h = handle_watch((u32)e, RIGHT_CALL, i);
+		if (h > 0)
+			handle_close((u32)h);
+	}
+	/* So many take pages of their own. */
+	for (u32 i = 0; i < 50 && h == -ENOMEM; i++)
+		if (endpoint_create() < 0)
+			return -EIO;
+	return h;
+}
+
+#define CROWD 60u
+
+static void wait_for_nothing(void *unused)
+{
+	(void)unused;
+	for (;;)
+		(void)!service_wait("nosuch");
+}
+
+/* More than init has places for. */
+static int try_crowd(const char *unused)
+{
+	static u8 stacks[CROWD][1024] aligned(16);
+	int err = 0;
+
+	(void)unused;
+	for (u32 i = 0; i < CROWD && err >= 0; i++)
+		err = thread_start(wait_for_nothing, NULL, stacks[i], sizeof(stacks[i]));
+	if (err < 0)
+		return err;
+	sit();
+}
+
+static int try_waits(const char *name)
+{
+	int found = service_wait(name);
+
+	return MIN(found, 0);
+}
+
+PROGRAM_HELP("rogue leave|take|lives|hoard|refused|readers|keyboard|priority|watches|crowd|waits NAME", "try what a program has no right to");
 
 int main(int argc, char **argv)
 {
 	static const struct { const char *name; int (*try)(const char *name); } what[] = {
 		{ "leave", try_leave }, { "take", try_take }, { "lives", try_lives }, { "hoard", try_hoard },
 		{ "refused", try_refused }, { "readers", try_readers }, { "keyboard", try_keyboard },
-		{ "priority", try_priority },
+		{ "priority", try_priority }, { "watches", try_watches }, { "crowd", try_crowd }, { "waits", try_waits },
 	};
 
 	for (u32 i = 0; argc == 3 && i < ARRAY_SIZE(what); i++) {
