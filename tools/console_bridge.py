@@ -3,7 +3,7 @@ times tools/send.
 
 The emulator has one end of a pseudo-terminal, tools/run the other. Of each machine tools/send finds a socket:
 BUILD/machines/NUMBER leads to it, by the number of tools/run's process. What a sender writes there is typed, and
-what the machine says is copied to it. It is told first, in a line of JSON, what it has to know; then, while it is
+what the machine says is copied to it. First it gets, in a line of JSON, what it has to know; then, while it is
 connected, what is typed at the terminal waits, but for Ctrl-C and the emulator's escape (Ctrl-A and a key).
 """
 

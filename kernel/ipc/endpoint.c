@@ -42,7 +42,7 @@ static void endpoint_closed(struct object *o, u32 rights)
 	e->bits = 0;
 }
 
-/* No handles: nobody waits here. No references: nobody sets the alarm. Closed badges that were not received
+/* No handles: no task waits here. No references: no task sets the alarm. Closed badges that were not received
  * go here, without the lock: there may be as many as memory has room for. */
 static void endpoint_destroy(struct object *o)
 {

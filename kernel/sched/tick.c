@@ -2,6 +2,7 @@
 #include "lib/prng.h"
 #include "sched/ktimer.h"
 #include "sched/rq.h"
+#include "sched/watchdog.h"
 #include "sched/way_out.h"
 #include "smp/races.h"
 #include "x86/apic.h"
@@ -60,6 +61,7 @@ static void tick(struct cpu *c, struct ticker *t, u64 now, struct regs *regs)
 	if (unlikely(now >= t->next_balance)) {
 		t->next_balance = now + BALANCE_NS;
 		balance_pull(c->rq);
+		watchdog_look(regs);
 	}
 	if (c->id == 0 && now >= t->next_poll) {
 		t->next_poll = now + POLL_NS;

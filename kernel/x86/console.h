@@ -77,7 +77,7 @@ bool console_source_present(enum console_source s);
 /* Called from the boot CPU's timer interrupt: polls what nobody claimed, and
  * redraws the screen. */
 void console_poll(void);
-/* Takes what lies in sources that nobody claimed, before the next tick would: for a reader that
+/* Takes what lies in sources that are not claimed, before the next tick would: for a reader that
  * expects more. Any context. */
 void console_poll_input(void);
 

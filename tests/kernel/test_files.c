@@ -283,7 +283,7 @@ int test_files_release_behind_the_commit(void)
  * it becomes one behind the commit, and a task of the core has to see to it.
  *
  *   CPU 0 (file_read)                  CPU 1 (young)
- *   leaves the turnstile               nobody inside: GONE
+ *   leaves the turnstile               no task inside: GONE
  *                                      cuts the file off: in a call; waits
  *   calls = 0: release() is due
  *                                      releases it; frees the memory

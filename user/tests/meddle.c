@@ -295,7 +295,7 @@ static void receive_gift(void *unused)
 	(void)unused;
 	do
 		err = syscall(SYS_RECEIVE, here | MSG_NONBLOCK, 0, 0, 0);
-	while (err == -EAGAIN);			/* nobody has called yet */
+	while (err == -EAGAIN);			/* no call yet */
 	receiver_got = err;
 	(void)syscall(SYS_THREAD_EXIT, 0, 0, 0, 0);
 }
@@ -387,7 +387,7 @@ static int test_successor(void)
  *
  *	taker (no room)			give, then a caller	this one
  *					call with a gift
- *	receive: lets go of ipc_lock,
+ *	receive: releases ipc_lock,
  *	gets no room
  *					call: queued
  *								ends the taker
@@ -403,7 +403,7 @@ static int do_taker(void)
 		;
 	do
 		got = syscall(SYS_RECEIVE, HANDLE_SERVICE | MSG_NONBLOCK, 0, 0, 0);
-	while (got == -EAGAIN);			/* nobody has called yet */
+	while (got == -EAGAIN);			/* no call yet */
 	return got;
 }
 
