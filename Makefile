@@ -12,6 +12,8 @@ BUILD ?= build$(if $(RACES),-races)$(if $(KCSAN),-kcsan,$(if $(RACES),,$(if $(CH
 # Delays are where the compiler calls at each access; what they do harm to is seen best by those checks.
 $(if $(RACES),$(if $(KCSAN),,$(eval CHECKED := 1)))
 $(if $(filter-out 1,$(words x$(BUILD)))$(findstring :,$(BUILD)),$(error BUILD=$(BUILD): make cannot write a name with a blank or a colon))
+# One spelling of a folder in here: it stands in commands, and where those change all is built anew.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(BUILD))
 GOALS := $(or $(MAKECMDGOALS),all)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

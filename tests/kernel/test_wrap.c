@@ -3,6 +3,8 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/heap.h"
+#include "mm/frame.h"
+#include "x86/paging.h"
 #include "module/module.h"
 #include "sched/sched.h"
 #include "sched/sync.h"
@@ -409,6 +411,57 @@ int test_graveyard_fill_is_late(void)
 {
 	struct balance_sheet before = balance_take(), after;
 	int err = fill_late();
+
+	after = balance_after(&before, PATIENCE);
+	CHECK(balance_compare("graves", &before, &after));
+	return err;
+}
+
+/* -- graves give up their names where memory is short ------------------------------------ */
+
+/* Each frame has the address of the one before. */
+static paddr_t take_frames(u32 left)
+{
+	paddr_t last = 0, one;
+
+	while (frame_available() > left && (one = frame_alloc())) {
+		*(paddr_t *)phys_to_virt(one) = last;
+		last = one;
+	}
+	return last;
+}
+
+static void give_frames_back(paddr_t last)
+{
+	while (last) {
+		paddr_t one = last;
+
+		last = *(paddr_t *)phys_to_virt(one);
+		frame_free(one);
+	}
+}
+
+static int names_go(void)
+{
+	graveyard_clear();
+	u32 blocks = heap_used_blocks();
+
+	CHECK(load("null") == 0 && unload("null", 0, PATIENCE) == 0);
+	CHECK(heap_used_blocks() == blocks + 2);		/* its names, and its symbols */
+	paddr_t taken = take_frames(frame_total() / NAMES_SHORT - 1);
+	int err = load("null");
+	if (!err)
+		err = unload("null", 0, PATIENCE);
+	u32 now = heap_used_blocks();
+	give_frames_back(taken);
+	CHECK(!err && now == blocks);
+	return 0;
+}
+
+int test_graveyard_gives_names_up(void)
+{
+	struct balance_sheet before = balance_take(), after;
+	int err = names_go();
 
 	after = balance_after(&before, PATIENCE);
 	CHECK(balance_compare("graves", &before, &after));
