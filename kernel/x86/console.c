@@ -144,6 +144,14 @@ u32 console_code_version(void)
 	return screen_code_version();
 }
 
+void console_mark(void)
+{
+	u32 flags = raw_lock(&output_lock);
+
+	screen_mark();
+	raw_unlock(&output_lock, flags);
+}
+
 void console_code(const struct qr *qr)
 {
 	u32 flags = raw_lock(&output_lock);

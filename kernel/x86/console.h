@@ -34,6 +34,8 @@ void console_flush(void);
 struct qr;
 u32  console_code_version(void);
 void console_code(const struct qr *qr);
+/* The lines from here on are to be seen beside it. */
+void console_mark(void);
 
 /* Output goes nowhere while > 0 (benchmarks leave console output out). */
 void console_mute(bool on);

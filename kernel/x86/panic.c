@@ -43,6 +43,7 @@ static u32 who_am_i(void)
 /* Before anything else may fail: that alone may be all that is ever seen. */
 static void say_it(void)
 {
+	console_mark();
 	printk("panic: %s\n", panic_message);
 }
 
@@ -57,10 +58,12 @@ static void show_self(void)
 {
 	const struct regs *regs = panicked_at.regs;
 
-	if (panic_cpu[0])
+	if (panic_cpu[0]) {
+		console_mark();
 		printk("%s panicked: %s\n", panic_cpu, panic_message);
-	else if (depth > 1)
+	} else if (depth > 1) {
 		printk("the first panic: %s\n", panic_message);
+	}
 	if (regs) {
 		print_regs(regs);
 		printk("  cr0 %08x  cr2 %08x  cr3 %08x  cr4 %08x\n", read_cr0(), panicked_at.cr2,

@@ -20,6 +20,7 @@ static u32 shown_row, shown_col;	/* where, when it is drawn */
 static u8 attr;
 static bool bright;
 
+static u32 marked;			/* the row where what is to be seen beside a code begins */
 static struct screen_corner covered;	/* by a QR code */
 #define PANIC_ROWS  18			/* what a panic says last, registers and all */
 #define PROMPT_ROWS 3			/* and what its monitor says then */
@@ -54,6 +55,7 @@ static void scroll(u32 by)
 	u32 rows = text_rows();
 
 	memmove(wanted[0], wanted[by], sizeof(wanted[0]) * (rows - by));
+	marked -= MIN(marked, by);
 	blank_rows(rows - by, rows);
 	dirty_rows = ~0ull;
 }
@@ -295,6 +297,11 @@ u32 screen_code_version(void)
 	return display ? display->code_version : 0;
 }
 
+void screen_mark(void)
+{
+	marked = row;
+}
+
 /* The last lines of the text move up to end above the code. */
 static void make_room_above(void)
 {
@@ -311,7 +318,7 @@ void screen_code(const struct qr *qr)
 	if (!screen_code_version())
 		return;
 	covered = (struct screen_corner){ 0 };
-	display->code(qr, MIN(row + 1 + PROMPT_ROWS, (u32)PANIC_ROWS), &covered);
+	display->code(qr, MIN(row + 1 - MIN(marked, row) + PROMPT_ROWS, (u32)PANIC_ROWS), &covered);
 	if (covered.top && row >= covered.top)
 		make_room_above();
 	for (u32 r = 0; r < display->rows; r++)

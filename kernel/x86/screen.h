@@ -51,6 +51,8 @@ bool screen_refresh(u32 max_cells);
 
 /* The largest version of a QR code that screen_code() can show; 0: none. */
 u32 screen_code_version(void);
+/* What comes from here on is to be seen beside a code. */
+void screen_mark(void);
 /* Shows a QR code of at most that version, below the text, which then has the rows above it; a code that leaves
  * too few for what a panic says last goes into the upper right corner, over the oldest lines. NULL: no more. */
 void screen_code(const struct qr *qr);

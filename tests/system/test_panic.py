@@ -37,8 +37,11 @@ def code_on_screen(m, path):
     if not shutil.which("zbarimg"):
         pytest.skip("environment: zbarimg is missing; remedy: apt-get install zbar-tools")
     qemu(m, f"screendump {path}")
-    done = subprocess.run(["zbarimg", "--quiet", "--raw", "-Sdisable", "-Sqrcode.enable", str(path)],
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    for size in ("", "[300%]"):             # as tools/panic
+        done = subprocess.run(["zbarimg", "--quiet", "--raw", "-Sdisable", "-Sqrcode.enable", f"{path}{size}"],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+        if done.stdout:
+            break
     return done.stdout
 
 
