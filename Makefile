@@ -153,7 +153,7 @@ define note_changes
 	@mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' >$@
 endef
 $(BUILD)/flags: FORCE
-	$(call note_changes,$(CC) $(CFLAGS) $(SANITIZE) $(NASMFLAGS) $(LDFLAGS) $(shell cksum <Makefile))
+	$(call note_changes,$(strip $(CC) $(CFLAGS) $(SANITIZE) $(NASMFLAGS) $(LDFLAGS) $(shell cksum <Makefile)))
 $(BUILD)/sources: FORCE
 	$(call note_changes,$(KERNEL_SRC))
 $(BUILD)/modules.list: FORCE

@@ -25,10 +25,11 @@
 #include "x86/panic.h"
 #include "x86/trap.h"
 
-#define LOADER_WAITS_NS (10 * NSEC_PER_SEC)
 #define TRY_NS          (200 * NSEC_PER_MSEC)
 #define PAUSE_FIRST_NS  (10 * NSEC_PER_MSEC)
 #define PAUSE_LAST_NS   (500 * NSEC_PER_MSEC)
+
+u64 failed_load_wait_ns = 10 * NSEC_PER_SEC;
 
 static struct list failed = LIST_INIT(failed);	/* under modules_mutex */
 static u64 finishing;				/* off that list, and not gone yet: its id; under modules_mutex */
@@ -214,7 +215,7 @@ void failed_load_take_back(struct module *m)
 	mutex_unlock(&modules_mutex);
 	kick();
 	/* Bounded, and ended by a kill: the reaper goes on by itself. */
-	if (wait_event_timeout(&gone, !is_there(id, NULL, NULL, 0), LOADER_WAITS_NS) &&
+	if (wait_event_timeout(&gone, !is_there(id, NULL, NULL, 0), READ_ONCE(failed_load_wait_ns)) &&
 	    is_there(id, NULL, why, sizeof(why)) && why[0])
 		printk("%s: its init failed, and it goes when this has ended: %s\n", name, why);
 }

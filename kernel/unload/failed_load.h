@@ -10,3 +10,5 @@ void failed_load_take_back(struct module *m);
 /* rmmod of one: has the reaper look at once, and waits as u->flags say. 0: it is gone; -EBUSY,
  * -ETIMEDOUT, -EINTR, with who is in the way in u->report.error. May sleep. */
 int  failed_load_unload(struct unload *u) must_use;
+/* How long the loader waits for its end, before it leaves that to a task of the core (a test makes it short). */
+extern u64 failed_load_wait_ns;
